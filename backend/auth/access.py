@@ -1,0 +1,67 @@
+"""Who may pass: the dependencies that guard every route."""
+
+import time
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security, WebSocketException
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from backend.auth.models import Session
+from backend.auth.service import Gate
+from backend.core.errors import Forbidden, SignInRequired
+
+COOKIE = "comfypod_session"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+POLICY_VIOLATION = 1008
+
+bearer_scheme = HTTPBearer(auto_error=False, description="Token from `POST /api/auth/login`.")
+cookie_scheme = APIKeyCookie(name=COOKIE, auto_error=False, description="The browser's sign-in.")
+
+
+def gate_of(connection: HTTPConnection) -> Gate:
+    return cast(Gate, connection.app.state.gate)
+
+
+def signed_in(
+    request: Request,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)] = None,
+    cookie: Annotated[str | None, Security(cookie_scheme)] = None,
+) -> Session:
+    """Let through who has a valid token, by header or by cookie."""
+    if bearer:
+        return gate_of(request).check(bearer.credentials)
+    session = gate_of(request).check(cookie)
+    if request.method not in SAFE_METHODS and not same_origin(request):
+        raise Forbidden("Another site tried to do this in your name, so it was refused.", code="cross_site")
+    return session
+
+
+SignedIn = Annotated[Session, Depends(signed_in)]
+
+
+def signed_in_socket(websocket: WebSocket) -> float:
+    """Seconds for which the socket's session is good; refuses the handshake otherwise."""
+    scheme, _, token = websocket.headers.get("authorization", "").partition(" ")
+    from_header = token if scheme.lower() == "bearer" else None
+    if not from_header and not same_origin(websocket):
+        raise WebSocketException(POLICY_VIOLATION, "cross-site")
+    try:
+        session = gate_of(websocket).check(from_header or websocket.cookies.get(COOKIE))
+    except SignInRequired as error:
+        raise WebSocketException(POLICY_VIOLATION, error.message) from None
+    return session.expires_at.timestamp() - time.time()
+
+
+SocketSession = Annotated[float, Depends(signed_in_socket)]
+
+
+def same_origin(connection: HTTPConnection) -> bool:
+    """False when a browser says that another site sent this. Programs send neither header."""
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")

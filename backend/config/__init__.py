@@ -1,0 +1,1 @@
+"""Every setting, each with its help sentence."""

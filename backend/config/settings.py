@@ -1,0 +1,130 @@
+"""Settings, read once from the environment at start."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+class SettingsError(Exception):
+    """One or more variables hold a value that the control plane cannot start with."""
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _absent_when_blank(value: object) -> object:
+    """An empty variable is how compose files and pod templates say "not set"."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _expand(path: Path) -> Path:
+    return path.expanduser().resolve()
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank)]
+Folder = Annotated[Path, AfterValidator(_expand)]
+
+
+class Settings(BaseSettings):
+    """Every variable that the control plane reads. The description is the help sentence users see."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    workspace: Folder = Field(
+        default=Path("workspace"),
+        description="Folder that holds ComfyUI, its models and everything users make. A pod mounts its volume here.",
+    )
+    state_dir: Annotated[Path | None, AfterValidator(lambda path: path and _expand(path))] = Field(
+        default=None,
+        description="Folder for the control plane's own database and keys, on a local disk. "
+        "Default: `.comfypod` inside WORKSPACE.",
+    )
+    run_dir: Folder = Field(
+        default=Path("/run/comfypod"),
+        description="Folder where the boot scripts leave their reports for the control plane.",
+    )
+    presets_dir: Folder = Field(
+        default=PROJECT_ROOT / "presets", description="Folder with the curated presets, one YAML file each."
+    )
+    host: str = Field(default="127.0.0.1", description="Address the control plane listens on.")
+    port: int = Field(default=8001, ge=1, le=65535, description="Port the control plane listens on.")
+    access_password: Secret = Field(
+        default=None,
+        description="Password for every page and every port. If unset, one is generated and printed at start.",
+    )
+    session_hours: int = Field(
+        default=168, ge=1, le=8760, description="Hours after which a signed-in browser has to sign in again."
+    )
+    cors_origins: Words = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may call the API. Default: none.",
+    )
+    hf_token: Secret = Field(
+        default=None, description="Hugging Face token, for gated files and for higher rate limits."
+    )
+    hf_endpoint: HttpUrl = Field(
+        default=HttpUrl("https://huggingface.co"),
+        description="Address of Hugging Face, or of a mirror that speaks its protocol.",
+    )
+    civitai_token: Secret = Field(default=None, description="Civitai API key, for files that need a sign-in.")
+    civitai_endpoint: HttpUrl = Field(
+        default=HttpUrl("https://civitai.com"), description="Address of Civitai, or of a mirror."
+    )
+    preset_download: Words = Field(
+        default=(),
+        description="Ids of presets, separated by commas, that are downloaded in the background after start.",
+    )
+    download_allowed_hosts: Words = Field(
+        default=(),
+        description="Hosts (`name` or `name:port`), separated by commas, that may be downloaded from although "
+        "they have a loopback or private address.",
+    )
+    download_workers: int = Field(
+        default=4, ge=1, le=16, description="How many files are downloaded at the same time."
+    )
+    comfyui_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:3000"),
+        description="Address where the control plane reaches ComfyUI.",
+    )
+    supervisor_socket: Path = Field(
+        default=Path("/run/comfypod/supervisor.sock"),
+        description="Socket of the supervisor that runs the pod's services.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="`json` for machines, `console` for people, `auto` looks at the terminal."
+    )
+
+    @property
+    def state_folder(self) -> Path:
+        return self.state_dir or self.workspace / ".comfypod"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.workspace / "ComfyUI" / "models"
+
+
+def load_settings() -> Settings:
+    """Read the environment, or raise `SettingsError` with one sentence for each variable to correct."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentences(error))) from None
+
+
+def _sentences(error: ValidationError) -> Iterable[str]:
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        help_sentence = Settings.model_fields[name].description
+        yield f"Set {name.upper()} to another value: {problem['msg']}. ({help_sentence})"

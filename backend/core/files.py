@@ -1,0 +1,47 @@
+"""Writing files so that a crash leaves the old one or the new one, never half of either."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace `path` with `content`; nobody ever sees a part of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rename_without_clobbering(source: Path, target: Path) -> None:
+    """Give `source` the name `target`, or raise FileExistsError when that name is taken.
+
+    A hard link refuses an existing name atomically. File systems without hard links (exFAT, some
+    network mounts) get a check and a rename, which is the best they offer.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if target.exists():
+            raise FileExistsError(f"{target.name} exists already") from None
+        source.rename(target)
+    else:
+        source.unlink()
+    sync_folder(target.parent)

@@ -1,0 +1,49 @@
+"""Structured logging: one line per event, as JSON for machines or in colour for people."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+Format = Literal["auto", "json", "console"]
+
+
+def configure_logging(level: str, log_format: Format) -> None:
+    """Send our own events and the standard library's through one formatter to stdout."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    _quieten("httpx", "httpcore", "aiosqlite", "websockets", "uvicorn.access", "asyncio")
+
+
+def _renderers(log_format: Format) -> list[Processor]:
+    if log_format == "console" or (log_format == "auto" and sys.stdout.isatty()):
+        return [structlog.dev.ConsoleRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _quieten(*names: str) -> None:
+    """Some libraries log each request, with its full URL. A signed URL is a secret."""
+    for name in names:
+        logging.getLogger(name).setLevel(logging.WARNING)

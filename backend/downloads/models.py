@@ -1,0 +1,183 @@
+"""What a transfer is."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field
+
+
+class State(StrEnum):
+    """Where a transfer stands."""
+
+    # Will be started as soon as a place is free.
+    QUEUED = "queued"
+    # Bytes are arriving, or the source is being asked for them.
+    RUNNING = "running"
+    # All bytes are here and are being checked.
+    VERIFYING = "verifying"
+    # Something went wrong that usually passes; tried again at `retry_at`.
+    WAITING = "waiting"
+    # Stopped by a person, or by a full disk; goes on when told.
+    PAUSED = "paused"
+    # The file is in its folder, under its name.
+    DONE = "done"
+    # Given up; `error` says why. What arrived is kept for a retry.
+    FAILED = "failed"
+    # Stopped by a person for good; nothing of it is on disk.
+    CANCELLED = "cancelled"
+    # All bytes came, but they are not the promised ones. Kept aside until somebody decides.
+    QUARANTINED = "quarantined"
+
+
+ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.VERIFYING, State.WAITING})
+UNFINISHED = ACTIVE | {State.PAUSED}
+
+
+class Verification(StrEnum):
+    """What is known about the bytes."""
+
+    # The content's hash is the one that the source or the preset promised.
+    VERIFIED = "verified"
+    # Complete, but nobody published a hash to compare with.
+    UNVERIFIED = "unverified"
+    # The hash differs from the promised one.
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Why a transfer waits or failed."""
+
+    # Stable word for programs.
+    code: str
+    # What happened and what to do.
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One file on its way from a URL to a model folder. A change makes a new record."""
+
+    id: str
+    # Where it comes from, without anything secret: no user, no token, no signature.
+    url: str
+    # Other addresses of the same content, tried in order.
+    alternatives: tuple[str, ...] = ()
+    # Below the models folder, such as `loras` or `loras/style`.
+    folder: str
+    filename: str
+    # Promised by who asked, or told by the source; 64 hex digits.
+    sha256: str | None = None
+    # Size of the whole file, once known.
+    bytes: int | None = None
+    # Bytes that are safely on disk.
+    received: int = 0
+    state: State = State.QUEUED
+    verification: Verification | None = None
+    problem: Problem | None = None
+    # How many times in a row it failed.
+    failures: int = 0
+    # The preset that first asked for it.
+    preset: str | None = None
+    # A person has agreed to a format that can run code.
+    accept_pickle: bool = False
+    # Higher goes first; equal ones in the order they were asked for.
+    priority: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def destination(self) -> str:
+        """Path below the models folder; two unfinished transfers never share one."""
+        return f"{self.folder}/{self.filename}"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+    def changed(self, **changes: Any) -> Self:
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A file that somebody asks for."""
+
+    url: str
+    folder: str
+    filename: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    alternatives: tuple[str, ...] = ()
+    preset: str | None = None
+    accept_pickle: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a running transfer is; lives in memory only."""
+
+    received: int = 0
+    total: int | None = None
+    # Bytes per second over the last few seconds.
+    speed: float = 0.0
+    samples: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def seconds_left(self) -> float | None:
+        if self.total is None or self.speed <= 0:
+            return None
+        return (self.total - self.received) / self.speed
+
+
+class DownloadRequest(BaseModel):
+    """Ask for one file."""
+
+    url: str = Field(
+        max_length=4096, description="Address of the file: Hugging Face, Civitai or any http(s) URL."
+    )
+    folder: str = Field(max_length=255, description="ComfyUI model folder, such as `loras` or `loras/style`.")
+    filename: str | None = Field(
+        default=None, max_length=255, description="Name on disk; default: as the source has it."
+    )
+    sha256: str | None = Field(
+        default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Promised hash of the content."
+    )
+    accept_pickle: bool = Field(
+        default=False, description="Agree to a format that can run code (.ckpt, .pt, .bin …)."
+    )
+
+
+class ProblemView(BaseModel):
+    code: str
+    message: str
+
+
+class TransferView(BaseModel):
+    """A transfer as the API, the socket and the pages show it."""
+
+    id: str
+    url: str
+    host: str
+    folder: str
+    filename: str
+    preset: str | None
+    state: State
+    verification: Verification | None
+    problem: ProblemView | None
+    bytes: int | None
+    received: int
+    speed: float = Field(description="Bytes per second.")
+    seconds_left: float | None
+    failures: int
+    priority: int
+    sha256: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    retry_at: datetime | None

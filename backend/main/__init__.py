@@ -1,0 +1,1 @@
+"""Builds the application and wires the rooms together."""

@@ -1,0 +1,1 @@
+"""The catalogue: what to install for a workflow."""

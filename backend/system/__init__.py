@@ -1,0 +1,1 @@
+"""GPU, CPU, memory, disk, the services and their logs."""

@@ -1,0 +1,1 @@
+"""Templating, htmx helpers, sockets, error pages. Knows no feature."""

@@ -1,0 +1,23 @@
+"""What htmx sends and understands."""
+
+import json
+from typing import Literal
+
+from fastapi import Request, Response
+
+ToastKind = Literal["success", "info", "error"]
+
+
+def is_htmx(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true"
+
+
+def wants_fragment(request: Request) -> bool:
+    """True when htmx will swap a part of the page; false for a whole page, boosted links included."""
+    return is_htmx(request) and request.headers.get("hx-request-type") == "partial"
+
+
+def with_toast(response: Response, kind: ToastKind, message: str) -> Response:
+    """Show `message` in the corner of the page once the answer has arrived."""
+    response.headers["HX-Trigger"] = json.dumps({"toast": {"kind": kind, "message": message}})
+    return response

@@ -1,0 +1,58 @@
+"""A request id for everything, and one log line per request."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger("backend.requests")
+
+ACCEPTABLE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+QUIET_PATHS = ("/healthz", "/readyz", "/_pod/static/", "/_pod/auth")
+
+
+def current_request_id() -> str:
+    return str(structlog.contextvars.get_contextvars().get("request_id", "-"))
+
+
+class RequestLog:
+    """ASGI middleware. Takes the proxy's `X-Request-ID` when it looks sane, else makes one."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        status = 0
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                _log_request(scope, status, time.perf_counter() - started)
+
+
+def _request_id(headers: Headers) -> str:
+    offered = headers.get("x-request-id", "")
+    return offered if ACCEPTABLE_ID.match(offered) else uuid.uuid4().hex
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Query strings stay out of the log: they may carry what only the sender should know."""
+    write = log.debug if scope["path"].startswith(QUIET_PATHS) else log.info
+    method = scope.get("method", "WEBSOCKET")
+    write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))

@@ -1,0 +1,115 @@
+"""Channels: one topic, any number of browsers.
+
+A client holds at most one waiting frame per key, so a slow one sees the newest state and never a backlog.
+It gets a snapshot first; after that, whatever is published. What clients send is ignored.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from fastapi import WebSocket, WebSocketDisconnect
+
+log = structlog.get_logger(__name__)
+
+Frame = dict[str, Any]
+Snapshot = Callable[[], Awaitable[Frame]]
+
+GOING_AWAY = 1001
+SESSION_ENDED = 4401
+
+
+class _Client:
+    def __init__(self) -> None:
+        self._waiting: dict[str, str] = {}
+        self._news = asyncio.Event()
+
+    def offer(self, key: str, text: str) -> None:
+        self._waiting.pop(key, None)  # the newest goes to the end of the line
+        self._waiting[key] = text
+        self._news.set()
+
+    async def take(self) -> list[str]:
+        await self._news.wait()
+        self._news.clear()
+        texts = list(self._waiting.values())
+        self._waiting.clear()
+        return texts
+
+
+class Channel:
+    """A topic to which sockets listen."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self._clients: set[_Client] = set()
+        self._closing = asyncio.Event()
+
+    @property
+    def has_listeners(self) -> bool:
+        return bool(self._clients)
+
+    def publish(self, frame: Frame, key: str) -> None:
+        """Send `frame` to everybody; an unsent older frame of the same key is dropped."""
+        if not self._clients:
+            return
+        text = encode(frame)
+        for client in self._clients:
+            client.offer(key, text)
+
+    def close(self) -> None:
+        """Say goodbye to everybody; they come back when the control plane does."""
+        self._closing.set()
+
+    async def serve(self, websocket: WebSocket, snapshot: Snapshot, session_seconds: float) -> None:
+        """Talk to one browser until it leaves, its session ends, or we stop."""
+        await websocket.accept()
+        client = _Client()
+        self._clients.add(client)  # before the snapshot, so that no change falls between the two
+        try:
+            await websocket.send_text(encode(await snapshot()))
+            code, reason = await self._talk(websocket, client, session_seconds)
+            if code:
+                await websocket.close(code, reason)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self._clients.discard(client)
+
+    async def _talk(self, websocket: WebSocket, client: _Client, session_seconds: float) -> tuple[int, str]:
+        leaving = asyncio.create_task(_until_gone(websocket))
+        closing = asyncio.create_task(self._closing.wait())
+        sending = asyncio.create_task(_forward(websocket, client))
+        tasks = (leaving, closing, sending)
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=session_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(*tasks)
+        if not done:
+            return SESSION_ENDED, "sign in again"
+        return (GOING_AWAY, "restarting") if closing in done and leaving not in done else (0, "")
+
+
+async def _until_gone(websocket: WebSocket) -> None:
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+async def _forward(websocket: WebSocket, client: _Client) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            for text in await client.take():
+                await websocket.send_text(text)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def encode(frame: Frame) -> str:
+    return json.dumps(frame, separators=(",", ":"))

@@ -1,0 +1,78 @@
+"""Jinja2 with our filters. Pages and fragments are rendered from the same view."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from backend.core import clock
+
+STATIC_PREFIX = "/_pod/static"
+
+
+class Renderer:
+    """Renders templates below one folder; static files get an address that changes with their content."""
+
+    def __init__(self, frontend: Path):
+        self.static_folder = frontend / "static"
+        self._environment = Environment(
+            loader=FileSystemLoader(frontend / "templates"),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {"bytes": human_bytes, "ago": ago}
+        self._environment.globals["static"] = self._static_address
+        self._digests: dict[str, str] = {}
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        view: Mapping[str, Any],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """Render `template` with `view`. Pages show the state of this moment, so nothing may cache them."""
+        html = self._environment.get_template(template).render(request=request, path=request.url.path, **view)
+        return HTMLResponse(
+            html, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}
+        )
+
+    def _static_address(self, name: str) -> str:
+        if name not in self._digests:
+            content = (self.static_folder / name).read_bytes()
+            self._digests[name] = sha256(content).hexdigest()[:12]
+        return f"{STATIC_PREFIX}/{name}?v={self._digests[name]}"
+
+
+def renderer_of(request: Request) -> Renderer:
+    return cast(Renderer, request.app.state.renderer)
+
+
+def human_bytes(count: float | None) -> str:
+    """1536 → `1.5 kB`. Decimal units, as disks and hubs count. None → a dash."""
+    if count is None:
+        return "–"
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} TB"
+
+
+def ago(moment: datetime) -> str:
+    """How long since `moment`, in the largest unit that fits."""
+    seconds = max(0, int((clock.now() - moment).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return "just now"
