@@ -91,6 +91,18 @@ class Settings(BaseSettings):
     download_workers: int = Field(
         default=4, ge=1, le=16, description="How many files are downloaded at the same time."
     )
+    download_retry_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=300,
+        description="Pause before a failed download is tried again; each next pause is four times as long.",
+    )
+    download_stall_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds without a byte after which a download is tried again.",
+    )
     comfyui_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:3000"),
         description="Address where the control plane reaches ComfyUI.",

@@ -1,10 +1,14 @@
 """Time, as the database and the API write it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def in_seconds(seconds: float) -> datetime:
+    return now() + timedelta(seconds=seconds)
 
 
 def to_text(moment: datetime) -> str:

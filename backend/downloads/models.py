@@ -1,6 +1,6 @@
 """What a transfer is."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -82,10 +82,6 @@ class Transfer:
     failures: int = 0
     # The preset that first asked for it.
     preset: str | None = None
-    # A person has agreed to a format that can run code.
-    accept_pickle: bool = False
-    # Higher goes first; equal ones in the order they were asked for.
-    priority: int = 0
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -115,10 +111,23 @@ class Wanted:
     bytes: int | None = None
     alternatives: tuple[str, ...] = ()
     preset: str | None = None
-    accept_pickle: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, kw_only=True)
+class TransferChanged:
+    """News: a transfer was asked for, or its state is another one now."""
+
+    transfer: Transfer
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgressMade:
+    """News: bytes have arrived for these transfers."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
 class Progress:
     """How far a running transfer is; lives in memory only."""
 
@@ -126,7 +135,6 @@ class Progress:
     total: int | None = None
     # Bytes per second over the last few seconds.
     speed: float = 0.0
-    samples: list[tuple[float, int]] = field(default_factory=list)
 
     @property
     def seconds_left(self) -> float | None:
@@ -147,9 +155,6 @@ class DownloadRequest(BaseModel):
     )
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Promised hash of the content."
-    )
-    accept_pickle: bool = Field(
-        default=False, description="Agree to a format that can run code (.ckpt, .pt, .bin …)."
     )
 
 
@@ -175,7 +180,6 @@ class TransferView(BaseModel):
     speed: float = Field(description="Bytes per second.")
     seconds_left: float | None
     failures: int
-    priority: int
     sha256: str | None
     created_at: datetime
     started_at: datetime | None

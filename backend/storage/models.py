@@ -2,13 +2,7 @@
 
 from pydantic import BaseModel
 
-
-class Disk(BaseModel):
-    """The file system that holds the workspace, in bytes."""
-
-    total: int
-    used: int
-    free: int
+from backend.core.disk import Disk
 
 
 class FolderUsage(BaseModel):

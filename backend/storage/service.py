@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from backend.core.disk import Disk, disk_of
 from backend.core.errors import NotFound
-from backend.storage.models import Disk, FolderUsage, StorageView
+from backend.storage.models import FolderUsage, StorageView
 
 
 class Storage:
@@ -33,18 +33,11 @@ class Storage:
             raise NotFound(f"{filename} is not in {folder}.", folder=folder, filename=filename) from None
 
     def disk(self) -> Disk:
-        usage = shutil.disk_usage(_nearest_existing(self.models))
-        return Disk(total=usage.total, used=usage.used, free=usage.free)
+        return disk_of(self.models)
 
     async def overview(self) -> StorageView:
         folders = await asyncio.to_thread(lambda: list(_usage_by_folder(self.models)))
         return StorageView(disk=self.disk(), folders=folders)
-
-
-def _nearest_existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path
 
 
 def _usage_by_folder(models: Path) -> Iterator[FolderUsage]:

@@ -1,0 +1,22 @@
+"""How full a file system is."""
+
+import shutil
+from pathlib import Path
+
+from pydantic import BaseModel
+
+
+class Disk(BaseModel):
+    """A file system, in bytes."""
+
+    total: int
+    used: int
+    free: int
+
+
+def disk_of(path: Path) -> Disk:
+    """The file system that `path` is on, or will be on once it exists."""
+    while not path.exists():
+        path = path.parent
+    usage = shutil.disk_usage(path)
+    return Disk(total=usage.total, used=usage.used, free=usage.free)

@@ -1,0 +1,37 @@
+"""What can go wrong with a transfer, grouped by what helps.
+
+TransferFault
+├── PassingFault      trying again usually helps: a cut line, a busy server
+├── LastingFault      trying again does not help: no such file, a licence to accept
+├── NoSpace           freeing space helps; the transfer is paused
+└── WrongContent      all bytes came and they are not the promised ones
+"""
+
+
+class TransferFault(Exception):
+    """`code` is for programs; `message` says what happened and what to do."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class PassingFault(TransferFault):
+    """Worth another try, after `wait` seconds if the server named a time."""
+
+    def __init__(self, code: str, message: str, wait: float | None = None):
+        super().__init__(code, message)
+        self.wait = wait
+
+
+class LastingFault(TransferFault):
+    """A person has to change something first."""
+
+
+class NoSpace(TransferFault):
+    """The disk cannot hold the file."""
+
+
+class WrongContent(TransferFault):
+    """The hash differs from the promised one."""

@@ -1,0 +1,80 @@
+"""A file that is not complete yet: `NAME.part`, and beside it what is needed to go on with it.
+
+The receipt lies on the same volume as the bytes, so a new pod with an empty database can resume.
+ComfyUI ignores both names. Neither ever holds a token or a signed URL.
+"""
+
+from dataclasses import asdict, dataclass
+from json import JSONDecodeError, dumps, loads
+from pathlib import Path
+
+from backend.core.files import rename_without_clobbering, sync_folder, write_atomically
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What has arrived so far."""
+
+    url: str
+    # Bytes that were synced to disk before this receipt was written.
+    received: int
+    # Size of the whole file.
+    bytes: int | None
+    sha256: str | None
+    # The content's name at the hub: changes exactly when the content does.
+    identity: str | None
+    # The strong ETag or date of the server that sends the bytes; goes into If-Range.
+    validator: str | None
+    preset: str | None = None
+
+
+class Partial:
+    """The files that stand for an unfinished `target`. All methods block for a disk access or two."""
+
+    def __init__(self, target: Path):
+        self.target = target
+        self.part = target.with_name(f"{target.name}.part")
+        self.rejected = target.with_name(f"{target.name}.mismatch.part")
+        self._receipt = target.with_name(f".{target.name}.receipt.part")
+
+    def read(self) -> Receipt | None:
+        """The receipt, if it can be read and the bytes that it speaks of are there."""
+        try:
+            content = loads(self._receipt.read_bytes())
+            if content.pop("format") != FORMAT:
+                return None
+            receipt = Receipt(**content)
+            return receipt if self.part.stat().st_size >= receipt.received else None
+        except (OSError, JSONDecodeError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+            return None
+
+    def write(self, receipt: Receipt) -> None:
+        write_atomically(self._receipt, dumps({"format": FORMAT, **asdict(receipt)}).encode())
+
+    def finish(self) -> None:
+        """Give the complete file its name. FileExistsError when somebody else put a file there."""
+        rename_without_clobbering(self.part, self.target)
+        self._receipt.unlink(missing_ok=True)
+
+    def reject(self) -> None:
+        """Keep the bytes under a name that nobody takes for the file."""
+        self.part.replace(self.rejected)
+        self._receipt.unlink(missing_ok=True)
+        sync_folder(self.target.parent)
+
+    def discard(self) -> None:
+        for path in (self.part, self.rejected, self._receipt):
+            path.unlink(missing_ok=True)
+
+
+def receipts_below(models: Path) -> list[tuple[Path, Receipt]]:
+    """Every unfinished file on the volume: the path it will have, and its receipt."""
+    found = []
+    for path in models.rglob(".*.receipt.part"):
+        target = path.with_name(path.name[1:].removesuffix(".receipt.part"))
+        receipt = Partial(target).read()
+        if receipt:
+            found.append((target, receipt))
+    return found

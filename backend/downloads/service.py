@@ -1,0 +1,235 @@
+"""What people ask of downloads: one transfer per destination, and control over it."""
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import Iterable
+
+from backend.core import clock
+from backend.core.errors import Conflict, InvalidRequest, NotFound, OutOfSpace, UpstreamError
+from backend.core.events import EventBus
+from backend.downloads.addresses import clean_folder, clean_name, clean_url, name_in
+from backend.downloads.faults import TransferFault
+from backend.downloads.guard import Guard
+from backend.downloads.models import (
+    ACTIVE,
+    UNFINISHED,
+    Problem,
+    ProblemView,
+    Progress,
+    State,
+    Transfer,
+    TransferChanged,
+    TransferView,
+    Wanted,
+)
+from backend.downloads.partial import Partial, receipts_below
+from backend.downloads.sources import Sources
+from backend.downloads.store import TransferStore
+from backend.storage.service import Storage
+
+RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.WAITING, State.PAUSED})
+CANCELLABLE = UNFINISHED | {State.FAILED, State.QUARANTINED}
+HISTORY = 500
+
+
+class Downloads:
+    """Asks for transfers, steers them, shows them. The worker does the transferring."""
+
+    def __init__(
+        self, store: TransferStore, storage: Storage, sources: Sources, guard: Guard, events: EventBus
+    ):
+        self._store = store
+        self._storage = storage
+        self._sources = sources
+        self._guard = guard
+        self._events = events
+        # Filled by the worker while a transfer runs.
+        self.progress: dict[str, Progress] = {}
+
+    async def request(self, wanted: Wanted) -> Transfer:
+        """Ask for one file. Asking twice gives the same transfer."""
+        transfer = await self._transfer_for(wanted)
+        existing = await self._store.newest_for(transfer.folder, transfer.filename)
+        if existing and (existing.state in UNFINISHED or self._is_installed(existing)):
+            return _adopt(existing, transfer)
+        if self._is_installed(transfer):
+            raise Conflict(
+                f"{transfer.filename} is in {transfer.folder} already. Delete it first, or choose another name.",
+                code="file_exists",
+            )
+        if transfer.bytes:
+            await self.check_room([transfer.bytes])
+        if not await self._store.add(transfer):
+            return await self.request(wanted)  # somebody else asked at the same moment
+        self._announce(transfer)
+        return transfer
+
+    async def list(self) -> list[Transfer]:
+        """Unfinished transfers and the newest finished ones, oldest first."""
+        return await self._store.all(HISTORY)
+
+    async def get(self, transfer_id: str) -> Transfer:
+        transfer = await self._store.get(transfer_id)
+        if transfer is None:
+            raise NotFound(
+                "There is no such download. It may have been removed from the history.", id=transfer_id
+            )
+        return transfer
+
+    async def latest(self, folder: str, filename: str) -> Transfer | None:
+        """The newest transfer to a destination."""
+        return await self._store.newest_for(folder, filename)
+
+    async def cancel(self, transfer_id: str) -> Transfer:
+        """Stop for good and leave nothing on disk."""
+        transfer = await self.get(transfer_id)
+        if transfer.state == State.CANCELLED:
+            return transfer
+        changed = transfer.changed(
+            state=State.CANCELLED, received=0, retry_at=None, problem=None, finished_at=clock.now()
+        )
+        await self._change(changed, CANCELLABLE, "It is finished: there is nothing to cancel.")
+        await asyncio.to_thread(self._partial_of(transfer).discard)
+        return changed
+
+    async def pause(self, transfer_id: str) -> Transfer:
+        """Stop for now; what has arrived stays."""
+        transfer = await self.get(transfer_id)
+        if transfer.state == State.PAUSED:
+            return transfer
+        changed = transfer.changed(state=State.PAUSED, received=self._received(transfer), retry_at=None)
+        await self._change(changed, ACTIVE, "Only a download that is under way can be paused.")
+        return changed
+
+    async def resume(self, transfer_id: str) -> Transfer:
+        """Go on with a paused transfer."""
+        return await self.retry(transfer_id)
+
+    async def retry(self, transfer_id: str) -> Transfer:
+        """Queue it again; a partial file is gone on with."""
+        transfer = await self.get(transfer_id)
+        if transfer.state in ACTIVE - {State.WAITING}:
+            return transfer
+        if transfer.state == State.QUARANTINED:
+            await asyncio.to_thread(self._partial_of(transfer).discard)
+        changed = transfer.changed(
+            state=State.QUEUED, problem=None, failures=0, retry_at=None, finished_at=None, verification=None
+        )
+        await self._change(changed, RETRYABLE, "It is finished: there is nothing to retry.")
+        return changed
+
+    async def recover(self) -> None:
+        """After a start: queue what was under way, and adopt partial files that the database does not know."""
+        for transfer in await self._store.in_state(State.RUNNING, State.VERIFYING, State.WAITING):
+            await self._store.save(
+                transfer.changed(state=State.QUEUED, retry_at=None), only_if=[transfer.state]
+            )
+        for target, receipt in await asyncio.to_thread(receipts_below, self._storage.models):
+            relative = target.relative_to(self._storage.models)
+            wanted = Wanted(
+                url=receipt.url,
+                folder=relative.parent.as_posix(),
+                filename=relative.name,
+                sha256=receipt.sha256,
+                bytes=receipt.bytes,
+                preset=receipt.preset,
+            )
+            await self._adopt_partial(wanted, receipt.received)
+
+    def view(self, transfer: Transfer) -> TransferView:
+        """The record together with how far it is this very moment."""
+        progress = self.progress.get(transfer.id) or Progress(
+            received=transfer.received, total=transfer.bytes
+        )
+        fields = {
+            name: getattr(transfer, name) for name in TransferView.model_fields if hasattr(transfer, name)
+        }
+        problem = transfer.problem and ProblemView(**dataclasses.asdict(transfer.problem))
+        live = {"received": progress.received, "speed": progress.speed, "seconds_left": progress.seconds_left}
+        return TransferView(**fields | live | {"problem": problem, "bytes": progress.total or transfer.bytes})
+
+    async def check_room(self, sizes: Iterable[int]) -> None:
+        """OutOfSpace unless files of these sizes fit beside everything that is still to come."""
+        needed = sum(sizes)
+        promised = 0
+        for transfer in await self._store.in_state(*ACTIVE):
+            promised += max(0, (transfer.bytes or 0) - self._received(transfer))
+        free = self._storage.disk().free - promised
+        if needed > free:
+            raise OutOfSpace(
+                f"This needs {needed / 1e9:.2f} GB and {max(0, free) / 1e9:.2f} GB are free. "
+                f"Free {(needed - free) / 1e9:.2f} GB and try again.",
+                needed=needed,
+                free=max(0, free),
+            )
+
+    async def _adopt_partial(self, wanted: Wanted, received: int) -> None:
+        try:
+            transfer = await self._transfer_for(wanted)
+        except InvalidRequest:
+            return  # not one of ours, whatever it says
+        if await self._store.newest_for(transfer.folder, transfer.filename) is None:
+            problem = Problem(
+                code="found",
+                message="Found on the volume, unfinished. Resume to go on, or cancel to delete it.",
+            )
+            await self._store.add(transfer.changed(state=State.PAUSED, received=received, problem=problem))
+
+    async def _transfer_for(self, wanted: Wanted) -> Transfer:
+        url = self._sources.canonical(clean_url(wanted.url))
+        self._guard.check_request(url)
+        folder = clean_folder(wanted.folder)
+        name = wanted.filename or name_in(url) or await self._ask_for_name(url)
+        return Transfer(
+            id=uuid.uuid4().hex[:16],
+            url=url,
+            alternatives=tuple(self._sources.canonical(clean_url(other)) for other in wanted.alternatives),
+            folder=folder,
+            filename=clean_name(name),
+            sha256=wanted.sha256.lower() if wanted.sha256 else None,
+            bytes=wanted.bytes,
+            preset=wanted.preset,
+            created_at=clock.now(),
+        )
+
+    async def _ask_for_name(self, url: str) -> str:
+        try:
+            name = await self._sources.filename(url)
+        except TransferFault as fault:
+            raise UpstreamError(fault.message, code=fault.code) from None
+        if not name:
+            raise InvalidRequest(
+                "The address does not tell a file name. Give one as `filename`.", code="name_needed"
+            )
+        return name
+
+    async def _change(self, transfer: Transfer, only_if: Iterable[State], refusal: str) -> None:
+        if not await self._store.save(transfer, only_if=only_if):
+            raise Conflict(refusal, code="wrong_state", id=transfer.id)
+        self._announce(transfer)
+
+    def _announce(self, transfer: Transfer) -> None:
+        self._events.publish(TransferChanged(transfer=transfer))
+
+    def _is_installed(self, transfer: Transfer) -> bool:
+        return self._storage.size_of(transfer.folder, transfer.filename) is not None
+
+    def _received(self, transfer: Transfer) -> int:
+        progress = self.progress.get(transfer.id)
+        return progress.received if progress else transfer.received
+
+    def _partial_of(self, transfer: Transfer) -> Partial:
+        return Partial(self._storage.path_of(transfer.folder, transfer.filename))
+
+
+def _adopt(existing: Transfer, asked: Transfer) -> Transfer:
+    """The transfer that is there already, if it brings what was asked for."""
+    same = existing.url == asked.url or (existing.sha256 is not None and existing.sha256 == asked.sha256)
+    if not same:
+        raise Conflict(
+            f"{asked.destination} comes from {existing.url} already. Choose another name, or cancel that download.",
+            code="destination_taken",
+            id=existing.id,
+        )
+    return existing

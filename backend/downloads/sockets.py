@@ -1,0 +1,93 @@
+"""Live progress: `/ws/downloads` for everything, `/ws/downloads/{id}` for one transfer."""
+
+from fastapi import APIRouter, FastAPI, WebSocket, WebSocketException
+
+from backend.auth.access import SocketSession
+from backend.core.errors import NotFound
+from backend.core.events import EventBus
+from backend.downloads.access import DownloadsService
+from backend.downloads.models import ProgressMade, Transfer, TransferChanged
+from backend.downloads.service import Downloads
+from backend.web.socket import Channel, Frame
+
+router = APIRouter()
+
+
+class DownloadChannels:
+    """Forwards the news of transfers to whoever listens."""
+
+    def __init__(self, downloads: Downloads, events: EventBus):
+        self._downloads = downloads
+        self.all = Channel("downloads")
+        self.single: dict[str, Channel] = {}
+        events.subscribe(TransferChanged, self._on_change)
+        events.subscribe(ProgressMade, self._on_progress)
+
+    def one(self, transfer_id: str) -> Channel:
+        self.single = {key: channel for key, channel in self.single.items() if channel.has_listeners}
+        return self.single.setdefault(transfer_id, Channel(f"downloads/{transfer_id}"))
+
+    def close(self) -> None:
+        for channel in (self.all, *self.single.values()):
+            channel.close()
+
+    def _on_change(self, news: TransferChanged) -> None:
+        transfer = news.transfer
+        frame = {"type": "changed", "transfer": self._view(transfer)}
+        self.all.publish(frame, key=transfer.id)
+        if transfer.id in self.single:
+            self.single[transfer.id].publish(frame, key=transfer.id)
+
+    def _on_progress(self, _news: ProgressMade) -> None:
+        rows = [self._row(transfer_id) for transfer_id in self._downloads.progress]
+        self.all.publish({"type": "progress", "rows": rows}, key="progress")
+        for row in rows:
+            if row[0] in self.single:
+                self.single[str(row[0])].publish({"type": "progress", "rows": [row]}, key="progress")
+
+    def _row(self, transfer_id: str) -> list[str | float | None]:
+        """Compact on purpose: id, received, total, speed, seconds left."""
+        progress = self._downloads.progress[transfer_id]
+        left = progress.seconds_left
+        return [
+            transfer_id,
+            progress.received,
+            progress.total,
+            round(progress.speed),
+            None if left is None else round(left, 1),
+        ]
+
+    def _view(self, transfer: Transfer) -> Frame:
+        return self._downloads.view(transfer).model_dump(mode="json")
+
+    async def snapshot(self) -> Frame:
+        transfers = [self._view(transfer) for transfer in await self._downloads.list()]
+        return {"type": "snapshot", "transfers": transfers}
+
+    async def snapshot_of(self, transfer_id: str) -> Frame:
+        return {"type": "snapshot", "transfers": [self._view(await self._downloads.get(transfer_id))]}
+
+
+def channels_of(app: FastAPI) -> DownloadChannels:
+    channels: DownloadChannels = app.state.download_channels
+    return channels
+
+
+@router.websocket("/ws/downloads")
+async def watch_all(websocket: WebSocket, session_seconds: SocketSession) -> None:
+    channels = channels_of(websocket.app)
+    await channels.all.serve(websocket, channels.snapshot, session_seconds)
+
+
+@router.websocket("/ws/downloads/{transfer_id}")
+async def watch_one(
+    websocket: WebSocket, transfer_id: str, session_seconds: SocketSession, downloads: DownloadsService
+) -> None:
+    channels = channels_of(websocket.app)
+    try:
+        await downloads.get(transfer_id)
+    except NotFound as error:
+        raise WebSocketException(1008, error.message) from None
+    await channels.one(transfer_id).serve(
+        websocket, lambda: channels.snapshot_of(transfer_id), session_seconds
+    )

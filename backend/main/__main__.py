@@ -1,0 +1,22 @@
+"""`python -m backend.main`: start the control plane."""
+
+import sys
+
+from backend.config.settings import SettingsError, load_settings
+from backend.core.logging import configure_logging
+from backend.main.server import serve
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    configure_logging(settings.log_level, settings.log_format)
+    serve(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

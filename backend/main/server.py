@@ -1,0 +1,58 @@
+"""Runs the application under uvicorn."""
+
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from backend.config.settings import Settings
+from backend.main.app import access_password, create_app
+from backend.main.wiring import close_channels
+
+log = structlog.get_logger(__name__)
+
+GRACEFUL_SECONDS = 3
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but sockets hear goodbye before connections are closed."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI):
+        super().__init__(config)
+        self._app = app
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        close_channels(self._app)
+        super().handle_exit(sig, frame)
+
+
+def make_server(settings: Settings) -> Server:
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+    )
+    return Server(config, app)
+
+
+def serve(settings: Settings) -> None:
+    server = make_server(settings)
+    _greet(settings)
+    server.run()
+
+
+def _greet(settings: Settings) -> None:
+    """Where to look, and the password if we made it up. Printed, so that it stands out in any log."""
+    shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    print(f"ComfyPod control plane: http://{shown_host}:{settings.port}", flush=True)  # noqa: T201
+    if settings.access_password is None:
+        password = access_password(settings)
+        print(f"Generated password: {password}  (set ACCESS_PASSWORD to choose your own)", flush=True)  # noqa: T201

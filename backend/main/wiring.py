@@ -1,0 +1,118 @@
+"""Makes the services and ties them together, bottom up."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import httpx
+import structlog
+from fastapi import FastAPI
+
+from backend.comfy.client import ComfyClient
+from backend.config.settings import Settings
+from backend.core.database import open_database
+from backend.core.errors import AppError
+from backend.core.events import EventBus
+from backend.downloads.fetch import Fetcher, Limits
+from backend.downloads.guard import Guard, guarded_client
+from backend.downloads.service import Downloads
+from backend.downloads.sockets import DownloadChannels
+from backend.downloads.sources import Sources, Tokens
+from backend.downloads.store import TransferStore
+from backend.downloads.worker import Retries, Worker
+from backend.presets.service import Presets
+from backend.storage import sockets as storage_sockets
+from backend.storage.service import Storage
+from backend.system import sockets as system_sockets
+from backend.system.service import System
+from backend.system.supervisor import Supervisor
+from backend.web.socket import Channel
+from backend.web.ticker import publish_every
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Everything that lives as long as the application does."""
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        state = app.state
+        events = EventBus()
+        storage = state.storage = Storage(settings.models_folder)
+        comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(httpx.AsyncClient()))
+        state.system = System(
+            settings.workspace, settings.run_dir, comfy, Supervisor(settings.supervisor_socket)
+        )
+        worker = await _add_downloads(app, settings, storage, events, stack)
+        presets = state.presets = Presets(settings.presets_dir, state.downloads, storage)
+        await presets.load()
+        background = [
+            worker.run(),
+            publish_every(
+                system_sockets.SECONDS, state.system_channel, partial(system_sockets.frame, state.system)
+            ),
+            publish_every(
+                storage_sockets.SECONDS, state.storage_channel, partial(storage_sockets.frame, storage)
+            ),
+            _download_wanted_presets(settings.preset_download, presets),
+        ]
+        tasks = [asyncio.create_task(work) for work in background]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _add_downloads(
+    app: FastAPI, settings: Settings, storage: Storage, events: EventBus, stack: AsyncExitStack
+) -> Worker:
+    tokens = Tokens(
+        hf_endpoint=str(settings.hf_endpoint),
+        hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
+        civitai_endpoint=str(settings.civitai_endpoint),
+        civitai_token=settings.civitai_token.get_secret_value() if settings.civitai_token else None,
+    )
+    guard = Guard((tokens.hf_endpoint, tokens.civitai_endpoint), settings.download_allowed_hosts)
+    client = await stack.enter_async_context(guarded_client(guard))
+    sources = Sources(client, guard, tokens)
+    database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
+    store = TransferStore(database)
+    await store.prepare()
+    downloads = app.state.downloads = Downloads(store, storage, sources, guard, events)
+    app.state.download_channels = DownloadChannels(downloads, events)
+    fetcher = Fetcher(sources, storage.models, Limits(stall_seconds=settings.download_stall_seconds))
+    return Worker(
+        downloads,
+        store,
+        storage,
+        fetcher,
+        events,
+        places=settings.download_workers,
+        retries=Retries(first_pause=settings.download_retry_seconds),
+    )
+
+
+async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) -> None:
+    """`PRESET_DOWNLOAD`: one unknown id must not keep the others from being fetched."""
+    for preset_id in wanted:
+        try:
+            await presets.download(preset_id)
+        except AppError as error:
+            log.warning("preset of PRESET_DOWNLOAD was not started", preset=preset_id, reason=error.message)
+
+
+def add_channels(app: FastAPI) -> None:
+    app.state.system_channel = Channel("system")
+    app.state.storage_channel = Channel("storage")
+
+
+def close_channels(app: FastAPI) -> None:
+    """Say goodbye to every socket; called as soon as the server is told to stop."""
+    for channel in (app.state.system_channel, app.state.storage_channel):
+        channel.close()
+    if hasattr(app.state, "download_channels"):
+        app.state.download_channels.close()

@@ -1,0 +1,99 @@
+"""Reads ComfyUI's official workflow templates, which name the models that they need.
+
+They come from the package `comfyui-workflow-templates-json`: `index.json` with a title, a description and
+tags for each, and the workflow itself, whose nodes list their files in `properties.models`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from backend.presets.models import Origin, Preset, PresetFile
+
+log = structlog.get_logger(__name__)
+
+PACKAGE = "comfyui_workflow_templates_json"
+NAMES_MODELS = b'"directory"'  # spares parsing the 20 MB of workflows that need no files
+SHA256 = re.compile(r"^[0-9a-f]{64}$")
+
+
+@cache
+def read_official() -> tuple[Preset, ...]:
+    """Every template that needs files; those that only call paid services need none.
+
+    The package cannot change while we run, so it is read once.
+    """
+    templates = resources.files(PACKAGE) / "templates"
+    presets = []
+    for category, entry in _entries(templates):
+        preset = _preset(templates, category, entry)
+        if preset:
+            presets.append(preset)
+    return tuple(presets)
+
+
+def _entries(templates: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:
+    for group in json.loads((templates / "index.json").read_text(encoding="utf-8")):
+        for entry in group["templates"]:
+            yield group["title"], entry
+
+
+def _preset(templates: Traversable, category: str, entry: dict[str, Any]) -> Preset | None:
+    name = entry["name"]
+    try:
+        content = (templates / f"{name}.json").read_bytes()
+        files = _files(json.loads(content)) if NAMES_MODELS in content else ()
+        if not files:
+            return None
+        return Preset(
+            id=re.sub(r"[^a-z0-9._-]", "-", name.lower()),
+            title=entry["title"],
+            category=category,
+            description=entry.get("description", ""),
+            tags=tuple(entry.get("tags", ())),
+            disk_bytes=entry.get("size") or None,
+            workflow=name,
+            origin=Origin.OFFICIAL,
+            files=files,
+        )
+    except (OSError, ValueError, KeyError, ValidationError) as error:
+        log.warning("an official template was left out", template=name, reason=str(error))
+        return None
+
+
+def _files(workflow: dict[str, Any]) -> tuple[PresetFile, ...]:
+    found: dict[tuple[str, str], PresetFile] = {}
+    for model in _models(workflow):
+        file = PresetFile(
+            folder=model["directory"],
+            filename=model["name"],
+            url=model["url"].removesuffix("?download=true"),
+            sha256=_sha256(model),
+        )
+        found.setdefault((file.folder, file.filename), file)
+    return tuple(found.values())
+
+
+def _models(part: Any) -> Iterable[dict[str, Any]]:
+    """Every entry of every `properties.models`, also inside subgraphs."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _models(item)
+    elif isinstance(part, dict):
+        properties = part.get("properties")
+        if isinstance(properties, dict) and isinstance(properties.get("models"), list):
+            yield from properties["models"]
+        for value in part.values():
+            yield from _models(value)
+
+
+def _sha256(model: dict[str, Any]) -> str | None:
+    value = str(model.get("hash", "")).lower()
+    return value if model.get("hash_type") == "SHA256" and SHA256.match(value) else None

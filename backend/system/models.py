@@ -1,0 +1,64 @@
+"""What the machine and its services look like right now. Sizes are bytes, times seconds."""
+
+from pydantic import BaseModel, Field
+
+from backend.core.disk import Disk
+
+
+class Memory(BaseModel):
+    total: int
+    used: int
+
+
+class Gpu(BaseModel):
+    name: str
+    memory_total: int
+    memory_used: int
+    utilisation: int = Field(description="Percent of the last sample period in which the GPU was busy.")
+    temperature: int | None = Field(description="Degrees Celsius.")
+
+
+class Accelerator(BaseModel):
+    kind: str = Field(description="`cuda` or `cpu`.")
+    verdict: str = Field(description="`ok`, or a word for what keeps the GPU from being used.")
+    message: str
+    devices: list[Gpu]
+
+
+class ComfyState(BaseModel):
+    up: bool
+    version: str | None
+    state: str = Field(description="The supervisor's word, or `unknown` where none runs.")
+
+
+class Service(BaseModel):
+    name: str
+    state: str = Field(description="`running`, `starting`, `backoff`, `stopped`, `exited` or `fatal`.")
+    description: str
+
+
+class Problem(BaseModel):
+    code: str
+    message: str
+    remedy: str = ""
+
+
+class Workspace(BaseModel):
+    """How preparing the workspace went, as the boot scripts report it."""
+
+    state: str
+    case: str = ""
+    problems: list[Problem] = []
+    notes: list[str] = []
+
+
+class SystemView(BaseModel):
+    version: str
+    uptime_seconds: int
+    cpu_percent: float
+    memory: Memory
+    disk: Disk
+    accelerator: Accelerator
+    comfyui: ComfyState
+    services: list[Service]
+    workspace: Workspace | None = Field(description="Null outside a pod.")

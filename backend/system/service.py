@@ -1,0 +1,97 @@
+"""Puts together what the pod's owner wants to see at a glance."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from backend import __version__
+from backend.comfy.client import ComfyClient
+from backend.core.disk import disk_of
+from backend.core.errors import Unavailable
+from backend.system.gpu import read_gpus
+from backend.system.models import Accelerator, ComfyState, Memory, Problem, Service, SystemView, Workspace
+from backend.system.supervisor import Supervisor
+
+
+class System:
+    """The machine, its services, and the reports that the boot scripts left."""
+
+    def __init__(self, workspace: Path, run_folder: Path, comfy: ComfyClient, supervisor: Supervisor):
+        self._workspace = workspace
+        self._run_folder = run_folder
+        self._comfy = comfy
+        self._supervisor = supervisor
+        self._started = time.monotonic()
+
+    async def snapshot(self) -> SystemView:
+        services, accelerator = await asyncio.gather(
+            asyncio.to_thread(self._supervisor.services), asyncio.to_thread(self._accelerator)
+        )
+        memory = psutil.virtual_memory()
+        return SystemView(
+            version=__version__,
+            uptime_seconds=int(time.monotonic() - self._started),
+            cpu_percent=psutil.cpu_percent(),
+            memory=Memory(total=memory.total, used=memory.total - memory.available),
+            disk=disk_of(self._workspace),
+            accelerator=accelerator,
+            comfyui=await self._comfy_state(services),
+            services=services,
+            workspace=self.workspace_report(),
+        )
+
+    def problems(self) -> list[Problem]:
+        """What keeps the control plane from doing its work; empty when it is ready."""
+        try:
+            self._workspace.mkdir(parents=True, exist_ok=True)
+            probe = self._workspace / ".comfypod-writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            reason = f"{self._workspace} cannot be written to: {error.strerror}."
+            return [
+                Problem(
+                    code="workspace_not_writable", message=reason, remedy="Check the volume and its rights."
+                )
+            ]
+        return []
+
+    def workspace_report(self) -> Workspace | None:
+        report = self._report("workspace.json")
+        return Workspace.model_validate(report) if report else None
+
+    async def _comfy_state(self, services: list[Service]) -> ComfyState:
+        state = next((service.state for service in services if service.name == "comfyui"), "unknown")
+        try:
+            stats = await self._comfy.system_stats()
+        except Unavailable:
+            return ComfyState(up=False, version=None, state=state)
+        return ComfyState(up=True, version=stats.get("system", {}).get("comfyui_version"), state=state)
+
+    def _accelerator(self) -> Accelerator:
+        """The boot scripts' verdict, with live figures of the devices."""
+        gpus = read_gpus()
+        report = self._report("accelerator.json")
+        if report:
+            return Accelerator(
+                kind=report["kind"], verdict=report["verdict"], message=report["message"], devices=gpus
+            )
+        if gpus:
+            return Accelerator(kind="cuda", verdict="ok", message=f"{gpus[0].name} is ready.", devices=gpus)
+        return Accelerator(
+            kind="cpu",
+            verdict="no_gpu",
+            message="No NVIDIA GPU was found: ComfyUI runs on the CPU.",
+            devices=[],
+        )
+
+    def _report(self, name: str) -> dict[str, Any] | None:
+        try:
+            content = json.loads((self._run_folder / name).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None

@@ -1,0 +1,37 @@
+"""A hub and a control plane for every test that asks for one."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub, running_hub
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running_hub() as running:
+        running.tokens.add("hf_secret_token")
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    return tmp_path / "workspace"
+
+
+@pytest.fixture
+async def pod(workspace: Path, hub: Hub) -> AsyncIterator[ControlPlane]:
+    """A control plane whose hub is our own."""
+    async with running_control_plane(workspace, **hub_settings(hub)) as plane:
+        yield plane
+
+
+def hub_settings(hub: Hub) -> dict[str, object]:
+    return {
+        "hf_endpoint": hub.url,
+        "hf_token": "hf_secret_token",
+        "civitai_endpoint": hub.url,
+        "download_allowed_hosts": (hub.cdn_url.removeprefix("http://"),),
+    }

@@ -1,0 +1,145 @@
+"""Runs the real control plane on a loopback port, inside the test's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+import websockets
+from fastapi import FastAPI
+
+from backend.config.settings import Settings
+from backend.main.app import create_app, openapi_of
+from backend.main.server import Server
+from backend.main.wiring import close_channels
+
+PASSWORD = "correct horse battery staple"
+
+
+class ReadyServer(Server):
+    """Tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI):
+        super().__init__(config, app)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class ControlPlane:
+    """A running control plane and a signed-in client for it.
+
+    Every answer of the API is held against the OpenAPI document: an undeclared status fails the test.
+    """
+
+    def __init__(self, app: FastAPI, url: str, settings: Settings):
+        self.app = app
+        self.url = url
+        self.settings = settings
+        self.models = settings.models_folder
+        self.client = self.anonymous()
+        self._token = ""
+
+    def anonymous(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=30, event_hooks={"response": [self._check_declared]}
+        )
+
+    async def sign_in(self) -> None:
+        answer = await self.client.post("/api/auth/login", json={"password": PASSWORD})
+        self._token = answer.json()["access_token"]
+        self.client.cookies.clear()
+        self.client.headers["Authorization"] = f"Bearer {self._token}"
+
+    def socket(self, path: str) -> Any:
+        """An async context manager: a signed-in WebSocket."""
+        address = self.url.replace("http://", "ws://") + path
+        return websockets.connect(address, additional_headers={"Authorization": f"Bearer {self._token}"})
+
+    async def download(self, **wanted: Any) -> dict[str, Any]:
+        answer = await self.client.post("/api/downloads", json=wanted)
+        assert answer.status_code == 202, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def until(self, transfer_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Watch a transfer on its socket until it is as wanted."""
+        async with asyncio.timeout(60), self.socket(f"/ws/downloads/{transfer_id}") as frames:
+            async for _ in frames:
+                answer = await self.client.get(f"/api/downloads/{transfer_id}")
+                transfer: dict[str, Any] = answer.json()
+                if wanted(transfer):
+                    return transfer
+        raise AssertionError("the socket was closed before the transfer was as wanted")
+
+    async def finished(self, transfer_id: str) -> dict[str, Any]:
+        """The transfer once it will not move by itself any more."""
+        over = {"done", "failed", "cancelled", "quarantined", "paused"}
+        return await self.until(transfer_id, lambda transfer: transfer["state"] in over)
+
+    def rubbish(self) -> list[str]:
+        """Names of files that only an unfinished transfer may have."""
+        return sorted(path.name for path in self.models.rglob("*.part"))
+
+    async def _check_declared(self, response: httpx.Response) -> None:
+        operations = openapi_of(self.app)["paths"]
+        assert isinstance(operations, dict)
+        path = response.request.url.path
+        declared = _operation(operations, path, response.request.method)
+        if declared is not None:
+            assert str(response.status_code) in declared["responses"], (
+                f"{response.request.method} {path} answered {response.status_code}, which its OpenAPI does not declare"
+            )
+
+
+def _operation(paths: dict[str, Any], path: str, method: str) -> dict[str, Any] | None:
+    """The documented operation, literal paths before those with parameters."""
+    parts = path.split("/")
+    for template in sorted(paths, key=lambda name: name.count("{")):
+        expected = template.split("/")
+        if len(parts) == len(expected) and all(
+            e == p or e.startswith("{") for e, p in zip(expected, parts, strict=True)
+        ):
+            found: dict[str, Any] | None = paths[template].get(method.lower())
+            return found
+    return None
+
+
+@asynccontextmanager
+async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterator[ControlPlane]:
+    """Start, sign in, and stop as a signal would stop it. `settings` are fields of `Settings`."""
+    chosen = Settings(
+        **{
+            "workspace": workspace,
+            "run_dir": workspace / "run",
+            "supervisor_socket": workspace / "run/supervisor.sock",
+            "access_password": PASSWORD,
+            "download_retry_seconds": 0.01,
+            "comfyui_url": "http://127.0.0.1:9",
+            **settings,
+        }
+    )
+    app = create_app(chosen)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = ReadyServer(uvicorn.Config(app, log_config=None, access_log=False), app)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    ready = asyncio.create_task(server.ready.wait())
+    await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    plane = ControlPlane(app, f"http://127.0.0.1:{listener.getsockname()[1]}", chosen)
+    try:
+        await plane.sign_in()
+        yield plane
+    finally:
+        await plane.client.aclose()
+        close_channels(app)
+        server.should_exit = True
+        await task
+        listener.close()
