@@ -1,0 +1,91 @@
+# Every image is one cell of variants × accelerators. `docker buildx bake --print GROUP` shows what a group builds.
+
+variable "REGISTRY" { default = "" }
+variable "VERSION" { default = "dev" }
+variable "REVISION" { default = "" }
+variable "SOURCE" { default = "" }
+
+# Empty means: what the Dockerfile pins.
+variable "BASE_IMAGE" { default = "" }
+variable "COMFYUI_TAG" { default = "" }
+variable "COMFYUI_COMMIT" { default = "" }
+
+# "1" adds SBOM and provenance, which need a builder with the docker-container driver; the release sets it.
+variable "ATTEST" { default = "" }
+
+# A private certificate authority, a pip.conf, a uv.toml and an .npmrc for the build; none of them reaches a layer.
+variable "CA_FILE" { default = "" }
+variable "PIP_CONF" { default = "" }
+variable "UV_TOML" { default = "" }
+variable "NPMRC" { default = "" }
+
+# Where PyTorch keeps the builds that the default index does not have.
+variable "TORCH_INDEXES" {
+  default = {
+    "12-6" = "https://download.pytorch.org/whl/cu126"
+    "12-8" = "https://download.pytorch.org/whl/cu128"
+    "13-0" = ""
+    "cpu"  = "https://download.pytorch.org/whl/cpu"
+  }
+}
+
+function "tag" {
+  params = [variant, accelerator]
+  result = "${REGISTRY == "" ? "" : "${REGISTRY}/"}comfypod:${VERSION == "dev" ? "" : "${VERSION}-"}${variant}-${accelerator}"
+}
+
+group "default" { targets = ["minimal-13-0"] }
+
+group "minimal" { targets = ["minimal-12-6", "minimal-12-8", "minimal-13-0", "minimal-cpu"] }
+group "standard" { targets = ["standard-12-6", "standard-12-8", "standard-13-0", "standard-cpu"] }
+group "full" { targets = ["full-12-6", "full-12-8", "full-13-0", "full-cpu"] }
+group "dev" { targets = ["dev-12-6", "dev-12-8", "dev-13-0", "dev-cpu"] }
+
+group "all" { targets = ["minimal", "standard", "full", "dev"] }
+
+# What a change is judged by: every variant where no GPU is needed, and the CUDA set most pods use.
+group "validate" { targets = ["minimal-cpu", "standard-cpu", "full-cpu", "dev-cpu", "minimal-13-0"] }
+
+target "_common" {
+  context    = "."
+  dockerfile = "Dockerfile"
+  target     = "pod"
+  platforms  = ["linux/amd64"]
+  args = {
+    BASE_IMAGE     = BASE_IMAGE == "" ? null : BASE_IMAGE
+    COMFYUI_TAG    = COMFYUI_TAG == "" ? null : COMFYUI_TAG
+    COMFYUI_COMMIT = COMFYUI_COMMIT == "" ? null : COMFYUI_COMMIT
+  }
+  secret = concat(
+    CA_FILE == "" ? [] : ["id=ca,src=${CA_FILE}"],
+    PIP_CONF == "" ? [] : ["id=pip-conf,src=${PIP_CONF}"],
+    UV_TOML == "" ? [] : ["id=uv-toml,src=${UV_TOML}"],
+    NPMRC == "" ? [] : ["id=npmrc,src=${NPMRC}"],
+  )
+  attest = ATTEST == "1" ? ["type=sbom", "type=provenance,mode=max"] : []
+}
+
+target "pod" {
+  name     = "${variant}-${accelerator}"
+  inherits = ["_common"]
+  matrix = {
+    variant     = ["minimal", "standard", "full", "dev"]
+    accelerator = ["12-6", "12-8", "13-0", "cpu"]
+  }
+  args = {
+    VARIANT     = variant
+    ACCELERATOR = accelerator
+    TORCH_INDEX = TORCH_INDEXES[accelerator]
+  }
+  tags = [tag(variant, accelerator)]
+  labels = {
+    "org.opencontainers.image.title"       = "ComfyPod ${variant} (${accelerator})"
+    "org.opencontainers.image.description" = "ComfyUI for rented GPU pods, with its control plane"
+    "org.opencontainers.image.licenses"    = "MIT"
+    "org.opencontainers.image.version"     = VERSION
+    "org.opencontainers.image.revision"    = REVISION
+    "org.opencontainers.image.source"      = SOURCE
+    "dev.comfypod.variant"                 = variant
+    "dev.comfypod.accelerator"             = accelerator
+  }
+}

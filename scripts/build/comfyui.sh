@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# comfyui.sh SOURCE: lays ComfyUI's tree at /workspace/ComfyUI with its bytecode and its twin in the spare.
+# Fails when the locked packages are not what this very ComfyUI asks for.
+set -euo pipefail
+
+COMFYUI=/workspace/ComfyUI
+
+cp -a "$1" "$COMFYUI"
+rm -rf "$COMFYUI/.git" "$COMFYUI/.github" "$COMFYUI/tests" "$COMFYUI/tests-unit"
+mkdir -p "$COMFYUI"/{custom_nodes,input,models,output,temp,user}
+
+for list in requirements.txt manager_requirements.txt; do
+    [[ -f $COMFYUI/$list ]] || continue
+    if ! uv pip install --quiet --offline --no-index --python /workspace/venv --requirement "$COMFYUI/$list"; then
+        echo "comfyui.sh: images/locks/comfyui.txt does not satisfy ComfyUI's $list." \
+            "Compile it again for this ComfyUI: scripts/dev/lock-images.sh" >&2
+        exit 1
+    fi
+done
+
+python3 -m compileall -q -j 0 -x '/(custom_nodes|models)/' "$COMFYUI"
+python3 /build/twin.py "$COMFYUI" /opt/spare/ComfyUI

