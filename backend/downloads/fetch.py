@@ -13,6 +13,7 @@ from typing import Literal
 
 import aiofiles
 import httpx
+from aiofiles.threadpool.binary import AsyncFileIO
 
 from backend.downloads import formats
 from backend.downloads.addresses import origin
@@ -170,8 +171,7 @@ class _Body:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
-        mode: Literal["r+b", "wb"] = "r+b" if self.received else "wb"
-        async with aiofiles.open(self.partial.part, mode, buffering=0) as file:
+        async with _opened(self.partial.part, keep=self.received > 0) as file:
             await file.seek(self.received)
             await file.truncate(self.received)
             synced = self.received
@@ -281,6 +281,22 @@ def _validator(headers: Mapping[str, str]) -> str | None:
     if etag.startswith('"'):
         return etag
     return headers.get("last-modified") or None
+
+
+@asynccontextmanager
+async def _opened(path: Path, *, keep: bool) -> AsyncIterator[AsyncFileIO]:
+    """The file for writing, unbuffered. Closed even when the transfer is cancelled while it is being opened."""
+    mode: Literal["r+b", "wb"] = "r+b" if keep else "wb"
+    opening = asyncio.ensure_future(aiofiles.open(path, mode, buffering=0))
+    try:
+        file = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        await (await opening).close()
+        raise
+    try:
+        yield file
+    finally:
+        await file.close()
 
 
 async def _settle(body: _Body, transfer: Transfer, located: Located) -> Arrived:

@@ -30,6 +30,10 @@ from backend.web.templating import STATIC_PREFIX, Renderer
 
 FRONTEND = PROJECT_ROOT / "frontend"
 MAX_BODY_BYTES = 16 * 2**20
+TOO_LARGE = {
+    "description": f"The request is larger than {MAX_BODY_BYTES // 2**20} MiB.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
+}
 DESCRIPTION = """The control plane of a ComfyPod: presets, downloads, storage and services.
 
 Sign in with `POST /api/auth/login` and send the token as `Authorization: Bearer …`. Every error has the shape
@@ -119,6 +123,8 @@ def openapi_of(app: FastAPI) -> dict[str, object]:
         for path in schema["paths"].values():
             for operation in path.values():
                 operation["responses"].pop("422", None)
+                if "requestBody" in operation:
+                    operation["responses"]["413"] = TOO_LARGE
         for name in ("HTTPValidationError", "ValidationError"):
             schema["components"]["schemas"].pop(name, None)
         app.openapi_schema = schema

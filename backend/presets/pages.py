@@ -1,5 +1,103 @@
-"""The HTML door."""
+"""The HTML door of presets: the catalogue and one preset."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.auth.access import SignedIn
+from backend.downloads.access import DownloadsService
+from backend.downloads.models import State, Verification
+from backend.downloads.service import Downloads
+from backend.presets.access import PresetsService
+from backend.presets.models import Preset, PresetFile
+from backend.presets.service import Presets
+from backend.web import htmx
+from backend.web.templating import renderer_of
 
 router = APIRouter(include_in_schema=False)
+
+SHOWN = 60
+
+
+@router.get("/presets")
+async def show_catalogue(
+    request: Request,
+    presets: PresetsService,
+    _session: SignedIn,
+    q: Annotated[str, Query(max_length=200)] = "",
+    category: Annotated[str, Query(max_length=80)] = "",
+    installed: Literal["", "true", "false"] = "",
+) -> Response:
+    wanted = {"true": True, "false": False}.get(installed)
+    found = await presets.search(q, category or None, wanted)
+    view = {
+        "found": found,
+        "shown": found[:SHOWN],
+        "categories": presets.categories(),
+        "problems": presets.problems,
+        "q": q,
+        "category": category,
+        "installed": wanted,
+        "size_of": _size_of,
+    }
+    template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
+    return renderer_of(request).page(request, template, view)
+
+
+@router.get("/presets/{preset_id}")
+async def show_preset(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    return await _preset_page(request, presets, downloads, preset_id)
+
+
+@router.post("/presets/{preset_id}/download")
+async def download(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    transfers = await presets.download(preset_id)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    count = f"{len(transfers)} {'file' if len(transfers) == 1 else 'files'}"
+    return htmx.with_toast(response, "success", f"Downloading {count}.")
+
+
+@router.delete("/presets/{preset_id}")
+async def remove(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    deleted = await presets.remove(preset_id)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    freed = ", ".join(file.filename for file in deleted) or "what was under way"
+    return htmx.with_toast(response, "info", f"Deleted: {freed}.")
+
+
+async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
+    preset = presets.get(preset_id)
+    transfers = [downloads.view(transfer) for transfer in await downloads.list()]
+    view: dict[str, Any] = {
+        "preset": preset,
+        "status": await presets.status(preset_id),
+        "transfers": {transfer.id: transfer for transfer in transfers},
+        "verified": _verified_in(
+            {
+                (transfer.folder, transfer.filename)
+                for transfer in transfers
+                if transfer.state == State.DONE and transfer.verification == Verification.VERIFIED
+            }
+        ),
+    }
+    template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"
+    return renderer_of(request).page(request, template, view)
+
+
+def _verified_in(places: set[tuple[str, str]]) -> Any:
+    def verified(file: PresetFile) -> bool:
+        return (file.folder, file.filename) in places
+
+    return verified
+
+
+def _size_of(preset: Preset) -> int | None:
+    """What is known of the size without asking anybody."""
+    sizes = [file.bytes for file in preset.files]
+    return preset.disk_bytes if None in sizes else sum(size or 0 for size in sizes)

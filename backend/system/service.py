@@ -64,6 +64,15 @@ class System:
         report = self._report("workspace.json")
         return Workspace.model_validate(report) if report else None
 
+    def workspace_problem(self) -> str | None:
+        """The first thing that keeps the workspace from being ready, in words."""
+        report = self.workspace_report()
+        return (
+            f"{report.problems[0].message} {report.problems[0].remedy}"
+            if report and report.problems
+            else None
+        )
+
     async def _comfy_state(self, services: list[Service]) -> ComfyState:
         state = next((service.state for service in services if service.name == "comfyui"), "unknown")
         try:

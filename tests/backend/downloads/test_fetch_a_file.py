@@ -114,11 +114,15 @@ async def test_a_passing_fault_is_survived(
     assert pod.rubbish() == []
 
 
-async def test_a_cut_download_goes_on_where_it_was(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
-    hub.fault(model, faults.Cut(after=1_000_000))
-    await fetch(pod, hub, model)
-    ranges = [seen.headers.get("Range") for seen in hub.requests_to("cdn")]
-    assert ranges == [None, "bytes=1000000-"]
+async def test_a_cut_download_goes_on_where_it_was(pod: ControlPlane, hub: Hub) -> None:
+    large = hub.add("acme/models", "large.safetensors", safetensors(40_000_000))
+    hub.fault(large, faults.Cut(after=30_000_000))
+    assert (await fetch(pod, hub, large))["verification"] == "verified"
+    first, second = (seen.headers.get("Range") for seen in hub.requests_to("cdn"))
+    assert first is None
+    # What the transport had buffered when the line broke comes again; what was written does not.
+    assert second is not None
+    assert int(second.removeprefix("bytes=").removesuffix("-")) > 20_000_000
 
 
 async def test_a_server_that_ignores_the_range_does_not_corrupt_the_file(
@@ -173,7 +177,7 @@ async def test_wrong_content_is_put_aside_and_a_retry_replaces_it(
 
 async def test_a_gated_file_names_the_page_where_its_licence_is_accepted(pod: ControlPlane, hub: Hub) -> None:
     gated = hub.add("acme/secret", "rare.safetensors", safetensors(1000))
-    hub.repository("acme/secret").gated = "manual"
+    hub.repository("acme/secret").gated = True
     transfer = await fetch(pod, hub, gated)
     assert transfer["problem"]["code"] == "gated"
     assert "https://huggingface.co/acme/secret" in transfer["problem"]["message"]

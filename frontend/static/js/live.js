@@ -1,0 +1,124 @@
+// One socket per channel and page. The server sends a snapshot first, so coming back needs no catching up.
+class LiveChannel {
+  constructor(path, onFrame, onState) {
+    this.path = path;
+    this.onFrame = onFrame;
+    this.onState = onState;
+    this.pause = 500;
+    this.open();
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
+    this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+    this.socket.addEventListener("close", (event) => this.lost(event.code));
+  }
+
+  receive(frame) {
+    if (frame.type === "snapshot") {
+      this.pause = 500;
+      this.onState(true);
+    }
+    this.onFrame(frame);
+  }
+
+  async lost(code) {
+    this.onState(false);
+    if (code === 4401 || (await this.signedOut())) {
+      location.assign(`/_pod/sign-in?next=${encodeURIComponent(location.pathname)}`);
+      return;
+    }
+    setTimeout(() => this.open(), this.pause * (0.75 + Math.random() / 2));
+    this.pause = Math.min(this.pause * 2, 10000);
+  }
+
+  async signedOut() {
+    try {
+      return (await fetch("/api/auth/me")).status === 401;
+    } catch {
+      return false; // the control plane is away, which says nothing about the session
+    }
+  }
+}
+
+document.addEventListener("alpine:init", () => {
+  Alpine.store("live", { connected: true, wasConnected: false });
+
+  Alpine.store("downloads", {
+    rows: {},
+
+    frame(frame) {
+      if (frame.type === "progress") {
+        for (const row of frame.rows) this.progress(row);
+        return;
+      }
+      if (frame.type === "snapshot") this.rows = {};
+      for (const transfer of frame.transfers ?? [frame.transfer]) this.rows[transfer.id] = transfer;
+      document.body.dispatchEvent(new CustomEvent("transfers-changed"));
+    },
+
+    progress([id, received, total, speed, secondsLeft]) {
+      const transfer = this.rows[id];
+      if (transfer) Object.assign(transfer, { received, bytes: total, speed, seconds_left: secondsLeft });
+    },
+
+    get active() {
+      return Object.values(this.rows).filter((row) => ["queued", "running", "verifying", "waiting"].includes(row.state));
+    },
+
+    get summary() {
+      const running = this.active;
+      if (running.length === 0) return "";
+      const speed = running.reduce((sum, row) => sum + (row.speed ?? 0), 0);
+      return `${running.length} ${running.length === 1 ? "download" : "downloads"} · ${human.bytes(speed)}/s`;
+    },
+  });
+
+  // A row of a transfer. What the server rendered stays until the socket knows better.
+  Alpine.data("transfer", () => ({
+    get row() {
+      return Alpine.store("downloads").rows[this.$root.dataset.id];
+    },
+    get received() {
+      return this.row ? this.row.received : Number(this.$root.dataset.received);
+    },
+    get total() {
+      return (this.row ? this.row.bytes : Number(this.$root.dataset.total)) || 1;
+    },
+    get amount() {
+      const total = this.row ? this.row.bytes : Number(this.$root.dataset.total) || null;
+      return total ? `${human.bytes(this.received)} of ${human.bytes(total)}` : human.bytes(this.received);
+    },
+    get percent() {
+      return `${Math.floor((100 * this.received) / this.total)} %`;
+    },
+    get pace() {
+      if (this.row?.state === "waiting") return this.countdown;
+      if (this.row?.state !== "running" || !this.row.speed) return "";
+      return `${human.bytes(this.row.speed)}/s · ${human.duration(this.row.seconds_left)}`;
+    },
+    get countdown() {
+      const seconds = Math.ceil((new Date(this.row.retry_at) - Alpine.store("clock").now) / 1000);
+      return seconds > 0 ? `tries again in ${seconds} s` : "tries again now";
+    },
+  }));
+
+  Alpine.store("clock", { now: Date.now() });
+  setInterval(() => {
+    Alpine.store("clock").now = Date.now();
+  }, 1000);
+
+  Alpine.store("system", { view: null });
+
+  if (document.body.dataset.live !== "yes") return;
+  const seen = (connected) => {
+    const live = Alpine.store("live");
+    live.connected = connected;
+    live.wasConnected ||= connected;
+  };
+  new LiveChannel("/ws/downloads", (frame) => Alpine.store("downloads").frame(frame), seen);
+  if (document.querySelector("[data-needs-system]")) {
+    new LiveChannel("/ws/system", (frame) => { Alpine.store("system").view = frame.system; }, () => {});
+  }
+});

@@ -1,0 +1,55 @@
+"""An operator sets variables."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.config.settings import Settings, SettingsError, load_settings
+
+
+def test_blank_variables_count_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCESS_PASSWORD", "  ")
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    settings = load_settings()
+    assert settings.access_password is None
+    assert str(settings.hf_endpoint) == "https://huggingface.co/"
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRESET_DOWNLOAD", "sd-1-5, sdxl-base,")
+    assert load_settings().preset_download == ("sd-1-5", "sdxl-base")
+
+
+def test_state_lives_in_the_workspace_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WORKSPACE", str(tmp_path))
+    assert load_settings().state_folder == tmp_path / ".comfypod"
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    assert load_settings().state_folder == tmp_path / "state"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "http"), ("PORT", "70000"), ("HF_ENDPOINT", "huggingface"), ("DOWNLOAD_WORKERS", "0")],
+)
+def test_a_bad_value_is_named_with_what_it_is_for(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"Set {name} to another value") as error:
+        load_settings()
+    help_sentence = Settings.model_fields[name.lower()].description
+    assert help_sentence
+    assert help_sentence in str(error.value)
+
+
+def test_every_setting_has_a_help_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_very_secret")
+    assert "hf_very_secret" not in repr(load_settings())

@@ -1,0 +1,156 @@
+"""A user looks for a preset and asks for it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.backend.conftest import hub_settings
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+
+PRESET = """
+id: two-files
+title: Two files
+category: Test
+files:
+  - folder: vae
+    filename: first.safetensors
+    url: {first}
+  - folder: loras
+    filename: second.safetensors
+    url: {second}
+"""
+
+
+@pytest.fixture
+def definitions(tmp_path: Path, hub: Hub) -> Path:
+    """A folder with one preset of two small files."""
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    urls = {
+        name: hub.url_of(hub.add("acme/models", f"{name}.safetensors", safetensors(50_000, seed=seed)))
+        for seed, name in enumerate(("first", "second"))
+    }
+    (folder / "two-files.yaml").write_text(PRESET.format(**urls))
+    return folder
+
+
+@pytest.fixture
+async def pod(workspace: Path, hub: Hub, definitions: Path):  # type: ignore[no-untyped-def]
+    async with running_control_plane(workspace, **hub_settings(hub), presets_dir=definitions) as plane:
+        yield plane
+
+
+async def test_official_workflows_and_curated_presets_stand_in_one_list(pod: ControlPlane) -> None:
+    found = (await pod.client.get("/api/presets")).json()
+    origins = [entry["preset"]["origin"] for entry in found]
+    assert origins.count("official") > 200
+    assert origins.count("curated") == 1
+    assert all(entry["preset"]["files"] for entry in found)
+
+
+async def test_every_word_of_a_search_counts(pod: ControlPlane) -> None:
+    titles = [
+        entry["preset"]["title"]
+        for entry in (await pod.client.get("/api/presets", params={"q": "TWO files"})).json()
+    ]
+    assert titles[0] == "Two files"
+    assert (await pod.client.get("/api/presets", params={"q": "two files nowhere"})).json() == []
+
+
+async def test_categories_count_their_presets(pod: ControlPlane) -> None:
+    categories = {
+        entry["name"]: entry["presets"] for entry in (await pod.client.get("/api/presets/categories")).json()
+    }
+    assert categories["Test"] == 1
+    listed = (await pod.client.get("/api/presets", params={"category": "Video"})).json()
+    assert len(listed) == categories["Video"]
+
+
+async def test_a_preset_is_downloaded_file_by_file_and_then_installed(pod: ControlPlane) -> None:
+    assert (await pod.client.get("/api/presets/two-files/status")).json()["state"] == "missing"
+    answer = await pod.client.post("/api/presets/two-files/download")
+    assert answer.status_code == 202
+    for transfer in answer.json():
+        assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+    status = (await pod.client.get("/api/presets/two-files/status")).json()
+    assert (status["state"], status["installed_files"], status["received"]) == ("installed", 2, 100_000)
+    listed = (await pod.client.get("/api/presets", params={"installed": True})).json()
+    assert [entry["preset"]["id"] for entry in listed] == ["two-files"]
+    assert (await pod.client.post("/api/presets/two-files/download")).json() == []
+
+
+async def test_deleting_keeps_what_another_installed_preset_needs(
+    pod: ControlPlane, definitions: Path
+) -> None:
+    text = (definitions / "two-files.yaml").read_text()
+    shared = text.replace("two-files", "one-file").split("  - folder: loras")[0]
+    (definitions / "one-file.yaml").write_text(shared)
+    await pod.client.post("/api/presets/update")
+    for transfer in (await pod.client.post("/api/presets/two-files/download")).json():
+        await pod.finished(transfer["id"])
+    deleted = (await pod.client.delete("/api/presets/two-files")).json()
+    assert [file["filename"] for file in deleted] == ["second.safetensors"]
+    assert (await pod.client.get("/api/presets/one-file/status")).json()["state"] == "installed"
+
+
+async def test_deleting_stops_what_is_still_coming(pod: ControlPlane, hub: Hub) -> None:
+    gate = hub.hold("/acme/models/resolve/main/first.safetensors")
+    transfers = (await pod.client.post("/api/presets/two-files/download")).json()
+    await pod.client.delete("/api/presets/two-files")
+    gate.release()
+    states = {(await pod.finished(transfer["id"]))["state"] for transfer in transfers}
+    assert "cancelled" in states
+    assert pod.rubbish() == []
+
+
+async def test_an_unknown_preset_is_named(pod: ControlPlane) -> None:
+    for call in (pod.client.get, pod.client.delete):
+        answer = await call("/api/presets/no-such-thing")
+        assert answer.status_code == 404
+        assert "no-such-thing" in answer.json()["error"]["message"]
+
+
+async def test_what_does_not_fit_on_the_disk_is_refused_with_numbers(
+    pod: ControlPlane, definitions: Path
+) -> None:
+    text = (definitions / "two-files.yaml").read_text().replace("two-files", "huge")
+    (definitions / "huge.yaml").write_text(text + "    bytes: 900000000000000\n")
+    await pod.client.post("/api/presets/update")
+    answer = await pod.client.post("/api/presets/huge/download")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (507, "out_of_space")
+    assert "Free " in answer.json()["error"]["message"]
+    assert (await pod.client.get("/api/downloads")).json() == []
+
+
+BROKEN = [
+    ("id: [unclosed\n", 2, "This is not YAML"),
+    ("- a list\n", 1, "does not hold a preset"),
+    ("id: Bad Id\ntitle: x\ncategory: y\nfiles: []\n", 1, "id: "),
+    (PRESET.format(first="https://a.example/f", second="https://a.example/s").replace("folder: vae", "folder: etc"), 6, "not a model folder"),
+    (PRESET.format(first="ftp://a.example/f", second="https://a.example/s"), 8, "url"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "reason"), BROKEN)
+async def test_a_file_with_a_mistake_is_reported_by_name_and_line_and_hurts_nothing_else(
+    pod: ControlPlane, definitions: Path, text: str, line: int, reason: str
+) -> None:
+    (definitions / "broken.yaml").write_text(text)
+    report = (await pod.client.post("/api/presets/update")).json()
+    problem = report["problems"][0]
+    assert (problem["file"], problem["line"]) == ("broken.yaml", line)
+    assert reason in problem["message"]
+    assert (await pod.client.get("/api/presets/two-files")).status_code == 200
+
+
+async def test_presets_named_in_the_environment_are_fetched_after_start(
+    workspace: Path, hub: Hub, definitions: Path
+) -> None:
+    settings = hub_settings(hub) | {"presets_dir": definitions, "preset_download": ("unknown", "two-files")}
+    async with running_control_plane(workspace, **settings) as pod, pod.socket("/ws/downloads") as frames:
+        async for _ in frames:
+            if (await pod.client.get("/api/presets/two-files/status")).json()["state"] == "installed":
+                break
+    assert (workspace / "ComfyUI/models/loras/second.safetensors").exists()

@@ -1,0 +1,38 @@
+"""The presets that we ship are complete and can be read."""
+
+import pytest
+
+from backend.config.settings import PROJECT_ROOT
+from backend.presets.curated import read_curated
+from backend.presets.models import Preset
+from backend.presets.official import read_official
+
+SHIPPED, PROBLEMS = read_curated(PROJECT_ROOT / "presets")
+
+
+def test_no_shipped_file_has_a_mistake() -> None:
+    assert PROBLEMS == []
+    assert len(SHIPPED) >= 5
+
+
+@pytest.mark.parametrize("preset", SHIPPED, ids=lambda preset: preset.id)
+def test_a_shipped_preset_says_what_it_is(preset: Preset) -> None:
+    assert preset.description
+    assert preset.licence
+    assert preset.tags
+
+
+def test_no_id_is_used_twice() -> None:
+    ids = [preset.id for preset in (*SHIPPED, *read_official())]
+    assert len(ids) == len(set(ids))
+
+
+def test_known_hashes_agree_wherever_a_file_is_named() -> None:
+    """The same address must not be promised to hold two contents."""
+    promised: dict[str, set[str]] = {}
+    for preset in (*SHIPPED, *read_official()):
+        for file in preset.files:
+            if file.sha256:
+                promised.setdefault(str(file.url), set()).add(file.sha256)
+    assert promised
+    assert {url: hashes for url, hashes in promised.items() if len(hashes) > 1} == {}

@@ -1,0 +1,65 @@
+"""Every error has one shape, whoever asked."""
+
+from tests.support.control_plane import ControlPlane
+
+PAGE = {"Accept": "text/html"}
+HTMX = {"Accept": "text/html", "HX-Request": "true"}
+
+
+async def test_the_api_answers_in_json(pod: ControlPlane) -> None:
+    answer = await pod.client.get("/api/nothing-here")
+    assert answer.status_code == 404
+    error = answer.json()["error"]
+    assert error["code"] == "not_found"
+    assert error["details"]["request_id"] == answer.headers["X-Request-ID"]
+
+
+async def test_a_wrong_method_is_named(pod: ControlPlane) -> None:
+    answer = await pod.client.put("/api/presets", json={})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"]
+
+
+async def test_a_body_that_is_too_large_is_refused(pod: ControlPlane) -> None:
+    answer = await pod.client.post(
+        "/api/downloads", content=b"x" * (17 * 2**20), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 413
+
+
+async def test_a_browser_is_sent_to_the_sign_in_and_back_again(pod: ControlPlane) -> None:
+    async with pod.anonymous(**PAGE) as visitor:
+        answer = await visitor.get("/openapi.json?a=1")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/_pod/sign-in?next=/openapi.json%3Fa%3D1"
+
+
+async def test_htmx_is_sent_to_the_sign_in(pod: ControlPlane) -> None:
+    async with pod.anonymous(**HTMX) as visitor:
+        answer = await visitor.get("/openapi.json")
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/_pod/sign-in")
+
+
+async def test_htmx_shows_an_error_as_a_toast(pod: ControlPlane) -> None:
+    answer = await pod.client.get("/nothing-here", headers=HTMX)
+    assert answer.status_code == 404
+    assert "nothing at /nothing-here" in answer.headers["HX-Trigger"]
+    assert answer.headers["HX-Reswap"] == "none"
+
+
+async def test_the_request_id_of_a_proxy_is_kept_if_it_is_sane(pod: ControlPlane) -> None:
+    kept = await pod.client.get("/healthz", headers={"X-Request-ID": "abc-12345678"})
+    assert kept.headers["X-Request-ID"] == "abc-12345678"
+    replaced = await pod.client.get("/healthz", headers={"X-Request-ID": "a b; drop"})
+    assert len(replaced.headers["X-Request-ID"]) == 32
+
+
+async def test_pages_may_only_load_what_we_serve(pod: ControlPlane) -> None:
+    answer = await pod.client.get("/healthz")
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_other_origins_are_not_let_in(pod: ControlPlane) -> None:
+    answer = await pod.client.get("/healthz", headers={"Origin": "https://elsewhere.example"})
+    assert "access-control-allow-origin" not in answer.headers

@@ -1,0 +1,94 @@
+"""Pages listen on sockets: a snapshot first, then what changes, and a clean goodbye."""
+
+import asyncio
+import json
+
+import pytest
+import websockets
+
+from backend.main.wiring import close_channels
+from tests.support.control_plane import ControlPlane
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+
+CHANNELS = ["/ws/downloads", "/ws/storage", "/ws/system"]
+
+
+@pytest.mark.parametrize("path", CHANNELS)
+async def test_a_snapshot_comes_first(pod: ControlPlane, path: str) -> None:
+    async with pod.socket(path) as frames:
+        assert json.loads(await frames.recv())["type"] == "snapshot"
+
+
+@pytest.mark.parametrize("path", [*CHANNELS, "/ws/downloads/anything"])
+async def test_without_a_sign_in_the_door_stays_shut(pod: ControlPlane, path: str) -> None:
+    address = pod.url.replace("http://", "ws://") + path
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with websockets.connect(address):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_another_site_cannot_listen_with_the_browsers_cookie(pod: ControlPlane) -> None:
+    address = pod.url.replace("http://", "ws://") + "/ws/system"
+    token = pod.client.headers["Authorization"].removeprefix("Bearer ")
+    headers = {"Cookie": f"comfypod_session={token}", "Origin": "https://evil.example"}
+    with pytest.raises(websockets.InvalidStatus):
+        async with websockets.connect(address, additional_headers=headers):
+            pass
+
+
+async def test_every_listener_hears_of_a_download(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add("acme/models", "tulip.safetensors", safetensors(100_000))
+    async with pod.socket("/ws/downloads") as one, pod.socket("/ws/downloads") as other:
+        for frames in (one, other):
+            await frames.recv()
+        await pod.download(url=hub.url_of(model), folder="vae")
+        for frames in (one, other):
+            states = []
+            async with asyncio.timeout(30):
+                while "done" not in states:
+                    frame = json.loads(await frames.recv())
+                    if frame["type"] == "changed":
+                        states.append(frame["transfer"]["state"])
+            assert states[-1] == "done"
+
+
+async def test_progress_is_one_small_frame_for_all_rows(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add("acme/models", "tulip.safetensors", safetensors(4_000_000))
+    gate = hub.hold(model, after=3_000_000)
+    async with pod.socket("/ws/downloads") as frames, asyncio.timeout(30):
+        transfer = await pod.download(url=hub.url_of(model), folder="vae")
+        while True:
+            frame = json.loads(await frames.recv())
+            if frame["type"] == "progress" and frame["rows"][0][1] > 0:
+                break
+    ((transfer_id, received, total, _speed, _left),) = frame["rows"]
+    assert (transfer_id, total) == (transfer["id"], 4_000_000)
+    assert 0 < received <= 3_000_000
+    gate.release()
+    await pod.finished(transfer["id"])
+
+
+async def test_somebody_who_comes_late_sees_the_present_state(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add("acme/models", "tulip.safetensors", safetensors(1000))
+    transfer = await pod.download(url=hub.url_of(model), folder="vae")
+    await pod.finished(transfer["id"])
+    async with pod.socket("/ws/downloads") as frames:
+        (row,) = json.loads(await frames.recv())["transfers"]
+    assert (row["id"], row["state"]) == (transfer["id"], "done")
+
+
+async def test_an_unknown_download_has_no_channel(pod: ControlPlane) -> None:
+    with pytest.raises(websockets.InvalidStatus):
+        async with pod.socket("/ws/downloads/nothing"):
+            pass
+
+
+async def test_listeners_hear_goodbye_when_the_control_plane_stops(pod: ControlPlane) -> None:
+    async with pod.socket("/ws/system") as frames:
+        await frames.recv()
+        close_channels(pod.app)
+        async for _ in frames:
+            pass
+    assert frames.close_code == 1001

@@ -1,0 +1,154 @@
+"""What the hub holds: repositories with their history, Civitai versions, plain files."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from tests.support.hub.content import Content
+
+# The hub keeps larger files in LFS, and so does every file whose name ends like this.
+LFS_THRESHOLD = 10_000_000
+LFS_SUFFIXES = (".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin", ".onnx", ".zip")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubFile:
+    """One file of one repository. `key` is what faults, gates and requests call it."""
+
+    repo: str
+    path: str
+    content: Content
+    lfs: bool
+    # the hub's own scan: safe, unsafe, suspicious, queued
+    security: str = "safe"
+
+    @property
+    def key(self) -> str:
+        return f"{self.repo}/{self.path}"
+
+    @property
+    def size(self) -> int:
+        return self.content.size
+
+    @property
+    def sha256(self) -> str:
+        return self.content.sha256
+
+    @property
+    def etag(self) -> str:
+        return self.content.sha256 if self.lfs else self.content.git_oid
+
+
+@dataclass(kw_only=True)
+class Repository:
+    """A model repository. Every change makes a commit; the old ones stay and can be asked for."""
+
+    name: str
+    gated: bool = False
+    private: bool = False
+    licence: str = "apache-2.0"
+    history: dict[str, dict[str, HubFile]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._commit({})
+
+    def add(self, file: HubFile) -> None:
+        self._commit({**self.files("main"), file.path: file})
+
+    def remove(self, path: str) -> None:
+        self._commit({name: file for name, file in self.files("main").items() if name != path})
+
+    def commit_of(self, revision: str) -> str | None:
+        """A branch's or an abbreviated commit's full id."""
+        if revision in self.branches:
+            return self.branches[revision]
+        return next((commit for commit in self.history if commit.startswith(revision)), None)
+
+    def files(self, revision: str) -> dict[str, HubFile]:
+        commit = self.commit_of(revision)
+        return {} if commit is None else self.history[commit]
+
+    def _commit(self, files: dict[str, HubFile]) -> None:
+        commit = hashlib.sha1(f"{self.name} {len(self.history)}".encode()).hexdigest()
+        self.history[commit] = files
+        self.branches["main"] = commit
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainFile:
+    """`/files/<path>`: what any web server would serve."""
+
+    path: str
+    content: Content
+
+    @property
+    def key(self) -> str:
+        return f"files/{self.path}"
+
+    @property
+    def size(self) -> int:
+        return self.content.size
+
+    @property
+    def sha256(self) -> str:
+        return self.content.sha256
+
+
+@dataclass(frozen=True, kw_only=True)
+class CivitaiVersion:
+    """One version of a Civitai model, with one file."""
+
+    id: int
+    model_id: int
+    filename: str
+    content: Content
+    model_name: str = "A model"
+    type: str = "Checkpoint"
+    base_model: str = "SDXL 1.0"
+    needs_login: bool = False
+    early_access: bool = False
+    usage_control: str = "Download"
+    # what the site says, when it is not true
+    published_sha256: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"civitai/{self.id}"
+
+    @property
+    def size(self) -> int:
+        return self.content.size
+
+    @property
+    def sha256(self) -> str:
+        return self.content.sha256
+
+
+class Catalogue:
+    """Everything that can be asked for."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, Repository] = {}
+        self.civitai: dict[int, CivitaiVersion] = {}
+        self.plain: dict[str, PlainFile] = {}
+
+    def repository(self, name: str) -> Repository:
+        """The repository, made on first mention."""
+        return self.repositories.setdefault(name, Repository(name=name))
+
+    def add(
+        self, repo: str, path: str, content: Content, lfs: bool | None = None, security: str = "safe"
+    ) -> HubFile:
+        if lfs is None:
+            lfs = path.endswith(LFS_SUFFIXES) or content.size > LFS_THRESHOLD
+        file = HubFile(repo=repo, path=path, content=content, lfs=lfs, security=security)
+        self.repository(repo).add(file)
+        return file
+
+    def add_plain(self, path: str, content: Content) -> PlainFile:
+        file = self.plain[path] = PlainFile(path=path, content=content)
+        return file
+
+    def add_civitai(self, version: CivitaiVersion) -> CivitaiVersion:
+        self.civitai[version.id] = version
+        return version

@@ -1,0 +1,122 @@
+"""What a file on the hub is made of: bytes that can be read at any offset and are the same every time."""
+
+import hashlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+BLOCK = 1 << 20
+
+
+class Content(ABC):
+    """Bytes of a known size. Nothing holds them all at once, so a file may be larger than memory or disk."""
+
+    size: int
+
+    @abstractmethod
+    def read(self, offset: int, length: int) -> bytes:
+        """The bytes from `offset` on, fewer than `length` only at the end."""
+
+    @property
+    @abstractmethod
+    def tag(self) -> str:
+        """A strong validator that costs no hashing."""
+
+    def blocks(self) -> Iterator[bytes]:
+        for offset in range(0, self.size, BLOCK):
+            yield self.read(offset, BLOCK)
+
+    @cached_property
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        for block in self.blocks():
+            digest.update(block)
+        return digest.hexdigest()
+
+    @cached_property
+    def git_oid(self) -> str:
+        """The id git gives to the content as a blob; the hub's ETag for small files."""
+        digest = hashlib.sha1(b"blob %d\0" % self.size)
+        for block in self.blocks():
+            digest.update(block)
+        return digest.hexdigest()
+
+
+class Synthetic(Content):
+    """`size` bytes that follow from `seed` alone. `head` replaces the first of them, for files with a real header."""
+
+    def __init__(self, size: int, seed: int = 0, head: bytes = b"") -> None:
+        if len(head) > size:
+            raise ValueError(f"the head has {len(head)} bytes, the file only {size}")
+        self.size = size
+        self.seed = seed
+        self._head = head
+
+    @property
+    def tag(self) -> str:
+        return f"{self.size:x}-{self.seed:x}-{hashlib.sha256(self._head).hexdigest()[:8]}"
+
+    def read(self, offset: int, length: int) -> bytes:
+        stop = min(offset + length, self.size)
+        head = self._head[offset:stop]
+        return head + b"".join(self._generate(offset + len(head), stop))
+
+    def _generate(self, start: int, stop: int) -> Iterator[bytes]:
+        while start < stop:
+            number, within = divmod(start, BLOCK)
+            piece = _block(self.seed, number)[within : within + stop - start]
+            yield piece
+            start += len(piece)
+
+
+class OnDisk(Content):
+    """A file of the machine, as it was when it was added."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.size = path.stat().st_size
+
+    @property
+    def tag(self) -> str:
+        return f"{self.size:x}-{self._path.stat().st_mtime_ns:x}"
+
+    def read(self, offset: int, length: int) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+
+class Spoiled(Content):
+    """Another content with one byte turned over: right in size, wrong in hash."""
+
+    def __init__(self, original: Content, at: int) -> None:
+        self.size = original.size
+        self._original = original
+        self._at = at % original.size
+
+    @property
+    def tag(self) -> str:
+        return self._original.tag
+
+    def read(self, offset: int, length: int) -> bytes:
+        data = bytearray(self._original.read(offset, length))
+        if 0 <= self._at - offset < len(data):
+            data[self._at - offset] ^= 0xFF
+        return bytes(data)
+
+
+def literal(data: bytes) -> Content:
+    return Synthetic(len(data), head=data)
+
+
+@lru_cache(maxsize=8)
+def _noise(seed: int) -> bytes:
+    return random.Random(seed).randbytes(BLOCK)
+
+
+@lru_cache(maxsize=4)
+def _block(seed: int, number: int) -> bytes:
+    """Noise that begins with the block's number, so that no two blocks of a file are alike."""
+    return number.to_bytes(8, "big") + _noise(seed)[8:]

@@ -1,0 +1,29 @@
+"""Who may read what on the Hugging Face side."""
+
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from tests.support.hub.catalogue import Repository
+
+
+@dataclass
+class Tokens:
+    """Known tokens, each with the gated or private repositories its owner was let into."""
+
+    access: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, token: str, *repositories: str) -> str:
+        self.access.setdefault(token, set()).update(repositories)
+        return token
+
+    def known(self, token: str) -> bool:
+        return token in self.access
+
+    def may_read(self, token: str | None, repository: Repository) -> bool:
+        return token is not None and repository.name in self.access.get(token, ())
+
+
+def bearer(request: web.Request) -> str | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" and token else None
