@@ -9,14 +9,11 @@ cp -a "$1" "$COMFYUI"
 rm -rf "$COMFYUI/.git" "$COMFYUI/.github" "$COMFYUI/tests" "$COMFYUI/tests-unit"
 mkdir -p "$COMFYUI"/{custom_nodes,input,models,output,temp,user}
 
-for list in requirements.txt manager_requirements.txt; do
-    [[ -f $COMFYUI/$list ]] || continue
-    if ! uv pip install --quiet --offline --no-index --python /workspace/venv --requirement "$COMFYUI/$list"; then
-        echo "comfyui.sh: images/locks/comfyui.txt does not satisfy ComfyUI's $list." \
-            "Compile it again for this ComfyUI: scripts/dev/lock-images.sh" >&2
-        exit 1
-    fi
-done
+if ! uv pip install --quiet --offline --no-index --python /workspace/venv --requirement "$COMFYUI/requirements.txt"; then
+    echo "comfyui.sh: images/locks/comfyui.txt does not satisfy this ComfyUI's requirements.txt." \
+        "Compile the locks again: scripts/dev/lock-images.sh" >&2
+    exit 1
+fi
 
 python3 -m compileall -q -j 0 -x '/(custom_nodes|models)/' "$COMFYUI"
 python3 /build/twin.py "$COMFYUI" /opt/spare/ComfyUI

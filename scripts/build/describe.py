@@ -6,7 +6,7 @@ FOLDER/constraints.txt  every package of the image at its version, so that no cu
 """
 
 import argparse
-import datetime
+import datetime as dt
 import hashlib
 import importlib.metadata
 import json
@@ -35,7 +35,9 @@ def lock_id(packages: dict[str, str]) -> str:
 
 def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
     nodes = [
-        node for name in LISTS[variant] for node in tomllib.loads((lists / f"{name}.toml").read_text())["node"]
+        node
+        for name in LISTS[variant]
+        for node in tomllib.loads((lists / f"{name}.toml").read_text())["node"]
     ]
     absent = [node["name"] for node in nodes if not (BAKED_NODES / node["name"]).is_dir()]
     if absent:
@@ -46,7 +48,7 @@ def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
 
 def built_at() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    when = datetime.datetime.fromtimestamp(int(epoch), datetime.UTC) if epoch else datetime.datetime.now(datetime.UTC)
+    when = dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch else dt.datetime.now(dt.UTC)
     return when.isoformat(timespec="seconds")
 
 

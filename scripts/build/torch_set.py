@@ -16,7 +16,9 @@ PINNED = re.compile(r"^(torch|torchvision|torchaudio)==([^\s;\\]+)", re.MULTILIN
 def pinned_set(lock: Path) -> dict[str, str]:
     pins = dict(PINNED.findall(lock.read_text()))
     if len(pins) != 3:
-        sys.exit(f"{lock} must pin torch, torchvision and torchaudio, it pins {', '.join(pins) or 'none of them'}")
+        sys.exit(
+            f"{lock} must pin torch, torchvision and torchaudio, it pins {', '.join(pins) or 'none of them'}"
+        )
     return pins
 
 
@@ -32,7 +34,7 @@ def installed_set(venv: Path) -> dict[str, str]:
 
 def is_pinned(installed: str, pin: str) -> bool:
     """A pin without a local label (`2.13.0`) accepts any build of that version, as pip reads it."""
-    return installed == pin or ("+" not in pin and installed.split("+")[0] == pin)
+    return installed == pin or ("+" not in pin and installed.split("+", maxsplit=1)[0] == pin)
 
 
 def check(venv: Path, lock: Path) -> None:
@@ -43,7 +45,11 @@ def check(venv: Path, lock: Path) -> None:
         if not is_pinned(installed[name], pin)
     ]
     if moved:
-        sys.exit("The torch set moved: " + "; ".join(moved) + ". What was just installed must not bring its own torch.")
+        sys.exit(
+            "The torch set moved: "
+            + "; ".join(moved)
+            + ". What was just installed must not bring its own torch."
+        )
 
 
 def main() -> None:

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Compiles images/locks for a ComfyUI tree (COMFYUI_SRC), with hashes and without an index address:
+# Compiles the image's locks for a ComfyUI tree, with hashes and without an index address:
 #
-#   COMFYUI_SRC=~/src/ComfyUI scripts/dev/lock-images.sh
+#   COMFYUI_SRC=~/src/ComfyUI scripts/dev/lock-images.sh [FOLDER]
+#
+# FOLDER (default images/locks) must hold the torch locks already; their pins are kept. A lock for another ComfyUI than the
+# pinned one goes into a folder of its own, which LOCKS_SRC hands to scripts/dev/image.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-LOCKS=images/locks
+LOCKS=${1:-images/locks}
+MANAGER="comfyui-manager==4.3.*"
 TORCH=$LOCKS/torch-13-0.txt
 : "${COMFYUI_SRC:?set it to a tree of ComfyUI at the commit that the Dockerfile pins}"
 
@@ -14,7 +18,7 @@ main() {
     trap 'rm -rf "$work"' EXIT
     compile "$TORCH" <(pins_of torch torchvision torchaudio)
     torch_closure >"$work/torch"
-    lock comfyui <(cat "$COMFYUI_SRC/requirements.txt" "$COMFYUI_SRC/manager_requirements.txt"; echo; echo pip) "$TORCH"
+    lock comfyui <(cat "$COMFYUI_SRC/requirements.txt" && printf '\n%s\n' "$MANAGER" pip) "$TORCH"
     cat "$work/torch" <(names_in "$LOCKS/comfyui.txt") >"$work/minimal"
     lock standard <(requirements_of standard) "$TORCH" "$LOCKS/comfyui.txt"
     cat "$work/minimal" <(names_in "$LOCKS/standard.txt") >"$work/standard"

@@ -1,0 +1,95 @@
+"""What a built image holds, and what it does not."""
+
+import json
+
+from tests.image.support.container import docker, run_once
+
+PYTHON = "/usr/bin/python3"
+
+
+def image_config(image: str) -> dict[str, object]:
+    config: dict[str, object] = json.loads(docker("image", "inspect", image))[0]["Config"]
+    return config
+
+
+def test_the_image_says_what_it_is(minimal_cpu: str) -> None:
+    facts = json.loads(run_once(minimal_cpu, "cat", "/opt/comfypod/image.json"))
+    assert (facts["variant"], facts["accelerator"], facts["cuda"]) == ("minimal", "cpu", None)
+    assert facts["lock_id"].startswith("py3.13-")
+    assert facts["nodes"] == []
+
+
+def test_the_spare_is_a_twin_that_takes_no_room(minimal_cpu: str) -> None:
+    """Both names of every file lead to one inode: nothing is stored twice."""
+    program = """
+import os
+lone = []
+for top, twin in (("/workspace/venv", "/opt/spare/venv"), ("/workspace/ComfyUI", "/opt/spare/ComfyUI")):
+    for folder, _, files in os.walk(top):
+        for name in files:
+            path = os.path.join(folder, name)
+            other = path.replace(top, twin, 1)
+            if not os.path.islink(path) and os.stat(path).st_ino != os.stat(other).st_ino:
+                lone.append(path)
+print(len(lone), lone[:5])
+"""
+    assert run_once(minimal_cpu, PYTHON, "-c", program).startswith("0 ")
+
+
+def test_constraints_hold_every_package_of_the_venv(minimal_cpu: str) -> None:
+    constraints = run_once(minimal_cpu, "cat", "/opt/comfypod/constraints.txt")
+    assert "torch==2.13.0+cpu.standin\n" in constraints
+    assert "comfyui-manager==" in constraints
+
+
+def test_a_node_cannot_replace_torch(minimal_cpu: str) -> None:
+    refused = run_once(minimal_cpu, "bash", "-c", "pip install --no-index 'torch==1.0' 2>&1 || true")
+    assert "2.13.0" in refused
+
+
+def test_all_bytecode_of_comfyui_is_there(minimal_cpu: str) -> None:
+    listed = run_once(minimal_cpu, "find", "/opt/spare/ComfyUI", "-name", "main.*.pyc")
+    assert "main.cpython-313.pyc" in listed
+
+
+def test_nothing_of_the_build_is_left(minimal_cpu: str) -> None:
+    paths = (
+        "/run/secrets /build /locks /wheels /lists /src /comfyui.sh /describe.py /root/.cache /opt/uv /tmp/*"
+    )
+    left = run_once(minimal_cpu, "bash", "-c", f"shopt -s nullglob; ls -d {paths} 2>/dev/null || true")
+    assert left == ""
+
+
+def test_no_host_key_is_shared_between_pods(minimal_cpu: str) -> None:
+    assert run_once(minimal_cpu, "find", "/etc/ssh", "-name", "ssh_host_*") == ""
+
+
+def test_the_private_authority_stays_out(minimal_cpu: str) -> None:
+    environment = str(image_config(minimal_cpu)["Env"])
+    assert "CERT" not in environment
+    assert "secrets" not in environment
+
+
+def test_ports_health_and_stop_are_declared(minimal_cpu: str) -> None:
+    config = image_config(minimal_cpu)
+    assert config["ExposedPorts"] == {f"{port}/tcp": {} for port in (8001, 3001, 8081, 8889)}
+    assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]
+    assert config["Entrypoint"] == ["tini", "-g", "--", "/opt/comfypod/scripts/entrypoint.sh"]
+    assert not config.get("Volumes")
+
+
+def test_baked_nodes_lie_outside_the_workspace(standard_cpu: str) -> None:
+    facts = json.loads(run_once(standard_cpu, "cat", "/opt/comfypod/image.json"))
+    listed = run_once(standard_cpu, "ls", "/opt/nodes").split()
+    assert sorted(node["name"] for node in facts["nodes"]) == sorted(listed)
+    assert all(node["path"] == f"/opt/nodes/{node['name']}" for node in facts["nodes"])
+
+
+def test_standard_stands_on_the_layers_of_minimal(minimal_cpu: str, standard_cpu: str) -> None:
+    """The venv, ComfyUI and the control plane are stored and pulled once for both."""
+    layers = [
+        set(json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"])
+        for image in (minimal_cpu, standard_cpu)
+    ]
+    assert len(layers[0] - layers[1]) <= 1, "only what describes the image may differ"

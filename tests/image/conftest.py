@@ -1,0 +1,40 @@
+"""An engine for everything below, and each image built once. Without an engine the tests are skipped with the reason."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image.support.bake import ROOT, build_with_standins
+from tests.image.support.container import TrackedContainer
+
+NO_ENGINE = 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    made = subprocess.run([ROOT / "scripts/dev/engine.sh"], capture_output=True, text=True, check=False)
+    if made.returncode == NO_ENGINE and not os.environ.get("NO_SKIPS"):
+        pytest.skip(made.stderr.strip())
+    if made.returncode != 0:
+        pytest.fail(made.stderr.strip())
+
+
+@pytest.fixture(scope="session")
+def minimal_cpu(engine: None) -> str:
+    """The name of `minimal-cpu`, built with stand-ins for ComfyUI and torch."""
+    return build_with_standins("minimal-cpu")
+
+
+@pytest.fixture(scope="session")
+def standard_cpu(engine: None) -> str:
+    return build_with_standins("standard-cpu")
+
+
+@pytest.fixture
+def pod(minimal_cpu: str) -> Iterator[TrackedContainer]:
+    """A pod with nothing mounted, healthy, whose log must not complain."""
+    with TrackedContainer(minimal_cpu) as container:
+        container.wait_until_healthy()
+        yield container
