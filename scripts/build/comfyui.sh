@@ -15,5 +15,7 @@ if ! uv pip install --quiet --offline --no-index --python /workspace/venv --requ
     exit 1
 fi
 
+rm -f /workspace/venv/.lock # uv's, of this run
+
 python3 -m compileall -q -j 0 -x '/(custom_nodes|models)/' "$COMFYUI"
 python3 /build/twin.py "$COMFYUI" /opt/spare/ComfyUI

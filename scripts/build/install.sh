@@ -16,8 +16,10 @@ main() {
     for lock in "$@"; do
         install_lock "$lock"
     done
+    python3 "$here/opencv.py" "$VENV"
     python3 "$here/torch_set.py" check "$VENV" "$TORCH_LOCK"
     uv pip check --quiet --python "$VENV" || die "the locks contradict one another, see above"
+    rm -f "$VENV/.lock" # uv's, of this run
     python3 "$here/twin.py" "$VENV" "$SPARE/venv"
 }
 

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# A pod's first process after tini: sets up what needs root and the environment, then becomes the supervisor.
+# Nothing here waits for the volume; ComfyUI's own service prepares it (scripts/workspace).
+set -euo pipefail
+
+COMFYPOD=${COMFYPOD:-/opt/comfypod}
+RUN_DIR=${RUN_DIR:-/run/comfypod}
+
+die() {
+    printf '%s\n' "$@" >&2
+    exit 64
+}
+
+check_environment() {
+    if [[ -n ${ACCESS_PASSWORD+set} && ${#ACCESS_PASSWORD} -gt 1024 ]]; then
+        die "ACCESS_PASSWORD is longer than 1024 characters. Choose a shorter one."
+    fi
+    if [[ -n ${TIME_ZONE:-} && ! -f /usr/share/zoneinfo/$TIME_ZONE ]]; then
+        die "TIME_ZONE=$TIME_ZONE is not a time zone. Use a name such as Europe/Berlin, or leave it out for UTC."
+    fi
+}
+
+# What an earlier life of this container left behind must not keep this one from starting.
+clean_up() {
+    mkdir -p "$RUN_DIR" /var/log/comfypod "${STATE_DIR:-/var/lib/comfypod}"
+    rm -rf "${RUN_DIR:?}"/* /run/nginx.pid
+}
+
+set_time_zone() {
+    [[ -n ${TIME_ZONE:-} ]] || return 0
+    ln -sf "/usr/share/zoneinfo/$TIME_ZONE" /etc/localtime
+    export TZ=$TIME_ZONE
+}
+
+# Keys only, no passwords; without PUBLIC_KEY no SSH server runs.
+set_up_ssh() {
+    export SSH_ENABLED=false
+    [[ -n ${PUBLIC_KEY:-} ]] || return 0
+    install -d -m 700 /root/.ssh
+    printf '%s\n' "$PUBLIC_KEY" >/root/.ssh/authorized_keys
+    chmod 600 /root/.ssh/authorized_keys
+    ssh-keygen -A >/dev/null
+    install -d /run/sshd
+    SSH_ENABLED=true
+}
+
+# Run a service only where the image has its program and the user has not switched it off.
+choose_services() {
+    CODE_SERVER_ENABLED=$(enabled "${ENABLE_CODE_SERVER:-true}" /opt/code-server/bin/code-server)
+    JUPYTER_ENABLED=$(enabled "${ENABLE_JUPYTERLAB:-true}" /opt/jupyter/bin/jupyter-lab)
+    export CODE_SERVER_ENABLED JUPYTER_ENABLED
+}
+
+enabled() {
+    if [[ ${1,,} =~ ^(true|1|yes|on)$ && -x $2 ]]; then echo true; else echo false; fi
+}
+
+_main() {
+    if (($# > 0)); then
+        exec "$@"
+    fi
+    check_environment
+    clean_up
+    set_time_zone
+    set_up_ssh
+    choose_services
+    exec /usr/bin/supervisord --nodaemon --configuration "$COMFYPOD/scripts/supervisor/supervisord.conf"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    _main "$@"
+fi

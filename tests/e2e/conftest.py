@@ -1,0 +1,105 @@
+"""A real browser, a real control plane, our own hub."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page
+
+from tests.support.hub import Hub, running_hub
+from tests.support.hub.formats import safetensors
+from tests.support.process import ROOT, Process, running_process
+
+PASSWORD = "browser test password"
+OFFICIAL = "image_z_image_turbo"
+# The files of that template: folder, name, path in its repository.
+OFFICIAL_FILES = [
+    ("diffusion_models", "z_image_turbo_bf16.safetensors"),
+    ("text_encoders", "qwen_3_4b.safetensors"),
+    ("vae", "ae.safetensors"),
+]
+OFFICIAL_REPOSITORY = "Comfy-Org/z_image_turbo"
+SIZE = 6_000_000
+# Chromium speaks to hosts of its own at start unless told not to; tests stay on loopback.
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+EXPECTED_CONSOLE = ("Failed to load resource", "WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("no Chromium: install it, or name it in the variable CHROMIUM")
+    return {"executable_path": chromium, "args": ["--no-sandbox", "--disable-gpu", "--no-first-run", *QUIET]}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark", "reduced_motion": "reduce"}
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running_hub() as running:
+        for number, (folder, name) in enumerate(OFFICIAL_FILES):
+            running.add(OFFICIAL_REPOSITORY, f"split_files/{folder}/{name}", safetensors(SIZE, seed=number))
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    return tmp_path / "workspace"
+
+
+@pytest.fixture
+def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
+    environment = {
+        "WORKSPACE": str(workspace),
+        "RUN_DIR": str(workspace / "run"),
+        "ACCESS_PASSWORD": PASSWORD,
+        "HF_ENDPOINT": hub.url,
+        "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://"),
+        "DOWNLOAD_RETRY_SECONDS": "0.05",
+        "COMFYUI_URL": "http://127.0.0.1:9",
+    }
+    with running_process(environment) as process:
+        yield process
+
+
+@pytest.fixture
+def console(page: Page) -> Iterator[list[str]]:
+    """What the browser complains about; checked at the end of every test that asks for it."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(EXPECTED_CONSOLE):
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield complaints
+    assert complaints == []
+
+
+@pytest.fixture
+def signed_in(page: Page, plane: Process, console: list[str]) -> Page:
+    page.goto(plane.url)
+    page.get_by_label("Password of this pod").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Overview").wait_for()
+    return page
+
+
+@pytest.fixture
+def keep_picture() -> Any:
+    """Saves a screenshot where CI collects them."""
+
+    def keep(page: Page, name: str) -> None:
+        folder = ROOT / "test-results"
+        folder.mkdir(exist_ok=True)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return keep

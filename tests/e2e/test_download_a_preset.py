@@ -1,0 +1,114 @@
+"""Somebody opens the pod, finds a workflow, and watches its models arrive."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import OFFICIAL_FILES, OFFICIAL_REPOSITORY, SIZE
+from tests.support.hub import Hub, faults
+from tests.support.process import ROOT, Process
+
+
+def open_official_preset(page: Page) -> None:
+    page.get_by_role("link", name="Presets", exact=True).click()
+    page.get_by_label("Search").fill("z-image turbo text to image")
+    card = page.get_by_role("listitem").filter(
+        has=page.get_by_role("link", name=re.compile("Z-Image-Turbo", re.IGNORECASE))
+    )
+    card.get_by_role("link").first.click()
+
+
+def gate_on(hub: Hub, number: int, after: int) -> Any:
+    folder, name = OFFICIAL_FILES[number]
+    return hub.hold(
+        hub.repository(OFFICIAL_REPOSITORY).files("main")[f"split_files/{folder}/{name}"], after=after
+    )
+
+
+def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
+    signed_in: Page, hub: Hub, workspace: Path, keep_picture: Any
+) -> None:
+    page = signed_in
+    gates = [gate_on(hub, number, after=(number + 1) * 1_500_000) for number in range(3)]
+    open_official_preset(page)
+    expect(page.get_by_text("Not here").first).to_be_visible()
+    page.get_by_role("button", name="Download").click()
+    for gate in gates:
+        gate.wait_until_reached()
+    for (_, name), share in zip(OFFICIAL_FILES, ("25 %", "50 %", "75 %"), strict=True):
+        row = page.get_by_role("listitem").filter(has_text=name)
+        expect(row.get_by_text(share)).to_be_visible()
+        expect(row.get_by_role("progressbar", name=name)).to_have_attribute("max", str(SIZE))
+    page.screenshot(path=ROOT / "docs/images/preset-downloading.png")
+    keep_picture(page, "preset-downloading")
+    for gate in gates:
+        gate.release()
+    for _, name in OFFICIAL_FILES:
+        expect(page.get_by_role("listitem").filter(has_text=name).get_by_text("verified")).to_be_visible()
+    expect(page.get_by_text("Installed", exact=True)).to_be_visible()
+    for folder, name in OFFICIAL_FILES:
+        assert (workspace / "ComfyUI/models" / folder / name).stat().st_size == SIZE
+    keep_picture(page, "preset-installed")
+    page.get_by_role("link", name="Downloads").click()
+    expect(page.get_by_text("Verified")).to_have_count(3)
+    keep_picture(page, "downloads-finished")
+
+
+def test_a_download_is_paused_resumed_and_cancelled(signed_in: Page, hub: Hub, workspace: Path) -> None:
+    page = signed_in
+    gate = gate_on(hub, 0, after=3_000_000)
+    open_official_preset(page)
+    page.get_by_role("button", name="Download").click()
+    gate.wait_until_reached()
+    name = OFFICIAL_FILES[0][1]
+    page.get_by_role("link", name="Downloads").click()
+    row = page.get_by_role("listitem").filter(has_text=name)
+    row.get_by_role("button", name=f"Pause {name}").click()
+    expect(row.get_by_text("Paused")).to_be_visible()
+    row.get_by_role("button", name=f"Resume {name}").click()
+    expect(row.get_by_text("Downloading")).to_be_visible()
+    row.get_by_role("button", name=f"Cancel {name}").click()
+    expect(row.get_by_text("Cancelled")).to_be_visible()
+    gate.release()
+    assert list((workspace / "ComfyUI/models/diffusion_models").iterdir()) == []
+
+
+def test_a_file_that_fails_says_why_and_can_be_retried(signed_in: Page, hub: Hub) -> None:
+    page = signed_in
+    folder, name = OFFICIAL_FILES[2]
+    broken = hub.repository(OFFICIAL_REPOSITORY).files("main")[f"split_files/{folder}/{name}"]
+    hub.fault(broken, faults.Status(code=404, on="resolve"))
+    open_official_preset(page)
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("has no such file")).to_be_visible()
+    page.get_by_role("link", name="Downloads").click()
+    row = page.get_by_role("listitem").filter(has_text=name)
+    row.get_by_role("button", name=f"Retry {name}").click()
+    expect(row.get_by_text("Verified")).to_be_visible()
+
+
+def test_a_single_file_that_may_not_be_fetched_is_refused_in_a_toast(signed_in: Page) -> None:
+    page = signed_in
+    page.get_by_role("link", name="Downloads").click()
+    page.get_by_text("Fetch a single file", exact=True).click()
+    page.get_by_label("Address:").fill("http://127.0.0.1:22/secret.safetensors")
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_role("status").get_by_text("is a private address")).to_be_visible()
+
+
+def test_the_page_notices_when_the_control_plane_is_away_and_comes_back(
+    signed_in: Page, plane: Process, keep_picture: Any
+) -> None:
+    page = signed_in
+    banner = page.get_by_text("The connection to the pod is lost")
+    page.get_by_role("link", name="Downloads").click()
+    expect(page.get_by_text("Nothing was downloaded yet")).to_be_visible()
+    expect(banner).to_be_hidden()
+    page.wait_for_function("Alpine.store('live').connected")
+    plane.stop()
+    expect(banner).to_be_visible()
+    keep_picture(page, "away")
+    plane.start()
+    expect(banner).to_be_hidden(timeout=20_000)

@@ -1,0 +1,61 @@
+"""Every page, in every theme, on a desk and on a phone: looked at, and checked against WCAG 2.2 AA."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support.process import ROOT, Process
+
+AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
+PAGES = {
+    "overview": "/",
+    "presets": "/presets",
+    "preset": "/presets/flux1-schnell",
+    "downloads": "/downloads",
+    "not-found": "/presets/nothing-here",
+    "sign-in": "/_pod/sign-in",
+    "starting": "/_pod/starting?service=comfyui",
+}
+THEMES = ["dark", "light", "contrast"]
+WIDTHS = {"desk": 1280, "phone": 390}
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run scripts/dev/frontend.sh")
+    return Path(AXE).read_text()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_pages_can_be_read_by_everybody(
+    signed_in: Page, plane: Process, axe: str, theme: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+    for name, path in PAGES.items():
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            if name == "sign-in":
+                page.route("**/api/auth/me", lambda route: route.fulfill(status=401))
+            page.goto(plane.url + path)
+            keep_picture(page, f"{name}-{theme}-{device}")
+            assert _violations(page, axe) == [], f"{name}, {theme}, {device}"
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{name} is wider than the {device}"
+            page.unroute_all()
+
+
+def _violations(page: Page, axe: str) -> list[str]:
+    """What axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
+    page.evaluate(axe)
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
+    result = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]

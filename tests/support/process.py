@@ -1,0 +1,69 @@
+"""Runs the control plane as its own process, the way `make run` does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Process:
+    """A control plane that can be stopped and started again on the same port."""
+
+    def __init__(self, environment: dict[str, str]):
+        self._environment = environment
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.output: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Returns once it listens; uvicorn's own log line is the event."""
+        environment = {**os.environ, **self._environment, "PORT": str(self.port), "LOG_FORMAT": "json"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "backend.main"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self.output.append(line)
+            if "Uvicorn running on" in line:
+                return
+        raise RuntimeError("the control plane did not start:\n" + "".join(self.output))
+
+    def stop(self) -> int:
+        """Ask it to stop; returns its exit code."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(signal.SIGTERM)
+        rest, _ = self._process.communicate(timeout=30)
+        self.output.append(rest)
+        code = self._process.returncode
+        self._process = None
+        return code
+
+
+@contextmanager
+def running_process(environment: dict[str, str]) -> Iterator[Process]:
+    process = Process(environment)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
