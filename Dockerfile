@@ -31,7 +31,8 @@ FROM scratch AS wheels
 WORKDIR /wheels
 
 FROM scratch AS installer
-COPY --chmod=755 scripts/build/trusted.sh scripts/build/install.sh scripts/build/twin.py scripts/build/torch_set.py /
+COPY --chmod=755 scripts/build/trusted.sh scripts/build/install.sh scripts/build/opencv.py \
+    scripts/build/torch_set.py scripts/build/twin.py /
 
 
 # --- What everything stands on

@@ -53,10 +53,19 @@ def test_all_bytecode_of_comfyui_is_there(minimal_cpu: str) -> None:
 
 
 def test_nothing_of_the_build_is_left(minimal_cpu: str) -> None:
-    paths = (
-        "/run/secrets /build /locks /wheels /lists /src /comfyui.sh /describe.py /root/.cache /opt/uv /tmp/*"
-    )
-    left = run_once(minimal_cpu, "bash", "-c", f"shopt -s nullglob; ls -d {paths} 2>/dev/null || true")
+    """Mounts of the build leave empty folders at most."""
+    places = [
+        "/run/secrets",
+        "/build",
+        "/locks",
+        "/wheels",
+        "/lists",
+        "/src",
+        "/root/.cache",
+        "/opt/uv",
+        "/tmp",
+    ]
+    left = run_once(minimal_cpu, "bash", "-c", f"find {' '.join(places)} -type f 2>/dev/null || true")
     assert left == ""
 
 
@@ -87,9 +96,9 @@ def test_baked_nodes_lie_outside_the_workspace(standard_cpu: str) -> None:
 
 
 def test_standard_stands_on_the_layers_of_minimal(minimal_cpu: str, standard_cpu: str) -> None:
-    """The venv, ComfyUI and the control plane are stored and pulled once for both."""
-    layers = [
-        set(json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"])
+    """Debian, its packages, torch, ComfyUI's packages and ComfyUI are stored and pulled once for both."""
+    below, above = (
+        json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"]
         for image in (minimal_cpu, standard_cpu)
-    ]
-    assert len(layers[0] - layers[1]) <= 1, "only what describes the image may differ"
+    )
+    assert below[:5] == above[:5]
