@@ -102,7 +102,7 @@ class Fetcher:
             check_room((opening.total or 0) - opening.start)
             await body.begin(opening, response)
             async with body.writing() as write:
-                async for batch in self._batches(response):
+                async for batch in self._batches(response, body.progress):
                     await write(batch)
         body.check_length(opening)
 
@@ -120,7 +120,7 @@ class Fetcher:
         else:
             await connection.__aexit__(None, None, None)
 
-    async def _batches(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _batches(self, response: httpx.Response, progress: Progress) -> AsyncIterator[bytes]:
         """The body in pieces of about a megabyte; PassingFault when it stands still."""
         chunks = response.aiter_raw()
         buffer = bytearray()
@@ -137,6 +137,7 @@ class Fetcher:
                 yield bytes(buffer)  # what came before the line broke need not come again
                 raise
             buffer += chunk
+            progress.received += len(chunk)
             if len(buffer) >= BATCH_BYTES:
                 yield bytes(buffer)
                 buffer.clear()
@@ -151,7 +152,7 @@ class _Body:
         self.receipt = receipt
         self.received = receipt.received
         self.hash = hashlib.sha256()
-        self._progress = progress
+        self.progress = progress
 
     async def begin(self, opening: Opening, response: httpx.Response) -> None:
         """Line up part file, hash and receipt with what the server is about to send."""
@@ -159,15 +160,15 @@ class _Body:
         total = opening.total if opening.total is not None else self.receipt.bytes
         validator = _validator(response.headers)
         self.receipt = replace(self.receipt, received=opening.start, bytes=total, validator=validator)
-        self._progress.total = total
-        self._progress.received = opening.start
+        self.progress.total = total
+        self.progress.received = opening.start
         await self.rehash(opening.start)
 
     async def rehash(self, length: int) -> None:
         """Hash what an earlier attempt left on disk."""
         self.received = length
         self.hash = await asyncio.to_thread(_hash_beginning, self.partial.part, length)
-        self._progress.received = length
+        self.progress.received = length
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
@@ -183,7 +184,6 @@ class _Body:
                 # Hashing and writing both release the interpreter lock: two threads, at the same time.
                 await asyncio.gather(file.write(batch), asyncio.to_thread(self.hash.update, batch))
                 self.received += len(batch)
-                self._progress.received = self.received
                 if self.received - synced >= SYNC_BYTES:
                     await self._save(file.fileno())
                     synced = self.received

@@ -73,7 +73,7 @@ class Transfer:
     sha256: str | None = None
     # Size of the whole file, once known.
     bytes: int | None = None
-    # Bytes that are safely on disk.
+    # Bytes that have arrived.
     received: int = 0
     state: State = State.QUEUED
     verification: Verification | None = None

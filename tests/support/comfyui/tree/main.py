@@ -41,7 +41,11 @@ def main() -> None:
         return
     print(f"To see the GUI go to: http://{arguments.listen}:{arguments.port}", flush=True)
     web.run_app(
-        Server(paths, nodes).app(), host=arguments.listen, port=arguments.port, print=None, handle_signals=True
+        Server(paths, nodes).app(),
+        host=arguments.listen,
+        port=arguments.port,
+        print=None,
+        handle_signals=True,
     )
 
 

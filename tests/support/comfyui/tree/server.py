@@ -49,8 +49,15 @@ class Server:
         return web.Response(text=page, content_type="text/html")
 
     async def system_stats(self, _: web.Request) -> web.Response:
-        system = {"os": sys.platform, "comfyui_version": __version__, "python_version": sys.version, "argv": sys.argv}
-        return web.json_response({"system": system, "devices": [{"name": "cpu", "type": "cpu", "index": None}]})
+        system = {
+            "os": sys.platform,
+            "comfyui_version": __version__,
+            "python_version": sys.version,
+            "argv": sys.argv,
+        }
+        return web.json_response(
+            {"system": system, "devices": [{"name": "cpu", "type": "cpu", "index": None}]}
+        )
 
     async def model_kinds(self, _: web.Request) -> web.Response:
         return web.json_response(list(self.paths.models))
@@ -70,7 +77,12 @@ class Server:
         if "prompt" not in body:
             error = {"type": "no_prompt", "message": "No prompt provided", "details": "", "extra_info": {}}
             return web.json_response({"error": error, "node_errors": {}}, status=400)
-        error = {"type": "prompt_no_outputs", "message": "Prompt has no outputs", "details": "", "extra_info": {}}
+        error = {
+            "type": "prompt_no_outputs",
+            "message": "Prompt has no outputs",
+            "details": "",
+            "extra_info": {},
+        }
         return web.json_response({"error": error, "node_errors": {}}, status=400)
 
     async def history(self, _: web.Request) -> web.Response:
@@ -82,7 +94,10 @@ class Server:
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        data = {"status": {"exec_info": {"queue_remaining": len(self.queue)}}, "sid": request.query.get("clientId", "")}
+        data = {
+            "status": {"exec_info": {"queue_remaining": len(self.queue)}},
+            "sid": request.query.get("clientId", ""),
+        }
         await socket.send_json({"type": "status", "data": data})
         async for message in socket:
             if message.type == WSMsgType.TEXT and json.loads(message.data).get("type") == "feature_flags":

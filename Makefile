@@ -1,0 +1,41 @@
+# The few verbs of this project. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help run test check fix image pod bench lock
+
+help: ## list the verbs
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/runtime ## start the control plane on http://localhost:8001, workspace in ./workspace
+	@python -m backend.main
+
+test: $(VENV)/dev ## everything: checks, unit, integration, browser and image tests
+	@scripts/dev/test.sh
+
+check: $(VENV)/dev ## the everyday check: linters, types, contracts, fast tests
+	@scripts/dev/check.sh
+
+fix: $(VENV)/dev ## format, and mend what can be mended by itself
+	ruff format .
+	ruff check --fix .
+
+image: ## build an image: make image VARIANT=standard ACCELERATOR=13-0
+	@scripts/dev/image.sh $(or $(VARIANT),minimal) $(or $(ACCELERATOR),cpu)
+
+pod: ## build minimal-cpu (or VARIANT, ACCELERATOR), start it, wait until it is healthy
+	@scripts/dev/pod.sh
+
+bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
+	@scripts/dev/bench.sh
+
+lock: $(VENV)/dev ## compile the Python locks anew
+	@scripts/dev/lock.sh
+
+$(VENV)/runtime: requirements/runtime.txt
+	@scripts/dev/venv.sh runtime
+
+$(VENV)/dev: requirements/dev.txt
+	@scripts/dev/venv.sh dev

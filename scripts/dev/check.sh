@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# What to run before every commit: linters, types, contracts, and the tests that need nothing but Python.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+ruff format --check .
+ruff check .
+mypy
+lint-imports
+git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
+pytest -q --numprocesses 2 tests/backend tests/scripts

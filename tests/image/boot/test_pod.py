@@ -1,0 +1,168 @@
+"""A pod from start to stop: the same way a user goes, through nginx, in the container."""
+
+import hashlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.image.support.container import TrackedContainer, docker
+from tests.support.hub import Hub, running_hub
+from tests.support.hub.formats import safetensors
+
+PASSWORD = "container password"
+DASHBOARD = "http://127.0.0.1:8001"
+COMFYUI = "http://127.0.0.1:3001"
+GATED = [3001, 8081, 8889]
+PRESET = "image_z_image_turbo"
+FILES = ["diffusion_models/z_image_turbo_bf16", "text_encoders/qwen_3_4b", "vae/ae"]
+# What the supervisor says of itself on every start and stop.
+EXPECTED = [
+    r"CRIT Server 'unix_http_server' running without any HTTP authentication",
+    r"WARN received SIGTERM",
+    r"WARN stopped:",
+]
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with running_hub() as running:
+        for number, path in enumerate(FILES):
+            running.add(
+                "Comfy-Org/z_image_turbo",
+                f"split_files/{path}.safetensors",
+                safetensors(500_000, seed=number),
+            )
+        yield running
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("volume")
+
+
+@pytest.fixture(scope="module")
+def pod(minimal_cpu: str, hub: Hub, volume: Path) -> Iterator[TrackedContainer]:
+    """On the host's network, so that it reaches our hub; with an empty volume, as on a first start."""
+    variables = {
+        "ACCESS_PASSWORD": PASSWORD,
+        "HF_ENDPOINT": hub.url,
+        "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://"),
+    }
+    options = [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
+    container = TrackedContainer(
+        minimal_cpu, "--network", "host", "--volume", f"{volume}:/workspace", *options, expected=EXPECTED
+    )
+    with container:
+        container.wait_until_healthy()
+        yield container
+
+
+@pytest.fixture
+def visitor(pod: TrackedContainer) -> Iterator[httpx.Client]:
+    with httpx.Client(headers={"Accept": "text/html"}) as client:
+        yield client
+
+
+@pytest.fixture
+def owner(pod: TrackedContainer) -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=30) as client:
+        answer = client.post(f"{DASHBOARD}/api/auth/login", json={"password": PASSWORD})
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        client.cookies.clear()
+        yield client
+
+
+def wait_for_line(pod: TrackedContainer, *words: str) -> None:
+    """Follow the container's log until a line holds all the words; the log is the event."""
+    command = ["docker", "logs", "--follow", pod.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as following:
+        assert following.stdout
+        found = any(all(word in line for word in words) for line in following.stdout)
+        following.terminate()
+    assert found, f"the container ended without a line that holds {words}"
+
+
+def wait_for_comfyui(pod: TrackedContainer) -> None:
+    wait_for_line(pod, "To see the GUI go to")
+
+
+@pytest.mark.parametrize("port", GATED)
+def test_every_port_is_shut_without_the_password(visitor: httpx.Client, port: int) -> None:
+    page = visitor.get(f"http://127.0.0.1:{port}/some/page?x=1")
+    assert (page.status_code, page.headers["location"]) == (303, "/_pod/sign-in?next=/some/page?x=1")
+    program = visitor.get(f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"})
+    assert (program.status_code, program.json()["error"]["code"]) == (401, "sign_in_required")
+    assert visitor.get(f"http://127.0.0.1:{port}/_pod/sign-in").status_code == 200
+
+
+def test_only_nginx_listens_on_the_outside(pod: TrackedContainer) -> None:
+    table = pod.run("cat", "/proc/net/tcp")
+    listening = [line.split()[1] for line in table.splitlines()[1:] if line.split()[3] == "0A"]
+    ports = {int(address.split(":")[1], 16): address.split(":")[0] for address in listening}
+    assert ports[8000] == ports[3000] == "0100007F"
+    assert ports[8001] == ports[3001] == "00000000"
+
+
+def test_comfyui_opens_after_the_sign_in_on_its_own_port(
+    pod: TrackedContainer, visitor: httpx.Client
+) -> None:
+    wait_for_comfyui(pod)
+    answer = visitor.post(f"{COMFYUI}/_pod/sign-in", data={"password": PASSWORD, "next": "/"})
+    assert answer.status_code == 303
+    assert "ComfyUI" in visitor.get(f"{COMFYUI}/").text
+
+
+def test_a_link_from_another_page_of_the_pod_reaches_comfyui(
+    pod: TrackedContainer, owner: httpx.Client
+) -> None:
+    wait_for_comfyui(pod)
+    answer = owner.get(f"{COMFYUI}/system_stats", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+
+
+def test_comfyui_never_sees_the_session(pod: TrackedContainer) -> None:
+    """nginx must take both forms of it off; the rendered configuration is what counts."""
+    rendered = pod.run("nginx", "-T", "-c", "/opt/comfypod/nginx/nginx.conf")
+    assert rendered.count('proxy_set_header Authorization "";') == len(GATED)
+    assert rendered.count("proxy_set_header Cookie $cookie_without_session;") == len(GATED)
+
+
+def test_a_preset_is_downloaded_into_the_volume_and_comfyui_offers_it(
+    pod: TrackedContainer, owner: httpx.Client, hub: Hub, volume: Path
+) -> None:
+    wait_for_comfyui(pod)
+    transfers = owner.post(f"{DASHBOARD}/api/presets/{PRESET}/download").json()
+    assert len(transfers) == len(FILES)
+    for transfer in transfers:
+        wait_for_line(pod, "transfer done", transfer["id"])
+    status = owner.get(f"{DASHBOARD}/api/presets/{PRESET}/status").json()
+    assert (status["state"], status["installed_files"]) == ("installed", 3)
+    content = (volume / "ComfyUI/models/vae/ae.safetensors").read_bytes()
+    published = hub.repository("Comfy-Org/z_image_turbo").files("main")["split_files/vae/ae.safetensors"]
+    assert hashlib.sha256(content).hexdigest() == published.content.sha256
+    assert owner.get(f"{COMFYUI}/models/vae").json() == ["ae.safetensors"]
+
+
+def test_the_overview_knows_the_services_and_the_volume(owner: httpx.Client) -> None:
+    view = owner.get(f"{DASHBOARD}/api/system").json()
+    services = {service["name"]: service["state"] for service in view["services"]}
+    assert services["nginx"] == services["dashboard"] == "running"
+    assert view["workspace"] == {"state": "ready", "case": "empty", "problems": [], "notes": []}
+    assert view["accelerator"]["verdict"] == "cpu_image"
+
+
+def test_a_service_that_is_down_is_shown_as_such(pod: TrackedContainer, owner: httpx.Client) -> None:
+    answer = owner.get("http://127.0.0.1:8889/lab", headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert "JupyterLab is not up yet" in answer.text
+
+
+def test_a_pod_stops_cleanly(pod: TrackedContainer) -> None:
+    """Last on purpose. Nobody had to be killed: the exit code would be 137."""
+    docker("stop", "--time", "20", pod.name)
+    assert pod.inspect()["State"]["ExitCode"] == 0
+    assert re.search(r"stopped: nginx \(exit status 0\)", pod.logs())
