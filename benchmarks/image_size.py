@@ -34,16 +34,18 @@ def sizes_of_blobs(image: str) -> tuple[dict[str, tuple[int, int]], list[str]]:
     """Stored and compressed size of every blob of an image, and which of them are its layers, lowest first."""
     sizes: dict[str, tuple[int, int]] = {}
     layers: list[str] = []
-    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
-        with tarfile.open(fileobj=saving.stdout, mode="r|") as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is None:
-                    continue
-                if member.name == "manifest.json":
-                    layers = json.load(content)[0]["Layers"]
-                else:
-                    sizes[member.name] = (member.size, compressed_size(content))
+    with (
+        subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving,
+        tarfile.open(fileobj=saving.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None:
+                continue
+            if member.name == "manifest.json":
+                layers = json.load(content)[0]["Layers"]
+            else:
+                sizes[member.name] = (member.size, compressed_size(content))
     return sizes, layers
 
 

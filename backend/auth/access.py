@@ -4,12 +4,12 @@ import time
 from typing import Annotated, cast
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, Security, WebSocketException
+from fastapi import Depends, Request, Response, Security, WebSocketException
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from backend.auth.models import Session
+from backend.auth.models import AccessToken, Session
 from backend.auth.service import Gate
 from backend.core.errors import Forbidden, SignInRequired
 
@@ -65,3 +65,19 @@ def same_origin(connection: HTTPConnection) -> bool:
         return False
     origin = connection.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def keep_cookie(request: Request, response: Response, token: AccessToken) -> None:
+    response.set_cookie(
+        COOKIE,
+        token.access_token,
+        max_age=token.expires_in,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=_came_by_https(request),
+    )
+
+
+def _came_by_https(request: Request) -> bool:
+    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))

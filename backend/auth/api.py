@@ -1,11 +1,14 @@
 """The JSON door: sign in, sign out, ask who is there."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from typing import Annotated
 
-from backend.auth.access import COOKIE, SignedIn, gate_of, same_origin
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import RedirectResponse
+
+from backend.auth.access import COOKIE, SignedIn, gate_of, keep_cookie, same_origin
 from backend.auth.models import AccessToken, Credentials, Session
-from backend.core.errors import Forbidden, TooManyRequests
-from backend.web.errors import responses
+from backend.core.errors import Forbidden, SignInRequired, TooManyRequests
+from backend.web.errors import responses, sign_in_address
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 gate_router = APIRouter(include_in_schema=False)
@@ -43,17 +46,9 @@ def authorize(_session: SignedIn) -> None:
     """nginx asks here before it lets a request through to ComfyUI and the other services."""
 
 
-def keep_cookie(request: Request, response: Response, token: AccessToken) -> None:
-    response.set_cookie(
-        COOKIE,
-        token.access_token,
-        max_age=token.expires_in,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=_came_by_https(request),
-    )
-
-
-def _came_by_https(request: Request) -> bool:
-    return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+@gate_router.get("/_pod/refused")
+def refused(request: Request, x_original_uri: Annotated[str, Header()] = "/") -> Response:
+    """nginx sends here who may not pass: a browser goes to the sign-in and back, a program gets the error."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(sign_in_address(x_original_uri), status_code=303)
+    raise SignInRequired("Sign in first: this needs the pod's password or a token.")

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth.access import COOKIE, gate_of, same_origin
-from backend.auth.api import keep_cookie
+from backend.auth.access import COOKIE, gate_of, keep_cookie, same_origin
 from backend.core.errors import AppError, Forbidden
 from backend.web.errors import SIGN_IN_PATH
 from backend.web.templating import renderer_of

@@ -5,7 +5,7 @@ import sys
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["auto", "json", "console"]
 
@@ -17,6 +17,7 @@ def configure_logging(level: str, log_format: Format) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _plain_logger_name,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -41,6 +42,13 @@ def _renderers(log_format: Format) -> list[Processor]:
     if log_format == "console" or (log_format == "auto" and sys.stdout.isatty()):
         return [structlog.dev.ConsoleRenderer()]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def _plain_logger_name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """uvicorn calls its general logger `uvicorn.error`, which looks like trouble in every line."""
+    if event.get("logger") == "uvicorn.error":
+        event["logger"] = "uvicorn"
+    return event
 
 
 def _quieten(*names: str) -> None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from backend.auth.access import SignedIn
+from backend.core.errors import Unavailable
 from backend.system.access import SystemService
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -29,7 +30,10 @@ def show_docs(request: Request, _session: SignedIn) -> Response:
 def show_starting(request: Request, system: SystemService, service: str = "comfyui") -> Response:
     """nginx shows this in place of a service that does not answer."""
     name = NAMES.get(service, "The service")
-    view = {"name": name, "reason": _reason(system.workspace_problem())}
+    reason = _reason(system.workspace_problem())
+    if "text/html" not in request.headers.get("accept", ""):
+        raise Unavailable(f"{name} is not up yet. {reason}")
+    view = {"name": name, "reason": reason}
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
 
 

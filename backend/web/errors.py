@@ -91,7 +91,7 @@ def render_error(request: Request, status: int, code: str, message: str, details
         case "htmx":
             return _as_toast(status, message, headers)
         case "browser" if status == SignInRequired.status:
-            return RedirectResponse(_sign_in_address(request.url.path, request.url.query), status_code=303)
+            return RedirectResponse(sign_in_address(_wanted(request)), status_code=303)
         case "browser":
             view = {"status": status, "code": code, "message": message, "request_id": current_request_id()}
             return renderer_of(request).page(request, "web/error.html", view, status=status, headers=headers)
@@ -124,6 +124,10 @@ def _as_toast(status: int, message: str, headers: dict[str, str]) -> Response:
     return Response(status_code=status, headers={**headers, "HX-Trigger": toast, "HX-Reswap": "none"})
 
 
-def _sign_in_address(path: str, query: str) -> str:
-    wanted = f"{path}?{query}" if query else path
+def _wanted(request: Request) -> str:
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+
+
+def sign_in_address(wanted: str) -> str:
+    """The sign-in page that leads on to `wanted`, a path with its query."""
     return SIGN_IN_PATH if wanted == "/" else f"{SIGN_IN_PATH}?next={quote(wanted, safe='/')}"

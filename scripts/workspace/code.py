@@ -1,14 +1,23 @@
 """ComfyUI's tree on a volume: real folders for data, links into the spare for code."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
 from scripts.workspace.layout import DATA_FOLDERS, Layout
 
+COPIED = "code-is-copied"
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
 
 def adopt_foreign_code(layout: Layout, stamp: str) -> Path | None:
-    """Set the code of another image's ComfyUI aside. Data folders and whatever is the user's own stay in place."""
+    """Set code that is not ours aside: all of another image's ComfyUI, or what a kill or an edit left among our links.
+
+    Data folders and whatever is the user's own stay in place.
+    """
+    if (layout.state / COPIED).exists():
+        return None  # this volume knows no links: real files are our own copies
     aside = layout.workspace / f"ComfyUI.replaced-{stamp}"
     moved = False
     for name in sorted(_code_names(layout)):
@@ -28,7 +37,7 @@ def lay_out(layout: Layout) -> None:
         (layout.comfyui / "models" / folder).mkdir(parents=True, exist_ok=True)
     _drop_dead_links(layout)
     for name in sorted(_code_names(layout)):
-        _place(layout.spare / "ComfyUI" / name, layout.comfyui / name)
+        _place(layout, name)
 
 
 def _code_names(layout: Layout) -> set[str]:
@@ -46,7 +55,8 @@ def _drop_dead_links(layout: Layout) -> None:
             entry.unlink()
 
 
-def _place(source: Path, target: Path) -> None:
+def _place(layout: Layout, name: str) -> None:
+    source, target = layout.spare / "ComfyUI" / name, layout.comfyui / name
     if target.is_symlink():
         if target.readlink() == source:
             return
@@ -55,8 +65,11 @@ def _place(source: Path, target: Path) -> None:
         return
     try:
         target.symlink_to(source)
-    except OSError:
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
         # Some volumes (exFAT, a few network mounts) know no links. Code is 100 MB: copy it.
+        (layout.state / COPIED).touch()
         _copy(source, target)
 
 

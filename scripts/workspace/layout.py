@@ -23,6 +23,8 @@ class Layout:
     # Reports for the control plane.
     run: Path
     baked_nodes: Path
+    # Whether a volume hides the image's own workspace.
+    mounted: bool
 
     @property
     def comfyui(self) -> Path:
@@ -43,10 +45,12 @@ class Layout:
 
 
 def layout_from(environment: Mapping[str, str]) -> Layout:
+    workspace = Path(environment.get("WORKSPACE", "/workspace"))
     return Layout(
-        workspace=Path(environment.get("WORKSPACE", "/workspace")),
+        workspace=workspace,
         spare=Path(environment.get("SPARE_DIR", "/opt/spare")),
         image=Path(environment.get("IMAGE_FACTS", "/opt/comfypod/image.json")),
         run=Path(environment.get("RUN_DIR", "/run/comfypod")),
         baked_nodes=Path(environment.get("BAKED_NODES_DIR", "/opt/nodes")),
+        mounted=workspace.is_mount(),
     )

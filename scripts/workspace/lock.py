@@ -1,18 +1,21 @@
 """One pod at a time prepares a volume.
 
 A folder is the lock: making one is atomic also on network file systems where flock succeeds for everybody.
+Who holds it touches it every few seconds; a waiter that sees its time stand still takes it over. Only the waiter's
+own clock counts, because the clocks of pods and of file servers disagree.
 """
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WAIT_SECONDS = 60.0
-# Preparing takes seconds. A lock as old as this was left behind by a pod that was killed.
-STALE_SECONDS = 120.0
+BEAT_SECONDS = 2.0
+STALE_SECONDS = 15.0
 LOOK_SECONDS = 0.1
 
 
@@ -24,32 +27,50 @@ class LockedElsewhere(Exception):
 def volume_lock(folder: Path, wait: float = WAIT_SECONDS) -> Iterator[None]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _take(folder, time.monotonic() + wait)
+    done = threading.Event()
+    heart = threading.Thread(target=_beat, args=(folder, done), daemon=True)
+    heart.start()
     try:
         yield
     finally:
+        done.set()
+        heart.join()
         _free(folder)
 
 
 def _take(folder: Path, deadline: float) -> None:
-    while True:
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            if _is_stale(folder):
-                _free(folder)
-            elif time.monotonic() > deadline:
-                raise LockedElsewhere(_holder(folder)) from None
-            else:
-                time.sleep(LOOK_SECONDS)
+    beat, since = _last_beat(folder), time.monotonic()
+    while not _made(folder):
+        now = time.monotonic()
+        if _last_beat(folder) != beat:
+            beat, since = _last_beat(folder), now
+        if now - since > STALE_SECONDS:
+            _free(folder)
+        elif now > deadline:
+            raise LockedElsewhere(_holder(folder))
         else:
-            (folder / "holder").write_text(f"{socket.gethostname()} {os.getpid()}")
-            return
+            time.sleep(LOOK_SECONDS)
 
 
-def _is_stale(folder: Path) -> bool:
-    with suppress(FileNotFoundError):
-        return time.time() - folder.stat().st_mtime > STALE_SECONDS
-    return False
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    (folder / "holder").write_text(f"{socket.gethostname()} {os.getpid()}")
+    return True
+
+
+def _beat(folder: Path, done: threading.Event) -> None:
+    while not done.wait(BEAT_SECONDS):
+        with suppress(OSError):
+            os.utime(folder)
+
+
+def _last_beat(folder: Path) -> float | None:
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return None
 
 
 def _holder(folder: Path) -> str:

@@ -8,7 +8,7 @@ from scripts.workspace.code import adopt_foreign_code, lay_out
 from scripts.workspace.layout import Layout
 from scripts.workspace.lock import LockedElsewhere, volume_lock
 from scripts.workspace.report import Problem, Report, problem_of
-from scripts.workspace.thin_venv import bring_up
+from scripts.workspace.thin_venv import bring_up, package_infos
 
 
 def prepare(layout: Layout) -> Report:
@@ -42,24 +42,28 @@ def prepare(layout: Layout) -> Report:
 
 
 def case_of(layout: Layout) -> str:
-    """unmounted: the image's own tree is there. empty, warm: a new volume, one of ours. foreign: somebody else's."""
+    """unmounted: the image's own tree is there, also when Docker filled a new volume from it.
+
+    empty, warm: a new volume, one of ours. foreign: somebody else's, or filled from another image of ours.
+    """
     main = layout.comfyui / "main.py"
+    if not layout.mounted and main.is_file():
+        return "unmounted"
     if main.is_symlink() or (layout.venv / ".comfypod-lock-id").exists():
         return "warm"
     if not main.exists():
         return "empty"
-    return "unmounted" if _is_same(main, layout.spare / "ComfyUI" / "main.py") else "foreign"
+    return "unmounted" if _is_filled_from_this_image(layout) else "foreign"
 
 
 def _set_up(layout: Layout, report: Report) -> None:
     report.case = case_of(layout)  # another pod may just have finished
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    if report.case == "foreign":
-        aside = adopt_foreign_code(layout, stamp)
-        if aside:
-            report.notes.append(
-                f"The code of another ComfyUI is kept as {aside.name}; its data stays in place."
-            )
+    aside = adopt_foreign_code(layout, stamp)
+    if aside:
+        report.notes.append(
+            f"Code that is not this image's is kept as {aside.name}; all data stays in place."
+        )
     lay_out(layout)
     note = bring_up(layout, layout.facts()["lock_id"], stamp)
     if note:
@@ -70,6 +74,12 @@ def _probe(folder: Path) -> None:
     probe = folder / ".comfypod-probe"
     probe.touch()
     probe.unlink()
+
+
+def _is_filled_from_this_image(layout: Layout) -> bool:
+    """The same ComfyUI, and an environment with at least this image's packages."""
+    main, twin = layout.comfyui / "main.py", layout.spare / "ComfyUI" / "main.py"
+    return _is_same(main, twin) and package_infos(layout.spare / "venv") <= package_infos(layout.venv)
 
 
 def _is_same(path: Path, other: Path) -> bool:

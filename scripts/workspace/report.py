@@ -63,6 +63,6 @@ def problem_of(error: OSError, workspace: Path) -> Problem:
         case _:
             return Problem(
                 code="volume_error",
-                message=f"Setting up {error.filename or workspace} failed: {error.strerror}.",
+                message=f"Setting up {error.filename or workspace} failed: {error.strerror or error}.",
                 remedy="Check the volume, then restart ComfyUI.",
             )

@@ -65,5 +65,10 @@ def _build(layout: Layout, lock_id: str, target: Path) -> None:
     making.rename(target)
 
 
+def package_infos(venv: Path) -> set[str]:
+    """Names of the packages in a venv, with their versions."""
+    return {info.name for info in venv.glob("lib/python3*/site-packages/*.dist-info")}
+
+
 def _site_packages(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*/site-packages"))

@@ -19,6 +19,7 @@ def layout(tmp_path: Path) -> Layout:
         image=tmp_path / "image" / "image.json",
         run=tmp_path / "run",
         baked_nodes=tmp_path / "image" / "nodes",
+        mounted=True,
     )
     layout.workspace.mkdir()
     make_comfyui(layout.spare / "ComfyUI")

@@ -5,11 +5,11 @@ import json
 import os
 import shutil
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from scripts.workspace import lock
 from scripts.workspace import prepare as preparing
 from scripts.workspace.layout import Layout
 from scripts.workspace.lock import LockedElsewhere, volume_lock
@@ -33,11 +33,32 @@ def snapshot(folder: Path) -> dict[str, str]:
     }
 
 
-def test_nothing_mounted_changes_nothing(layout: Layout) -> None:
+def fill_from_image(layout: Layout) -> None:
+    """What Docker does with a new named volume."""
     shutil.copytree(layout.spare / "ComfyUI", layout.comfyui)
+    shutil.copytree(layout.spare / "venv", layout.venv, symlinks=True)
+
+
+def test_nothing_mounted_changes_nothing(layout: Layout) -> None:
+    fill_from_image(layout)
+    (layout.comfyui / "main.py").write_text("edited by its owner")
+    before = snapshot(layout.workspace)
+    assert ready(dataclasses.replace(layout, mounted=False)).case == "unmounted"
+    assert snapshot(layout.workspace) == before
+
+
+def test_a_volume_that_docker_filled_from_the_image_is_left_as_it_is(layout: Layout) -> None:
+    fill_from_image(layout)
     before = snapshot(layout.workspace)
     assert ready(layout).case == "unmounted"
     assert snapshot(layout.workspace) == before
+
+
+def test_a_volume_that_was_filled_from_a_smaller_image_gets_the_packages_of_this_one(layout: Layout) -> None:
+    fill_from_image(layout)
+    (layout.spare / "venv/lib/python3.13/site-packages/node_needs-1.0.dist-info").mkdir()
+    assert ready(layout).case == "foreign"
+    assert (layout.venv / "lib/python3.13/site-packages/node_needs-1.0.dist-info").is_dir()
 
 
 def test_an_empty_volume_gets_real_data_folders_and_links_for_code(layout: Layout) -> None:
@@ -136,6 +157,7 @@ def test_a_pod_killed_in_the_middle_is_made_good_by_the_next_start(
     assert (layout.comfyui / "main.py").is_symlink()
     assert (layout.venv / "pyvenv.cfg").is_file()
     assert "another image" in snapshot(layout.workspace).values()
+    assert all((layout.comfyui / name).is_symlink() for name in ("main.py", "comfy"))
 
 
 def test_a_half_made_venv_is_not_taken_for_a_whole_one(layout: Layout) -> None:
@@ -159,13 +181,13 @@ def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:
     assert not list(layout.workspace.glob("*.replaced-*"))
 
 
-def test_the_lock_of_a_dead_pod_is_taken_over(layout: Layout) -> None:
-    lock = layout.state / "preparing.lock"
-    lock.mkdir(parents=True)
-    long_ago = time.time() - 1000
-    os.utime(lock, (long_ago, long_ago))
+def test_the_lock_of_a_dead_pod_is_taken_over(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody touches it any more, whatever time it bears."""
+    monkeypatch.setattr(lock, "STALE_SECONDS", 0.2)
+    left_behind = layout.state / "preparing.lock"
+    left_behind.mkdir(parents=True)
     ready(layout)
-    assert not lock.exists()
+    assert not left_behind.exists()
 
 
 def test_a_pod_that_holds_the_lock_for_too_long_is_named(tmp_path: Path) -> None:
@@ -196,3 +218,13 @@ def test_a_volume_that_refuses_links_gets_copies(layout: Layout, monkeypatch: py
         assert prepare(layout).state == "ready"
     assert (layout.comfyui / "comfy" / "samplers.py").read_text() == "steps = 20\n"
     assert not (layout.comfyui / "main.py").is_symlink()
+
+
+def test_a_code_file_that_was_replaced_is_set_aside_and_named(layout: Layout) -> None:
+    ready(layout)
+    (layout.comfyui / "main.py").unlink()
+    (layout.comfyui / "main.py").write_text("patched by its owner")
+    (note,) = ready(layout).notes
+    assert "ComfyUI.replaced-" in note
+    assert (layout.comfyui / "main.py").is_symlink()
+    assert "patched by its owner" in snapshot(layout.workspace).values()

@@ -7,6 +7,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from tests.support.hub.cdn import Cdn
+from tests.support.hub.civitai import Civitai
 from tests.support.hub.control import Control
 from tests.support.hub.huggingface import HuggingFace
 from tests.support.hub.plain import PlainFiles
@@ -60,7 +61,7 @@ class HubServer:
 
     def __init__(self, state: State, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._state = state
-        parts = (HuggingFace(state), PlainFiles(state))
+        parts = (Civitai(state), HuggingFace(state), PlainFiles(state))
         routes = [route for part in parts for route in part.routes()]
         self.hub = Origin(_application(state, "hub", [*Control(state).routes(), *routes]), host, port, tls)
         self.cdn = Origin(_application(state, "cdn", Cdn(state).routes()), host, 0, tls)
