@@ -154,6 +154,7 @@ RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=comfyui-src,target=/src \
     --mount=type=bind,source=scripts/build/comfyui.sh,target=/comfyui.sh \
+    --mount=type=cache,target=/root/.cache/uv \
     bash /comfyui.sh /src
 
 FROM minimal AS standard
