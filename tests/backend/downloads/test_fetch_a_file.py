@@ -274,21 +274,24 @@ async def test_four_files_at_once_and_the_fifth_waits(pod: ControlPlane, hub: Hu
 
 
 async def test_an_alternative_is_taken_when_the_first_address_has_no_file(
-    pod: ControlPlane, hub: Hub, model: HubFile
+    workspace: Path, tmp_path: Path, hub: Hub, model: HubFile
 ) -> None:
     gone = hub.url_of(model).replace("acme/models", "acme/removed")
-    preset = f"""
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    (presets / "two-addresses.yaml").write_text(
+        f"""
 id: two-addresses
 title: Two addresses
 category: Test
 files:
-  - {{folder: vae, filename: v.safetensors, url: "{gone}", sha256: {model.content.sha256}, alternatives: ["{hub.url_of(model)}"]}}
+  - folder: vae
+    filename: v.safetensors
+    url: {gone}
+    sha256: {model.content.sha256}
+    alternatives: [{hub.url_of(model)}]
 """
-    pod.settings.presets_dir.mkdir(exist_ok=True)
-    (pod.settings.presets_dir / "two-addresses.yaml").write_text(preset)
-    try:
-        await pod.client.post("/api/presets/update")
+    )
+    async with running_control_plane(workspace, **hub_settings(hub), presets_dir=presets) as pod:
         (transfer,) = (await pod.client.post("/api/presets/two-addresses/download")).json()
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-    finally:
-        (pod.settings.presets_dir / "two-addresses.yaml").unlink()

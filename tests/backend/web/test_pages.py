@@ -1,0 +1,115 @@
+"""What the pages hold, asked for the way a browser and htmx ask."""
+
+import re
+
+import pytest
+
+from tests.support.control_plane import PASSWORD, ControlPlane
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+
+FRAGMENT = {"Accept": "text/html", "HX-Request": "true", "HX-Request-Type": "partial"}
+PAGE = {"Accept": "text/html"}
+
+
+@pytest.mark.parametrize("path", ["/", "/presets", "/presets/sd-1-5", "/downloads", "/docs"])
+async def test_a_page_is_whole_for_a_browser(pod: ControlPlane, path: str) -> None:
+    answer = await pod.client.get(path, headers=PAGE)
+    assert answer.status_code == 200
+    assert answer.text.startswith("<!doctype html>")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/presets?q=flux", "/presets/sd-1-5", "/downloads"])
+async def test_htmx_gets_only_the_part_that_it_swaps(pod: ControlPlane, path: str) -> None:
+    answer = await pod.client.get(path, headers=FRAGMENT)
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+
+
+async def test_every_file_that_a_page_loads_is_there(pod: ControlPlane) -> None:
+    page = (await pod.client.get("/", headers=PAGE)).text
+    addresses = re.findall(r'(?:src|href)="(/_pod/static/[^"]+)"', page)
+    assert len(addresses) >= 6
+    for address in addresses:
+        assert (await pod.client.get(address)).status_code == 200, address
+
+
+async def test_the_catalogue_can_be_narrowed_down(pod: ControlPlane) -> None:
+    found = (await pod.client.get("/presets?category=Video&installed=false&q=wan", headers=FRAGMENT)).text
+    assert "Wan 2.1 text to video 1.3B" in found
+    nothing = (await pod.client.get("/presets?q=no+such+preset", headers=FRAGMENT)).text
+    assert "Nothing matches" in nothing
+
+
+async def test_an_unknown_preset_gets_a_page_that_says_so(pod: ControlPlane) -> None:
+    answer = await pod.client.get("/presets/nothing", headers=PAGE)
+    assert answer.status_code == 404
+    assert "There is no preset called" in answer.text
+
+
+async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add("acme/models", "daisy.safetensors", safetensors(50_000))
+    gate = hub.hold(model, after=1000)
+    form = {"url": hub.url_of(model), "folder": "loras", "filename": "", "sha256": ""}
+    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
+    assert "Downloading daisy.safetensors" in answer.headers["HX-Trigger"]
+    (transfer,) = (await pod.client.get("/api/downloads")).json()
+    for action in ("pause", "resume"):
+        assert (
+            await pod.client.post(f"/downloads/{transfer['id']}/{action}", headers=FRAGMENT)
+        ).status_code == 200
+    gate.release()
+    await pod.finished(transfer["id"])
+    shown = (await pod.client.get("/downloads", headers=FRAGMENT)).text
+    assert "Verified" in shown
+    assert "Finished" in shown
+
+
+async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> None:
+    form = {"url": "http://127.0.0.1/x.safetensors", "folder": "loras"}
+    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
+    assert answer.status_code == 400
+    assert "private address" in answer.headers["HX-Trigger"]
+
+
+async def test_a_preset_is_asked_for_and_deleted_from_its_page(pod: ControlPlane, hub: Hub) -> None:
+    path = "split_files/vae/ae.safetensors"
+    hub.add("Comfy-Org/z_image_turbo", path, safetensors(1000))
+    gate = hub.hold(hub.repository("Comfy-Org/z_image_turbo").files("main")[path])
+    answer = await pod.client.post("/presets/image_z_image_turbo/download", headers=FRAGMENT)
+    assert "Downloading 3 files" in answer.headers["HX-Trigger"]
+    answer = await pod.client.delete("/presets/image_z_image_turbo", headers=FRAGMENT)
+    assert "Deleted" in answer.headers["HX-Trigger"]
+    gate.release()
+
+
+async def test_the_sign_in_form_works_without_scripts(pod: ControlPlane) -> None:
+    async with pod.anonymous(**PAGE) as visitor:
+        assert "Password of this pod" in (await visitor.get("/_pod/sign-in")).text
+        wrong = await visitor.post("/_pod/sign-in", data={"password": "wrong", "next": "/downloads"})
+        assert (wrong.status_code, "not the password" in wrong.text) == (401, True)
+        other_site = await visitor.post(
+            "/_pod/sign-in", data={"password": PASSWORD}, headers={"Origin": "https://evil.example"}
+        )
+        assert other_site.status_code == 403
+        right = await visitor.post("/_pod/sign-in", data={"password": PASSWORD, "next": "/downloads?a=1"})
+        assert (right.status_code, right.headers["location"]) == (303, "/downloads?a=1")
+        assert (await visitor.get("/downloads")).status_code == 200
+        assert (await visitor.post("/sign-out")).headers["location"] == "/_pod/sign-in"
+        assert (await visitor.get("/downloads")).status_code == 303
+
+
+async def test_nginx_sends_browsers_to_the_sign_in_and_tells_programs(pod: ControlPlane) -> None:
+    async with pod.anonymous(**{"X-Original-URI": "/view?a=1&b=2"}) as visitor:
+        page = await visitor.get("/_pod/refused", headers=PAGE)
+        assert page.headers["location"] == "/_pod/sign-in?next=/view%3Fa%3D1%26b%3D2"
+        assert (await visitor.get("/_pod/refused")).status_code == 401
+
+
+async def test_a_service_that_is_not_up_is_explained(pod: ControlPlane) -> None:
+    async with pod.anonymous() as visitor:
+        page = await visitor.get("/_pod/starting?service=jupyter", headers=PAGE)
+        assert (page.status_code, "JupyterLab is not up yet" in page.text) == (503, True)
+        program = await visitor.get("/_pod/starting?service=comfyui")
+        assert (program.status_code, program.json()["error"]["code"]) == (503, "unavailable")
