@@ -95,7 +95,7 @@ RUN --mount=type=bind,source=scripts/build/apt.sh,target=/apt.sh \
     --mount=type=bind,source=images/apt,target=/lists \
     --mount=type=cache,target=/var/cache/apt,sharing=locked \
     --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
-    bash /apt.sh /lists/dev.txt
+    bash /apt.sh /lists/code-server.txt
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=locks,target=/locks \
     --mount=type=bind,source=scripts/build/code_server.sh,target=/code_server.sh \
