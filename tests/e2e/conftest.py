@@ -98,8 +98,8 @@ def keep_picture() -> Any:
     """Saves a screenshot where CI collects them."""
 
     def keep(page: Page, name: str) -> None:
-        folder = ROOT / "test-results"
-        folder.mkdir(exist_ok=True)
+        folder = ROOT / "build" / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return keep
