@@ -63,7 +63,7 @@ where_to_look() {
     if [[ -n ${ACCESS_PASSWORD:-} ]]; then
         echo "Password       the one in ACCESS_PASSWORD"
     else
-        docker logs "$NAME" 2>&1 | grep -i -m 1 'password' || echo "Password       see: docker logs $NAME"
+        docker logs "$NAME" 2>&1 | grep -i 'generated password' || echo "Password       see: docker logs $NAME"
     fi
     echo "Log            docker logs --follow $NAME"
     echo "Stop           docker stop $NAME"
