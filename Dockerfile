@@ -184,6 +184,7 @@ RUN --mount=type=bind,source=scripts/build,target=/build \
     --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     bash /build/apt.sh /lists/dev.txt
 COPY --link --from=dev-tools /opt/jupyter /opt/jupyter
+ENV CUDA_HOME=/opt/cuda/home
 COPY --link --from=dev-tools /opt/cuda /opt/cuda
 COPY --link --from=code-server /opt/code-server /opt/code-server
 
