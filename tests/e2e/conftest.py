@@ -1,7 +1,5 @@
 """A real browser, a real control plane, our own hub."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import ConsoleMessage, Page
 
+from tests.support.browser import browser_context_args, browser_type_launch_args
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process, running_process
+
+__all__ = ["browser_context_args", "browser_type_launch_args"]
 
 PASSWORD = "browser test password"
 OFFICIAL = "image_z_image_turbo"
@@ -23,22 +24,7 @@ OFFICIAL_FILES = [
 ]
 OFFICIAL_REPOSITORY = "Comfy-Org/z_image_turbo"
 SIZE = 6_000_000
-# Chromium speaks to hosts of its own at start unless told not to; tests stay on loopback.
-QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 EXPECTED_CONSOLE = ("Failed to load resource", "WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium:
-        pytest.skip("no Chromium: install it, or name it in the variable CHROMIUM")
-    return {"executable_path": chromium, "args": ["--no-sandbox", "--disable-gpu", "--no-first-run", *QUIET]}
-
-
-@pytest.fixture(scope="session")
-def browser_context_args() -> dict[str, Any]:
-    return {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark", "reduced_motion": "reduce"}
 
 
 @pytest.fixture

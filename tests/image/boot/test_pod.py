@@ -8,16 +8,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.image.support.container import TrackedContainer, docker
+from tests.support.browser import browser_context_args, browser_type_launch_args
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
+
+__all__ = ["browser_context_args", "browser_type_launch_args"]
 
 PASSWORD = "container password"
 DASHBOARD = "http://127.0.0.1:8001"
 COMFYUI = "http://127.0.0.1:3001"
 GATED = [3001, 8081, 8889]
 PRESET = "image_z_image_turbo"
+SIZE = 500_000
 FILES = ["diffusion_models/z_image_turbo_bf16", "text_encoders/qwen_3_4b", "vae/ae"]
 # What the supervisor says of itself on every start and stop.
 EXPECTED = [
@@ -34,7 +39,7 @@ def hub() -> Iterator[Hub]:
             running.add(
                 "Comfy-Org/z_image_turbo",
                 f"split_files/{path}.safetensors",
-                safetensors(500_000, seed=number),
+                safetensors(SIZE, seed=number),
             )
         yield running
 
@@ -131,19 +136,31 @@ def test_comfyui_never_sees_the_session(pod: TrackedContainer) -> None:
     assert rendered.count("proxy_set_header Cookie $cookie_without_session;") == 1
 
 
-def test_a_preset_is_downloaded_into_the_volume_and_comfyui_offers_it(
-    pod: TrackedContainer, owner: httpx.Client, hub: Hub, volume: Path
+def test_a_preset_is_found_watched_and_installed_in_a_browser(
+    pod: TrackedContainer, page: Page, hub: Hub, volume: Path
 ) -> None:
-    wait_for_comfyui(pod)
-    transfers = owner.post(f"{DASHBOARD}/api/presets/{PRESET}/download").json()
-    assert len(transfers) == len(FILES)
-    for transfer in transfers:
-        wait_for_line(pod, "transfer done", transfer["id"])
-    status = owner.get(f"{DASHBOARD}/api/presets/{PRESET}/status").json()
-    assert (status["state"], status["installed_files"]) == ("installed", 3)
+    """Sign in, search, download, see the bar move, find the file verified: all of it through nginx."""
+    vae = hub.repository("Comfy-Org/z_image_turbo").files("main")["split_files/vae/ae.safetensors"]
+    gate = hub.hold(vae, after=SIZE // 2)
+    page.goto(f"{DASHBOARD}/presets?q=z-image-turbo+text+to+image")
+    page.get_by_label("Password of this pod").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Z-Image-Turbo: Text to Image").first.click()
+    page.get_by_role("button", name="Download").click()
+    gate.wait_until_reached()
+    row = page.get_by_role("listitem").filter(has_text="ae.safetensors")
+    expect(row.get_by_text("50 %")).to_be_visible()
+    gate.release()
+    for name in ("z_image_turbo_bf16.safetensors", "qwen_3_4b.safetensors", "ae.safetensors"):
+        expect(page.get_by_role("listitem").filter(has_text=name).get_by_text("verified")).to_be_visible()
     content = (volume / "ComfyUI/models/vae/ae.safetensors").read_bytes()
-    published = hub.repository("Comfy-Org/z_image_turbo").files("main")["split_files/vae/ae.safetensors"]
-    assert hashlib.sha256(content).hexdigest() == published.content.sha256
+    assert hashlib.sha256(content).hexdigest() == vae.content.sha256
+
+
+def test_comfyui_offers_what_was_downloaded(pod: TrackedContainer, owner: httpx.Client) -> None:
+    wait_for_comfyui(pod)
+    for transfer in owner.post(f"{DASHBOARD}/api/presets/{PRESET}/download").json():
+        wait_for_line(pod, "transfer done", transfer["id"])
     assert owner.get(f"{COMFYUI}/models/vae").json() == ["ae.safetensors"]
 
 

@@ -1,0 +1,23 @@
+"""The browser that tests drive: Debian's Chromium, through Playwright."""
+
+import os
+import shutil
+from typing import Any
+
+import pytest
+
+# Chromium speaks to hosts of its own at start unless told not to; tests stay on loopback.
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        pytest.skip("no Chromium: install it, or name it in the variable CHROMIUM")
+    return {"executable_path": chromium, "args": ["--no-sandbox", "--disable-gpu", "--no-first-run", *QUIET]}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args() -> dict[str, Any]:
+    return {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark", "reduced_motion": "reduce"}
