@@ -83,8 +83,20 @@ def show(image: str, sizes: dict[str, Any]) -> None:
         )
 
 
+def local_images() -> list[str]:
+    """Every image of ours that this machine's engine has."""
+    command = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", "comfypod"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+
+
 def main() -> None:
-    images = sys.argv[1:] or sys.exit(__doc__)
+    images = sys.argv[1:] or local_images()
+    if not images:
+        print("image_size: no image to measure; `make image` builds one")
+        return
     measured = {image: measure(image) for image in images}
     for image, sizes in measured.items():
         show(image, sizes)
