@@ -8,30 +8,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.process import ROOT, free_port
-
-MAIN = ROOT / "tests" / "support" / "comfyui" / "tree" / "main.py"
+from tests.support.comfyui.process import MAIN, running_comfyui
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    for folder in ("custom_nodes", "models/vae", "user"):
-        (tmp_path / folder).mkdir(parents=True)
     return tmp_path
 
 
 @pytest.fixture
 def url(base: Path) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, str(MAIN), "--cpu", "--port", str(port), "--base-directory", str(base)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout
-        assert any("To see the GUI go to" in line for line in process.stdout)
-        # The line comes just before it listens, as in the real one; the client's retries bridge that moment.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
-            client.get(f"http://127.0.0.1:{port}/queue")
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+    with running_comfyui(base) as url:
+        yield url
 
 
 def test_every_route_answers_bare_and_below_api(url: str) -> None:
@@ -51,6 +39,24 @@ def test_models_on_disk_are_offered_and_unknown_folders_are_not(url: str, base: 
     (base / "models/vae/half.safetensors.part").touch()
     assert httpx.get(f"{url}/models/vae").json() == ["ae.safetensors"]
     assert httpx.get(f"{url}/models/nothing").status_code == 404
+
+
+def test_nodes_are_described_and_unknown_ones_are_not(url: str, base: Path) -> None:
+    (base / "models/vae/ae.safetensors").touch()
+    everything = httpx.get(f"{url}/object_info").json()
+    assert everything["VAELoader"]["input"]["required"]["vae_name"][0] == ["ae.safetensors"]
+    assert everything["VAELoader"]["python_module"] == "nodes"
+    assert httpx.get(f"{url}/object_info/VAELoader").json() == {"VAELoader": everything["VAELoader"]}
+    assert httpx.get(f"{url}/object_info/NoSuchNode").json() == {}
+
+
+def test_nodes_of_installed_packages_are_described_too(tmp_path: Path) -> None:
+    package = tmp_path / "custom_nodes/comfy-extra"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('NODE_CLASS_MAPPINGS = {"Extra/Node (mine)": object}\n')
+    with running_comfyui(tmp_path) as url:
+        answer = httpx.get(f"{url}/object_info/Extra%2FNode%20(mine)").json()
+    assert answer["Extra/Node (mine)"]["python_module"] == "custom_nodes.comfy-extra"
 
 
 def test_a_prompt_without_outputs_is_refused(url: str) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import WSMsgType, web
 from comfyui_version import __version__
 from folder_paths import FolderPaths
+from nodes import describe
 
 
 @web.middleware
@@ -38,6 +39,7 @@ class Server:
             web.post("/prompt", self.submit),
             web.get("/history", self.history),
             web.get("/object_info", self.object_info),
+            web.get("/object_info/{node_class}", self.object_info_of),
             web.get("/ws", self.socket),
         ]
         app.add_routes([web.get("/", self.index), *routes])
@@ -89,7 +91,12 @@ class Server:
         return web.json_response({})
 
     async def object_info(self, _: web.Request) -> web.Response:
-        return web.json_response({})
+        return web.json_response(describe(self.paths))
+
+    async def object_info_of(self, request: web.Request) -> web.Response:
+        name = request.match_info["node_class"]
+        described = describe(self.paths)
+        return web.json_response({name: described[name]} if name in described else {})
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
