@@ -34,8 +34,26 @@ class HubFile:
         return self.content.sha256
 
     @property
+    def pointer(self) -> bytes:
+        """What git itself keeps of a file in LFS."""
+        lines = (
+            "version https://git-lfs.github.com/spec/v1",
+            f"oid sha256:{self.sha256}",
+            f"size {self.size}",
+        )
+        return "\n".join((*lines, "")).encode()
+
+    @property
+    def git_oid(self) -> str:
+        return git_oid(self.pointer) if self.lfs else self.content.git_oid
+
+    @property
     def etag(self) -> str:
         return self.content.sha256 if self.lfs else self.content.git_oid
+
+
+def git_oid(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 @dataclass(kw_only=True)

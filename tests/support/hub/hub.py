@@ -16,6 +16,7 @@ from tests.support.hub.content import Content, literal
 from tests.support.hub.control import content_for
 from tests.support.hub.faults import Fault
 from tests.support.hub.gates import Gate
+from tests.support.hub.quotas import WINDOW_SECONDS, Kind
 from tests.support.hub.server import HubServer, Origin
 from tests.support.hub.state import Recorded, State
 from tests.support.hub.tokens import Tokens
@@ -131,6 +132,10 @@ class Hub:
 
     def paginate(self, page_size: int) -> None:
         self._state.page_size = page_size
+
+    def limit(self, kind: Kind, allowed: int, window: float = WINDOW_SECONDS) -> None:
+        """Answer 429 to more than so many requests to Hugging Face in `window` seconds from now."""
+        self._state.quotas.limit(kind, allowed, window)
 
     def offer_xet(self) -> None:
         """Send the headers that lead a client to Xet storage."""

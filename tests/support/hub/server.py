@@ -10,6 +10,7 @@ from tests.support.hub.cdn import Cdn
 from tests.support.hub.civitai import Civitai
 from tests.support.hub.control import Control
 from tests.support.hub.huggingface import HuggingFace
+from tests.support.hub.huggingface_api import HuggingFaceApi
 from tests.support.hub.plain import PlainFiles
 from tests.support.hub.state import Recorded, State
 
@@ -61,7 +62,7 @@ class HubServer:
 
     def __init__(self, state: State, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._state = state
-        parts = (Civitai(state), HuggingFace(state), PlainFiles(state))
+        parts = (Civitai(state), HuggingFaceApi(state), HuggingFace(state), PlainFiles(state))
         routes = [route for part in parts for route in part.routes()]
         self.hub = Origin(_application(state, "hub", [*Control(state).routes(), *routes]), host, port, tls)
         self.cdn = Origin(_application(state, "cdn", Cdn(state).routes()), host, 0, tls)
@@ -87,8 +88,9 @@ def _application(state: State, origin: str, routes: Iterable[web.RouteDef]) -> w
                 origin, request.method, request.raw_path.partition("?")[0], request.query_string, headers
             )
         )
-        return await state.answer_by_path(request) or await handler(request)
+        return await state.answer_by_path(request) or await state.quotas.answer(request, handler)
 
     app = web.Application(middlewares=[record])
+    app.on_response_prepare.append(state.quotas.announce)
     app.add_routes(routes)
     return app

@@ -11,6 +11,7 @@ from tests.support.hub.faultbook import FaultBook
 from tests.support.hub.faults import STAGES, Fault
 from tests.support.hub.gates import Gate
 from tests.support.hub.links import Links
+from tests.support.hub.quotas import Quotas
 from tests.support.hub.tokens import Tokens
 
 
@@ -38,6 +39,7 @@ class State:
     gates: dict[str, Gate] = field(default_factory=dict)
     requests: list[Recorded] = field(default_factory=list)
     links: Links = field(default_factory=lambda: Links(lifetime=3600))
+    quotas: Quotas = field(default_factory=Quotas)
     # bytes per second for each connection
     throttle: float | None = None
     # entries of one page of the tree API

@@ -12,10 +12,18 @@ class Tokens:
     """Known tokens, each with the gated or private repositories its owner was let into."""
 
     access: dict[str, set[str]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
-    def add(self, token: str, *repositories: str) -> str:
+    def add(self, token: str, *repositories: str, owner: str = "ada") -> str:
         self.access.setdefault(token, set()).update(repositories)
+        self.owners[token] = owner
         return token
+
+    def remove(self, token: str) -> None:
+        self.access.pop(token, None)
+
+    def owner(self, token: str) -> str:
+        return self.owners[token]
 
     def known(self, token: str) -> bool:
         return token in self.access

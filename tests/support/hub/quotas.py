@@ -1,0 +1,71 @@
+"""Hugging Face's rate limits: so many requests of each kind in a window, told with every answer."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Literal
+
+from aiohttp import web
+
+Kind = Literal["api", "resolvers"]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+WINDOW_SECONDS = 300
+
+
+@dataclass
+class Quota:
+    """One fixed window. All clients share it, as pods behind one address do."""
+
+    allowed: int
+    window: float = WINDOW_SECONDS
+    used: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def take(self) -> bool:
+        if time.monotonic() - self.began >= self.window:
+            self.used, self.began = 0, time.monotonic()
+        self.used += 1
+        return self.used <= self.allowed
+
+    def headers(self, kind: Kind) -> dict[str, str]:
+        left = max(0, self.allowed - self.used)
+        reset = max(0, ceil(self.began + self.window - time.monotonic()))
+        return {
+            "RateLimit": f'"{kind}";r={left};t={reset}',
+            "RateLimit-Policy": f'"fixed window";"{kind}";q={self.allowed};w={ceil(self.window)}',
+        }
+
+
+class Quotas:
+    """What is left of each kind. Civitai and plain files have none."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[Kind, Quota] = {"api": Quota(1_000_000), "resolvers": Quota(1_000_000)}
+
+    def limit(self, kind: Kind, allowed: int, window: float = WINDOW_SECONDS) -> None:
+        self.kinds[kind] = Quota(allowed, window)
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """`handler`'s answer, or 429 when the window is used up."""
+        kind = _kind_of(request)
+        if kind is None:
+            return await handler(request)
+        quota = self.kinds[kind]
+        if quota.take():
+            request[HEADERS] = quota.headers(kind)
+            return await handler(request)
+        return web.Response(status=429, text="Too many requests", headers=quota.headers(kind))
+
+    async def announce(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Just before the head of an answer goes out, errors included."""
+        response.headers.update(request.get(HEADERS, {}))
+
+
+HEADERS = web.RequestKey("quota", dict[str, str])
+
+
+def _kind_of(request: web.Request) -> Kind | None:
+    if request.path.startswith(("/api/models/", "/api/whoami")):
+        return "api"
+    return "resolvers" if "/resolve/" in request.path else None
