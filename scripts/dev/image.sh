@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# image.sh VARIANT ACCELERATOR: builds one image with what this machine can reach, and says what it took.
+# image.sh VARIANT ACCELERATOR: builds one image with what this machine can reach, says what it took, and prints the
+# image's name, which is all that goes to standard output.
 #
+#   REGISTRY, VERSION                                 parts of that name, see docker-bake.hcl
 #   COMFYUI_SRC, NODES_STANDARD_SRC, NODES_FULL_SRC   source trees to use instead of GitHub
 #   WHEELS_SRC, LOCKS_SRC                             wheels to prefer, locks to use instead of images/locks
 #   BASE_IMAGE                                        a trixie image to stand on
@@ -27,8 +29,16 @@ main() {
     use_context nodes-full "${NODES_FULL_SRC:-}"
     use_context wheels "${WHEELS_SRC:-}"
     use_context locks "${LOCKS_SRC:-}"
-    say "building comfypod:$TARGET"
-    docker buildx bake --progress "${PROGRESS:-auto}" --load "${OPTIONS[@]}" "$TARGET"
+    local image
+    image=$(name_of_target)
+    say "building $image"
+    docker buildx bake --progress "${PROGRESS:-auto}" --load "${OPTIONS[@]}" "$TARGET" >&2
+    echo "$image"
+}
+
+name_of_target() {
+    docker buildx bake --print "$TARGET" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["target"][sys.argv[1]]["tags"][0])' "$TARGET"
 }
 
 say() { echo "image: $*" >&2; }

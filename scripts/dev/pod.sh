@@ -2,6 +2,7 @@
 # Builds an image, starts it as a pod would be started, waits until it is healthy and says where to look.
 #
 #   VARIANT, ACCELERATOR   what to build (minimal, cpu)
+#   REGISTRY, VERSION      parts of the image's name, see docker-bake.hcl
 #   POD_WORKSPACE          folder or volume for /workspace (./workspace)
 #   POD_NAME               the container's name (comfypod)
 set -euo pipefail
@@ -16,9 +17,10 @@ PASSED_ON=(ACCESS_PASSWORD HF_TOKEN HF_ENDPOINT CIVITAI_TOKEN CIVITAI_ENDPOINT P
 WAIT_S=120
 
 main() {
-    STANDINS=${STANDINS-auto} scripts/dev/image.sh "$VARIANT" "$ACCELERATOR"
+    local image
+    image=$(STANDINS=${STANDINS-auto} scripts/dev/image.sh "$VARIANT" "$ACCELERATOR")
     docker rm --force "$NAME" >/dev/null 2>&1 || true
-    start
+    start "$image"
     wait_until_healthy
     where_to_look
 }
@@ -35,7 +37,7 @@ start() {
     else
         options+=(--network host)
     fi
-    docker run "${options[@]}" "comfypod:$VARIANT-$ACCELERATOR" >/dev/null
+    docker run "${options[@]}" "$1" >/dev/null
 }
 
 health() { docker inspect --format '{{.State.Status}} {{.State.Health.Status}}' "$NAME"; }

@@ -20,7 +20,7 @@ def test_a_variant_is_a_group_of_its_accelerators(variant: str) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_each_target_parses_by_its_name_and_is_what_it_is_called(target: str) -> None:
-    (printed,) = print_targets(target).values()
+    (printed,) = print_targets(target, REGISTRY="", VERSION="dev").values()
     assert f"{printed['args']['VARIANT']}-{printed['args']['ACCELERATOR']}" == target
     assert printed["tags"] == [f"comfypod:{target}"]
     assert printed["target"] == "pod"

@@ -32,7 +32,10 @@ def print_targets(*names: str, **variables: str) -> dict[str, Target]:
 
 @functools.cache
 def build_with_standins(target: str) -> str:
-    """Builds a target the way a machine without GitHub does and returns the image's name."""
+    """Builds a target the way a machine without GitHub does and returns the image's name.
+
+    VERSION in the environment is part of that name, so that checkouts side by side do not build over each other.
+    """
     variant, accelerator = target.split("-", 1)
     built = subprocess.run(
         ["scripts/dev/image.sh", variant, accelerator],
@@ -44,4 +47,4 @@ def build_with_standins(target: str) -> str:
     )
     if built.returncode != 0:
         raise RuntimeError(f"{target} does not build:\n{built.stderr[-4000:]}")
-    return f"comfypod:{target}"
+    return built.stdout.strip()
