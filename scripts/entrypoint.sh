@@ -64,6 +64,7 @@ _main() {
     set_time_zone
     set_up_ssh
     choose_services
+    export PYTHONPATH=$COMFYPOD # where supervisord finds its plug-in; no service inherits it
     exec /usr/bin/supervisord --nodaemon --configuration "$COMFYPOD/scripts/supervisor/supervisord.conf"
 }
 

@@ -12,7 +12,8 @@ from backend.main.wiring import close_channels
 
 log = structlog.get_logger(__name__)
 
-GRACEFUL_SECONDS = 3
+# The supervisor gives us one second more.
+GRACEFUL_SECONDS = 2
 
 
 class Server(uvicorn.Server):

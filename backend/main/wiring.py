@@ -47,8 +47,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         )
         worker = await _add_downloads(app, settings, storage, events, stack)
         presets = state.presets = Presets(settings.presets_dir, state.downloads, storage)
-        await presets.load()
         background = [
+            presets.load_first(),
             worker.run(),
             publish_every(
                 system_sockets.SECONDS, state.system_channel, partial(system_sockets.frame, state.system)
@@ -59,6 +59,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             _download_wanted_presets(settings.preset_download, presets),
         ]
         tasks = [asyncio.create_task(work) for work in background]
+        for task in tasks:
+            task.add_done_callback(_report_death)
         try:
             yield
         finally:
@@ -96,8 +98,15 @@ async def _add_downloads(
     )
 
 
+def _report_death(task: asyncio.Task[None]) -> None:
+    """Background work is not awaited before the end; a fault in it must not stay silent until then."""
+    if not task.cancelled() and task.exception():
+        log.error("background work has ended", exc_info=task.exception())
+
+
 async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) -> None:
     """`PRESET_DOWNLOAD`: one unknown id must not keep the others from being fetched."""
+    await presets.until_loaded()
     for preset_id in wanted:
         try:
             await presets.download(preset_id)

@@ -8,8 +8,10 @@ from starlette.requests import HTTPConnection
 from backend.presets.service import Presets
 
 
-def presets_of(connection: HTTPConnection) -> Presets:
-    return cast(Presets, connection.app.state.presets)
+async def presets_of(connection: HTTPConnection) -> Presets:
+    presets = cast(Presets, connection.app.state.presets)
+    await presets.until_loaded()
+    return presets
 
 
 PresetsService = Annotated[Presets, Depends(presets_of)]

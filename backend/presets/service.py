@@ -31,6 +31,7 @@ class Presets:
         self._downloads = downloads
         self._storage = storage
         self._presets: dict[str, Preset] = {}
+        self._loaded = asyncio.Event()
         self.problems: list[FileProblem] = []
 
     async def load(self) -> UpdateReport:
@@ -52,6 +53,16 @@ class Presets:
             removed=sorted(before.keys() - self._presets.keys()),
             problems=problems,
         )
+
+    async def load_first(self) -> None:
+        """Read every definition once, beside the first requests: the page does not wait for the catalogue."""
+        try:
+            await self.load()
+        finally:
+            self._loaded.set()
+
+    async def until_loaded(self) -> None:
+        await self._loaded.wait()
 
     def get(self, preset_id: str) -> Preset:
         try:

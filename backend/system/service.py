@@ -12,7 +12,6 @@ from backend import __version__
 from backend.comfy.client import ComfyClient
 from backend.core.disk import disk_of
 from backend.core.errors import Unavailable
-from backend.system.gpu import read_gpus
 from backend.system.models import Accelerator, ComfyState, Memory, Problem, Service, SystemView, Workspace
 from backend.system.supervisor import Supervisor
 
@@ -83,6 +82,8 @@ class System:
 
     def _accelerator(self) -> Accelerator:
         """The boot scripts' verdict, with live figures of the devices."""
+        from backend.system.gpu import read_gpus  # noqa: PLC0415 - NVML's bindings are slow to import; the page need not wait
+
         gpus = read_gpus()
         report = self._report("accelerator.json")
         if report:

@@ -1,0 +1,1 @@
+"""How the pod runs its services: supervisord's configuration and plug-in."""
