@@ -14,12 +14,16 @@ from backend.config.settings import Settings
 from backend.core.database import open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.downloads.facts import HubFacts
 from backend.downloads.fetch import Fetcher, Limits
 from backend.downloads.guard import Guard, guarded_client
+from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
-from backend.downloads.sources import Sources, Tokens
+from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
+from backend.downloads.tokens import Hub, Tokens
+from backend.downloads.transport import Transport
 from backend.downloads.worker import Retries, Worker
 from backend.presets.service import Presets
 from backend.storage import sockets as storage_sockets
@@ -72,15 +76,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _add_downloads(
     app: FastAPI, settings: Settings, storage: Storage, events: EventBus, stack: AsyncExitStack
 ) -> Worker:
-    tokens = Tokens(
-        hf_endpoint=str(settings.hf_endpoint),
-        hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
-        civitai_endpoint=str(settings.civitai_endpoint),
-        civitai_token=settings.civitai_token.get_secret_value() if settings.civitai_token else None,
-    )
-    guard = Guard((tokens.hf_endpoint, tokens.civitai_endpoint), settings.download_allowed_hosts)
-    client = await stack.enter_async_context(guarded_client(guard))
-    sources = Sources(client, guard, tokens)
+    sources, guard = await _add_sources(app, settings, stack)
     database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
     store = TransferStore(database)
     await store.prepare()
@@ -102,6 +98,28 @@ def _report_death(task: asyncio.Task[None]) -> None:
     """Background work is not awaited before the end; a fault in it must not stay silent until then."""
     if not task.cancelled() and task.exception():
         log.error("background work has ended", exc_info=task.exception())
+
+
+async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> tuple[Sources, Guard]:
+    """Everything that speaks to hubs."""
+    tokens = app.state.tokens = _tokens(settings)
+    guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
+    client = await stack.enter_async_context(guarded_client(guard))
+    transport = Transport(client, guard, tokens)
+    hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
+    app.state.hub_facts = HubFacts(hugging_face, settings.state_folder / "hub-facts")
+    stack.push_async_callback(app.state.hub_facts.close)
+    return Sources(transport, hugging_face), guard
+
+
+def _tokens(settings: Settings) -> Tokens:
+    endpoints = {Hub.HUGGING_FACE: settings.hf_endpoint, Hub.CIVITAI: settings.civitai_endpoint}
+    secrets = {Hub.HUGGING_FACE: settings.hf_token, Hub.CIVITAI: settings.civitai_token}
+    return Tokens(
+        settings.state_folder / "tokens.json",
+        endpoints={hub: str(endpoint).rstrip("/") for hub, endpoint in endpoints.items()},
+        environment={hub: secret.get_secret_value() for hub, secret in secrets.items() if secret},
+    )
 
 
 async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) -> None:

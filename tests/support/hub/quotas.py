@@ -59,7 +59,8 @@ class Quotas:
 
     async def announce(self, request: web.Request, response: web.StreamResponse) -> None:
         """Just before the head of an answer goes out, errors included."""
-        response.headers.update(request.get(HEADERS, {}))
+        for name, value in request.get(HEADERS, {}).items():
+            response.headers.setdefault(name, value)
 
 
 HEADERS = web.RequestKey("quota", dict[str, str])
