@@ -32,6 +32,6 @@ def hub_settings(hub: Hub) -> dict[str, object]:
     return {
         "hf_endpoint": hub.url,
         "hf_token": "hf_secret_token",
-        "civitai_endpoint": hub.url,
-        "download_allowed_hosts": (hub.cdn_url.removeprefix("http://"),),
+        "civitai_endpoint": hub.civitai_url,
+        "download_allowed_hosts": hub.cdn_hosts,
     }

@@ -113,16 +113,35 @@ class PlainFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CivitaiFile:
+    """One file of a version. `type`, `format`, `extent` and `fp` are what a download can be narrowed down by."""
+
+    name: str
+    content: Content
+    type: str = "Model"
+    format: str = "SafeTensor"
+    # full or pruned
+    extent: str = "full"
+    fp: str = "fp16"
+    # Success, Danger, Pending
+    pickle_scan: str = "Success"
+
+
+@dataclass(frozen=True, kw_only=True)
 class CivitaiVersion:
-    """One version of a Civitai model, with one file."""
+    """One version of a Civitai model: its primary file, and `more` of them."""
 
     id: int
     model_id: int
     filename: str
     content: Content
+    more: tuple[CivitaiFile, ...] = ()
     model_name: str = "A model"
+    name: str = "v1.0"
     type: str = "Checkpoint"
     base_model: str = "SDXL 1.0"
+    format: str = "SafeTensor"
+    pickle_scan: str = "Success"
     needs_login: bool = False
     early_access: bool = False
     usage_control: str = "Download"
@@ -132,6 +151,13 @@ class CivitaiVersion:
     @property
     def key(self) -> str:
         return f"civitai/{self.id}"
+
+    @property
+    def files(self) -> tuple[CivitaiFile, ...]:
+        primary = CivitaiFile(
+            name=self.filename, content=self.content, format=self.format, pickle_scan=self.pickle_scan
+        )
+        return primary, *self.more
 
     @property
     def size(self) -> int:

@@ -18,7 +18,7 @@ class Cdn:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/repos/{commit:[0-9a-f]{40}}/{key:.+}", self.hugging_face_file),
-            web.get("/civitai/{id:[0-9]+}", self.civitai_file),
+            web.get("/civitai/{id:[0-9]+}/{number:[0-9]+}", self.civitai_file),
         ]
 
     async def hugging_face_file(self, request: web.Request) -> web.StreamResponse:
@@ -31,9 +31,10 @@ class Cdn:
 
     async def civitai_file(self, request: web.Request) -> web.StreamResponse:
         version = self._state.catalogue.civitai.get(int(request.match_info["id"]))
-        if version is None:
+        number = int(request.match_info["number"])
+        if version is None or number >= len(version.files):
             raise web.HTTPNotFound
-        return await self._serve(request, version.key, version.content)
+        return await self._serve(request, version.key, version.files[number].content)
 
     async def _serve(self, request: web.Request, key: str, content: Content) -> web.StreamResponse:
         if "Authorization" in request.headers:

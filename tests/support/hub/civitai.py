@@ -1,13 +1,19 @@
-"""Civitai: what a version is, and the redirect from its download address to a presigned URL."""
+"""Civitai: what a model and its versions are, and the redirect from a download address to a presigned URL."""
 
 import asyncio
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from tests.support.hub.catalogue import CivitaiVersion
+from tests.support.hub.catalogue import CivitaiFile, CivitaiVersion
 from tests.support.hub.state import State
 from tests.support.hub.tokens import bearer
+
+MAX_HASHES = 100
+EARLY_ACCESS_ENDS = "2027-01-01T00:00:00.000Z"
+NARROWING = ("type", "format", "size", "fp")
+Described = dict[str, Any]
 
 
 class Civitai:
@@ -15,23 +21,60 @@ class Civitai:
         self._state = state
 
     def routes(self) -> list[web.RouteDef]:
+        versions = "/api/v1/model-versions"
         return [
-            web.get(r"/api/v1/model-versions/{id:\d+}", self.show),
-            web.get("/api/v1/model-versions/by-hash/{hash}", self.show_by_hash),
+            web.get("/api/v1/me", self.show_caller),
+            web.get(r"/api/v1/models/{id:\d+}", self.show_model),
+            web.get(versions + r"/{id:\d+}", self.show),
+            web.get(versions + "/by-hash/{hash}", self.show_by_hash),
+            web.post(versions + "/by-hash", self.show_by_hashes),
             web.head(r"/api/download/models/{id:\d+}", self.refuse_head),
             web.get(r"/api/download/models/{id:\d+}", self.download, allow_head=False),
         ]
 
+    async def show_caller(self, request: web.Request) -> web.Response:
+        if bearer(request) not in self._state.civitai_tokens:
+            return web.json_response({"error": "Unauthorized"}, status=401)
+        return web.json_response(
+            {
+                "id": 1,
+                "username": "ada",
+                "tier": "free",
+                "status": "active",
+                "isMember": False,
+                "subscriptions": [],
+            }
+        )
+
+    async def show_model(self, request: web.Request) -> web.Response:
+        """The newest version, which is the one with the highest id, comes first."""
+        wanted = int(request.match_info["id"])
+        versions = [each for each in self._state.catalogue.civitai.values() if each.model_id == wanted]
+        if not versions:
+            return _not_found(f"No model with id {wanted}")
+        versions.sort(key=lambda version: version.id, reverse=True)
+        described = await asyncio.to_thread(lambda: [_described(request, version) for version in versions])
+        for version in described:
+            del version["model"], version["modelId"]
+        about = {"id": wanted, "name": versions[0].model_name, "type": versions[0].type, "nsfw": False}
+        return web.json_response({**about, "creator": {"username": "ada"}, "modelVersions": described})
+
     async def show(self, request: web.Request) -> web.Response:
-        return web.json_response(await asyncio.to_thread(_described, request, self._find(request)))
+        version = self._find(request)
+        if version is None:
+            return _not_found("Model not found")
+        return web.json_response(await asyncio.to_thread(_described, request, version))
 
     async def show_by_hash(self, request: web.Request) -> web.Response:
-        wanted = request.match_info["hash"].lower()
-        for version in self._state.catalogue.civitai.values():
-            described = await asyncio.to_thread(_described, request, version)
-            if version.sha256 == wanted:
-                return web.json_response(described)
-        return web.json_response({"error": "Model not found"}, status=404)
+        found = await self._with_hashes(request, {request.match_info["hash"].lower()})
+        return web.json_response(found[0]) if found else _not_found("Model not found")
+
+    async def show_by_hashes(self, request: web.Request) -> web.Response:
+        """A JSON list of hashes; what nobody knows is left out of the answer."""
+        hashes = await request.json()
+        if not isinstance(hashes, list) or len(hashes) > MAX_HASHES:
+            return web.json_response({"error": f"at most {MAX_HASHES} hashes"}, status=400)
+        return web.json_response(await self._with_hashes(request, {str(value).lower() for value in hashes}))
 
     async def refuse_head(self, _: web.Request) -> web.Response:
         """The real one answers 401 to HEAD even with a good token."""
@@ -39,37 +82,99 @@ class Civitai:
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         version = self._find(request)
-        if version.early_access:
-            return web.json_response({"error": "Early access"}, status=403)
-        token = bearer(request) or request.query.get("token")
-        if version.needs_login and token not in self._state.civitai_tokens:
-            return web.Response(status=307, headers={"Location": "/login?reason=download-auth"})
+        if version is None:
+            return _not_found("File not found")
+        refusal = self._refusal(request, version)
+        if refusal is not None:
+            return refusal
         _, answer = await self._state.answer_instead(request, version.key)
         if answer is not None:
             return answer
-        disposition = f'attachment; filename="{version.filename}"'
-        link = self._state.links.signed(request, version.key, **{"response-content-disposition": disposition})
+        number, file = _chosen(request, version)
+        disposition = f'attachment; filename="{file.name}"'
+        link = self._state.links.signed(
+            request, f"{version.key}/{number}", **{"response-content-disposition": disposition}
+        )
         return web.Response(status=307, headers={"Location": link})
 
-    def _find(self, request: web.Request) -> CivitaiVersion:
-        version = self._state.catalogue.civitai.get(int(request.match_info["id"]))
-        if version is None:
-            raise web.HTTPNotFound(text='{"error": "Model not found"}', content_type="application/json")
-        return version
+    def _refusal(self, request: web.Request, version: CivitaiVersion) -> web.Response | None:
+        if version.usage_control != "Download":
+            message = "The creator of this asset has disabled downloads on this file"
+            return web.json_response({"error": "Forbidden", "message": message}, status=403)
+        if version.early_access:
+            message = "This asset is in Early Access. You can use Buzz access it now!"
+            about = {"error": "Early Access", "deadline": EARLY_ACCESS_ENDS, "message": message}
+            return web.json_response(about, status=403)
+        token = bearer(request) or request.query.get("token")
+        if version.needs_login and token not in self._state.civitai_tokens:
+            return web.Response(status=307, headers={"Location": "/login?reason=download-auth"})
+        return None
+
+    async def _with_hashes(self, request: web.Request, wanted: set[str]) -> list[Described]:
+        def find() -> list[Described]:
+            return [
+                _described(request, version)
+                for version in self._state.catalogue.civitai.values()
+                if any(file.content.sha256 in wanted for file in version.files)
+            ]
+
+        return await asyncio.to_thread(find)
+
+    def _find(self, request: web.Request) -> CivitaiVersion | None:
+        return self._state.catalogue.civitai.get(int(request.match_info["id"]))
 
 
-def _described(request: web.Request, version: CivitaiVersion) -> dict[str, Any]:
-    file = {
-        "name": version.filename,
-        "sizeKB": version.size / 1024,
-        "hashes": {"SHA256": (version.published_sha256 or version.sha256).upper()},
-        "downloadUrl": f"{request.url.origin()}/api/download/models/{version.id}",
-    }
+def _chosen(request: web.Request, version: CivitaiVersion) -> tuple[int, CivitaiFile]:
+    """The first file that `type`, `format`, `size` and `fp` fit; the primary one when none are given."""
+    wanted = {name: value.lower() for name, value in request.query.items() if name in NARROWING}
+    for number, file in enumerate(version.files):
+        offered = {name: value.lower() for name, value in _narrowing(file).items()}
+        if all(offered[name] == value for name, value in wanted.items()):
+            return number, file
+    return 0, version.files[0]
+
+
+def _narrowing(file: CivitaiFile) -> dict[str, str]:
+    return {"type": file.type, "format": file.format, "size": file.extent, "fp": file.fp}
+
+
+def _described(request: web.Request, version: CivitaiVersion) -> Described:
+    ecosystem = version.base_model.split()[0].lower()
     return {
         "id": version.id,
         "modelId": version.model_id,
-        "usageControl": version.usage_control,
-        "model": {"name": version.model_name, "type": version.type},
+        "name": version.name,
+        "air": f"urn:air:{ecosystem}:{version.type.lower()}:civitai:{version.model_id}@{version.id}",
         "baseModel": version.base_model,
-        "files": [file],
+        "status": "Published",
+        "availability": "EarlyAccess" if version.early_access else "Public",
+        "earlyAccessEndsAt": EARLY_ACCESS_ENDS if version.early_access else None,
+        "usageControl": version.usage_control,
+        "model": {"name": version.model_name, "type": version.type, "nsfw": False, "poi": False},
+        "files": [_described_file(request, version, number) for number in range(len(version.files))],
+        "downloadUrl": f"{request.url.origin()}/api/download/models/{version.id}",
     }
+
+
+def _described_file(request: web.Request, version: CivitaiVersion, number: int) -> Described:
+    file, primary = version.files[number], number == 0
+    sha256 = (version.published_sha256 if primary else None) or file.content.sha256
+    query = "" if primary else f"?{urlencode(_narrowing(file))}"
+    return {
+        "id": version.id * 10 + number,
+        "name": file.name,
+        "type": file.type,
+        "sizeKB": file.content.size / 1024,
+        "pickleScanResult": file.pickle_scan,
+        "pickleScanMessage": None,
+        "virusScanResult": "Success",
+        "virusScanMessage": None,
+        "metadata": {"format": file.format, "size": file.extent, "fp": file.fp},
+        "hashes": {"AutoV2": sha256[:10].upper(), "SHA256": sha256.upper()},
+        "downloadUrl": f"{request.url.origin()}/api/download/models/{version.id}{query}",
+        **({"primary": True} if primary else {}),
+    }
+
+
+def _not_found(message: str) -> web.Response:
+    return web.json_response({"error": message}, status=404)

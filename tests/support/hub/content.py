@@ -1,6 +1,7 @@
 """What a file on the hub is made of: bytes that can be read at any offset and are the same every time."""
 
 import hashlib
+import mmap
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 BLOCK = 1 << 20
+NUMBER = 8  # bytes at the beginning of a block that tell its number
 
 
 class Content(ABC):
@@ -18,6 +20,10 @@ class Content(ABC):
     @abstractmethod
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from `offset` on, fewer than `length` only at the end."""
+
+    def view(self, offset: int, length: int) -> memoryview:
+        """The same bytes, uncopied where that is possible: a server lives on not touching them."""
+        return memoryview(self.read(offset, length))
 
     @property
     @abstractmethod
@@ -63,12 +69,22 @@ class Synthetic(Content):
         head = self._head[offset:stop]
         return head + b"".join(self._generate(offset + len(head), stop))
 
+    def view(self, offset: int, length: int) -> memoryview:
+        within, stop = offset % BLOCK, min(offset + length, self.size)
+        if offset < len(self._head) or within < NUMBER or within + stop - offset > BLOCK:
+            return super().view(offset, length)
+        return memoryview(_noise(self.seed))[within : within + stop - offset]
+
     def _generate(self, start: int, stop: int) -> Iterator[bytes]:
+        """Noise in blocks that begin with their number, so that no two of a file are alike."""
+        noise = _noise(self.seed)
         while start < stop:
             number, within = divmod(start, BLOCK)
-            piece = _block(self.seed, number)[within : within + stop - start]
-            yield piece
-            start += len(piece)
+            end = min(BLOCK, within + stop - start)
+            if within < NUMBER:
+                yield number.to_bytes(NUMBER, "big")[within:end]
+            yield noise[max(within, NUMBER) : end]
+            start += end - within
 
 
 class OnDisk(Content):
@@ -83,9 +99,17 @@ class OnDisk(Content):
         return f"{self.size:x}-{self._path.stat().st_mtime_ns:x}"
 
     def read(self, offset: int, length: int) -> bytes:
+        return bytes(self.view(offset, length))
+
+    def view(self, offset: int, length: int) -> memoryview:
+        return self._mapped[offset : offset + length]
+
+    @cached_property
+    def _mapped(self) -> memoryview:
+        if self.size == 0:
+            return memoryview(b"")
         with self._path.open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 class Spoiled(Content):
@@ -114,9 +138,3 @@ def literal(data: bytes) -> Content:
 @lru_cache(maxsize=8)
 def _noise(seed: int) -> bytes:
     return random.Random(seed).randbytes(BLOCK)
-
-
-@lru_cache(maxsize=4)
-def _block(seed: int, number: int) -> bytes:
-    """Noise that begins with the block's number, so that no two blocks of a file are alike."""
-    return number.to_bytes(8, "big") + _noise(seed)[8:]

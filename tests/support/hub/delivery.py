@@ -1,6 +1,7 @@
 """How one answer with bytes goes out: which bytes, under which headers, how fast, and how it ends."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Mapping
@@ -99,10 +100,11 @@ async def send(request: web.Request, delivery: Delivery, gate: Gate | None) -> w
         response.content_length = delivery.declared
     if delivery.ending is not Ending.WHOLE:
         response.force_close()
-    await response.prepare(request)
-    if request.method != "HEAD":
-        await _send_body(response, delivery, gate)
-        await _end(request, response, delivery)
+    with contextlib.suppress(ConnectionResetError):  # clients may hang up whenever they like
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _send_body(response, delivery, gate)
+            await _end(request, response, delivery)
     return response
 
 
@@ -116,7 +118,7 @@ async def _send_body(response: web.StreamResponse, delivery: Delivery, gate: Gat
             wanted = await _observe_pause(delivery, sent, wanted)
         if gate is not None:
             wanted = await gate.admit(wanted)
-        await response.write(delivery.content.read(delivery.start + sent, wanted))
+        await response.write(delivery.content.view(delivery.start + sent, wanted))
         sent += wanted
         if delivery.rate is not None:
             await asyncio.sleep(began + sent / delivery.rate - clock())

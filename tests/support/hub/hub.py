@@ -48,6 +48,17 @@ class Hub:
         return self._url_of(self._server.cdn)
 
     @property
+    def civitai_url(self) -> str:
+        """The same server by another name, so that it is another origin than Hugging Face."""
+        return self.url.replace("127.0.0.1", "localhost")
+
+    @property
+    def cdn_hosts(self) -> tuple[str, str]:
+        """The names under which signed URLs lead to the CDN, each with its port."""
+        port = self._server.cdn.port
+        return f"127.0.0.1:{port}", f"localhost:{port}"
+
+    @property
     def requests(self) -> list[Recorded]:
         """Everything that was asked so far, in order, on both origins."""
         return list(self._state.requests)
@@ -107,7 +118,7 @@ class Hub:
             return f"{self.url}/{file.repo}/resolve/{revision}/{file.path}"
         if isinstance(file, PlainFile):
             return f"{self.url}/files/{file.path}"
-        return f"{self.url}/api/download/models/{file.id}"
+        return f"{self.civitai_url}/api/download/models/{file.id}"
 
     def fault(self, file: File | str, fault: AnyFault) -> AnyFault:
         """Put a fault before a file, or before every URL whose path begins with the given string."""
