@@ -30,7 +30,7 @@ def test_any_part_of_forty_gigabytes_can_be_asked_for(hub: Hub) -> None:
     assert whole == read(FORTY_GB - 3_000_000, FORTY_GB - 1_234_568) + read(
         FORTY_GB - 1_234_567, FORTY_GB - 1
     )
-    assert len(set(whole[at : at + BLOCK] for at in range(0, len(whole), BLOCK))) == 3
+    assert len({whole[at : at + BLOCK] for at in range(0, len(whole), BLOCK)}) == 3
 
 
 @pytest.mark.parametrize("offset", [0, 1, 7, 8, 9, BLOCK - 1, BLOCK, BLOCK + 3, 2 * BLOCK + 8, 2_999_990])
