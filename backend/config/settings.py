@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         default=Path("/run/comfypod"),
         description="Folder where the boot scripts leave their reports for the control plane.",
     )
+    log_dir: Folder = Field(
+        default=Path("/var/log/comfypod"),
+        description="Folder where the supervisor keeps what each service writes.",
+    )
     presets_dir: Folder = Field(
         default=PROJECT_ROOT / "presets", description="Folder with the curated presets, one YAML file each."
     )
@@ -121,6 +125,12 @@ class Settings(BaseSettings):
     @property
     def state_folder(self) -> Path:
         return self.state_dir or self.workspace / ".comfypod"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown to anybody."""
+        kept = (self.access_password, self.hf_token, self.civitai_token)
+        return tuple(secret.get_secret_value() for secret in kept if secret)
 
     @property
     def models_folder(self) -> Path:

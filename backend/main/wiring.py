@@ -30,6 +30,7 @@ from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.system import sockets as system_sockets
 from backend.system.service import System
+from backend.system.services import Services
 from backend.system.supervisor import Supervisor
 from backend.web.socket import Channel
 from backend.web.ticker import publish_every
@@ -46,9 +47,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         events = EventBus()
         storage = state.storage = Storage(settings.models_folder)
         comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(httpx.AsyncClient()))
-        state.system = System(
-            settings.workspace, settings.run_dir, comfy, Supervisor(settings.supervisor_socket)
+        services = state.services = Services(
+            Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )
+        state.system = System(settings.workspace, settings.run_dir, comfy, services)
         worker = await _add_downloads(app, settings, storage, events, stack)
         presets = state.presets = Presets(settings.presets_dir, state.downloads, storage)
         background = [
@@ -135,11 +137,12 @@ async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) ->
 def add_channels(app: FastAPI) -> None:
     app.state.system_channel = Channel("system")
     app.state.storage_channel = Channel("storage")
+    app.state.log_channel = Channel("logs")
 
 
 def close_channels(app: FastAPI) -> None:
     """Say goodbye to every socket; called as soon as the server is told to stop."""
-    for channel in (app.state.system_channel, app.state.storage_channel):
+    for channel in (app.state.system_channel, app.state.storage_channel, app.state.log_channel):
         channel.close()
     if hasattr(app.state, "download_channels"):
         app.state.download_channels.close()

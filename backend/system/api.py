@@ -1,15 +1,21 @@
 """The JSON door of the system: how the pod is."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from backend import __version__
 from backend.auth.access import SignedIn
-from backend.system.access import SystemService
-from backend.system.models import Problem, SystemView
+from backend.core.errors import Conflict, Forbidden, NotFound, Unavailable
+from backend.system.access import PodServices, SystemService
+from backend.system.models import Action, Problem, Service, SystemView
 from backend.web.errors import responses
 
 router = APIRouter(tags=["system"])
+
+MOST_LINES = 5000
 
 
 class Health(BaseModel):
@@ -35,6 +41,35 @@ def readyz(system: SystemService, response: Response) -> Readiness:
     if missing:
         response.status_code = 503
     return Readiness(ready=not missing, missing=missing)
+
+
+@router.get("/api/system/services", responses=responses())
+async def list_services(services: PodServices, _session: SignedIn) -> list[Service]:
+    """Every service that this pod runs; empty where there is no supervisor."""
+    return await services.all()
+
+
+@router.post(
+    "/api/system/services/{name}/{action}", responses=responses(NotFound, Conflict, Forbidden, Unavailable)
+)
+async def act_on_service(name: str, action: Action, services: PodServices, _session: SignedIn) -> Service:
+    """Start, stop or restart a service. Asking for what is already so is no error."""
+    return await services.act(name, action)
+
+
+@router.get(
+    "/api/system/services/{name}/log",
+    responses={**responses(NotFound), 200: {"content": {"text/plain": {}}}},
+    response_class=PlainTextResponse,
+)
+async def show_log(
+    name: str,
+    services: PodServices,
+    _session: SignedIn,
+    lines: Annotated[int, Query(ge=1, le=MOST_LINES)] = 200,
+) -> str:
+    """The last lines that a service wrote, without colours and with secrets masked."""
+    return "".join(f"{line}\n" for line in await services.log(name, lines))
 
 
 @router.get("/api/system", responses=responses())

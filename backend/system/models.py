@@ -1,5 +1,9 @@
 """What the machine and its services look like right now. Sizes are bytes, times seconds."""
 
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from backend.core.disk import Disk
@@ -31,10 +35,33 @@ class ComfyState(BaseModel):
     state: str = Field(description="The supervisor's word, or `unknown` where none runs.")
 
 
+class Action(StrEnum):
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+
+
 class Service(BaseModel):
     name: str
-    state: str = Field(description="`running`, `starting`, `backoff`, `stopped`, `exited` or `fatal`.")
-    description: str
+    title: str = Field(description="What people call it.")
+    state: str = Field(
+        description="The supervisor's word: `running`, `starting`, `backoff` (crashed, will be started again), "
+        "`stopping`, `stopped`, `exited` or `fatal`."
+    )
+    description: str = Field(description="The supervisor's remark, such as why the service ended.")
+    started_at: datetime | None = Field(description="Null while it is not running.")
+    allowed: tuple[Action, ...] = Field(description="What it can be asked to do at all.")
+    possible: tuple[Action, ...] = Field(description="What makes sense in this state.")
+
+
+class LogNews(BaseModel):
+    """A frame of `/ws/services/{name}/log`. A snapshot replaces what was shown before."""
+
+    type: Literal["snapshot", "lines"]
+    lines: list[str]
+    unfinished: str = Field(
+        description="The beginning of a line, such as a progress bar; replaces the last one."
+    )
 
 
 class Problem(BaseModel):

@@ -13,22 +13,22 @@ from backend.comfy.client import ComfyClient
 from backend.core.disk import disk_of
 from backend.core.errors import Unavailable
 from backend.system.models import Accelerator, ComfyState, Memory, Problem, Service, SystemView, Workspace
-from backend.system.supervisor import Supervisor
+from backend.system.services import Services
 
 
 class System:
     """The machine, its services, and the reports that the boot scripts left."""
 
-    def __init__(self, workspace: Path, run_folder: Path, comfy: ComfyClient, supervisor: Supervisor):
+    def __init__(self, workspace: Path, run_folder: Path, comfy: ComfyClient, services: Services):
         self._workspace = workspace
         self._run_folder = run_folder
         self._comfy = comfy
-        self._supervisor = supervisor
+        self._services = services
         self._started = time.monotonic()
 
     async def snapshot(self) -> SystemView:
         services, accelerator = await asyncio.gather(
-            asyncio.to_thread(self._supervisor.services), asyncio.to_thread(self._accelerator)
+            self._services.all(), asyncio.to_thread(self._accelerator)
         )
         memory = psutil.virtual_memory()
         return SystemView(

@@ -1,17 +1,22 @@
-"""`/ws/system`: the same view as `/api/system`, every few seconds."""
+"""`/ws/system`: the same view as `/api/system`, every few seconds. `/ws/services/{name}/log`: a log as it grows."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import cast
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, WebSocket, WebSocketException
 
-from backend.auth.access import SocketSession
-from backend.system.access import SystemService
+from backend.auth.access import POLICY_VIOLATION, SocketSession
+from backend.core.errors import NotFound
+from backend.system.access import PodServices, SystemService
 from backend.system.service import System
+from backend.system.services import Services
 from backend.web.socket import Channel, Frame
 
 router = APIRouter()
 
 SECONDS = 2.0
+LOG_LINES = 1000
 
 
 async def frame(system: System) -> Frame:
@@ -26,3 +31,21 @@ async def watch(websocket: WebSocket, session_seconds: SocketSession, system: Sy
         return await frame(system) | {"type": "snapshot"}
 
     await channel.serve(websocket, snapshot, session_seconds)
+
+
+@router.websocket("/ws/services/{name}/log")
+async def follow_log(
+    websocket: WebSocket, name: str, session_seconds: SocketSession, services: PodServices
+) -> None:
+    try:
+        await services.get(name)
+    except NotFound as error:
+        raise WebSocketException(POLICY_VIOLATION, error.message) from None
+    channel = cast(Channel, websocket.app.state.log_channel)
+    await channel.stream(websocket, _log_frames(services, name), session_seconds)
+
+
+async def _log_frames(services: Services, name: str) -> AsyncGenerator[Frame, None]:
+    async with aclosing(services.follow(name, LOG_LINES)) as news:
+        async for entry in news:
+            yield entry.model_dump()

@@ -1,14 +1,45 @@
-"""Asks the supervisor about the pod's services, over its unix socket."""
+"""Asks the supervisor about the pod's services, and for them, over its unix socket."""
 
 import http.client
 import socket
 import xmlrpc.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backend.system.models import Service
+import structlog
 
-TIMEOUT_SECONDS = 2.0
+from backend.core.errors import Unavailable
+from backend.system.models import Action, Service
+
+log = structlog.get_logger(__name__)
+
+
+# Looking is quick; stopping may take as long as the service is given to end.
+LOOK_SECONDS = 2.0
+ACT_SECONDS = 10.0
+GROUP = "pod"
+TITLES = {
+    "dashboard": "Control plane",
+    "nginx": "nginx",
+    "comfyui": "ComfyUI",
+    "code-server": "code-server",
+    "jupyter": "JupyterLab",
+    "sshd": "SSH",
+}
+EVERYTHING = (Action.START, Action.STOP, Action.RESTART)
+# Without these two nobody could reach the button that starts them again.
+RESTRICTED: dict[str, tuple[Action, ...]] = {"nginx": (), "dashboard": (Action.RESTART,)}
+POSSIBLE = {
+    "running": (Action.RESTART, Action.STOP),
+    "starting": (Action.RESTART, Action.STOP),
+    "backoff": (Action.RESTART, Action.STOP),
+    "stopping": (),
+}
+# What supervisord answers when a service is already where it is wanted.
+ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
 class Supervisor:
@@ -18,37 +49,81 @@ class Supervisor:
         self._socket_path = socket_path
 
     def services(self) -> list[Service]:
-        """Every program; empty where no supervisor runs, as on a developer's machine."""
+        """Every program that has been started in this pod; empty where no supervisor runs."""
         if not self._socket_path.exists():
             return []
         try:
-            with self._connect() as server:
+            with self._connect(LOOK_SECONDS) as server:
                 programs: Any = server.supervisor.getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
-        return [
-            Service(name=entry["name"], state=entry["statename"].lower(), description=entry["description"])
-            for entry in programs
-        ]
+        return [_service(entry) for entry in programs if entry["start"]]
 
-    def _connect(self) -> xmlrpc.client.ServerProxy:
+    def act(self, name: str, action: Action) -> None:
+        """Ask for `action` and return once it is under way. Raises `Unavailable`."""
+        try:
+            with self._connect(ACT_SECONDS) as server:
+                self._ask(server.supervisor, f"{GROUP}:{name}", action)
+        except (OSError, http.client.HTTPException):
+            raise Unavailable("The supervisor of this pod does not answer.") from None
+        except xmlrpc.client.Fault as fault:
+            log.warning("supervisor refused", service=name, action=action, fault=fault.faultString)
+            raise Unavailable(f"{TITLES.get(name, name)} did not {action}: {fault.faultString}.") from None
+
+    def _ask(self, supervisor: Any, program: str, action: Action) -> None:
+        if program == f"{GROUP}:dashboard":
+            # We are asking for ourselves: end, and supervisord starts us again.
+            supervisor.signalProcess(program, "TERM")
+            return
+        if action != Action.START:
+            with _tolerating(NOT_RUNNING):
+                supervisor.stopProcess(program)
+        if action != Action.STOP:
+            with _tolerating(ALREADY_STARTED):
+                supervisor.startProcess(program, False)  # not waiting until it has proved itself
+
+    def _connect(self, timeout: float) -> xmlrpc.client.ServerProxy:
         return xmlrpc.client.ServerProxy(
-            "http://supervisor/RPC2", transport=_UnixTransport(self._socket_path)
+            "http://supervisor/RPC2", transport=_UnixTransport(self._socket_path, timeout)
         )
 
 
+def _service(entry: dict[str, Any]) -> Service:
+    name, state = entry["name"], entry["statename"].lower()
+    allowed = RESTRICTED.get(name, EVERYTHING)
+    return Service(
+        name=name,
+        title=TITLES.get(name, name),
+        state=state,
+        description=entry["description"],
+        started_at=datetime.fromtimestamp(entry["start"], UTC) if state in ("running", "starting") else None,
+        allowed=allowed,
+        possible=tuple(action for action in POSSIBLE.get(state, (Action.START,)) if action in allowed),
+    )
+
+
+@contextmanager
+def _tolerating(code: int) -> Iterator[None]:
+    try:
+        yield
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != code:
+            raise
+
+
 class _UnixTransport(xmlrpc.client.Transport):
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, timeout: float):
         super().__init__()
         self._path = path
+        self._timeout = timeout
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _UnixConnection(host, self._path)
+        return _UnixConnection(host, self._path, self._timeout)
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, host: str, path: Path):
-        super().__init__(host, timeout=TIMEOUT_SECONDS)
+    def __init__(self, host: str, path: Path, timeout: float):
+        super().__init__(host, timeout=timeout)
         self._path = path
 
     def connect(self) -> None:

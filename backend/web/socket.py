@@ -7,7 +7,7 @@ It gets a snapshot first; after that, whatever is published. What clients send i
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -71,26 +71,36 @@ class Channel:
         self._clients.add(client)  # before the snapshot, so that no change falls between the two
         try:
             await websocket.send_text(encode(await snapshot()))
-            code, reason = await self._talk(websocket, client, session_seconds)
-            if code:
-                await websocket.close(code, reason)
+            await self._talk(websocket, _forward(websocket, client), session_seconds)
         except WebSocketDisconnect:
             pass
         finally:
             self._clients.discard(client)
 
-    async def _talk(self, websocket: WebSocket, client: _Client, session_seconds: float) -> tuple[int, str]:
+    async def stream(
+        self, websocket: WebSocket, frames: AsyncGenerator[Frame, None], session_seconds: float
+    ) -> None:
+        """Send what `frames` yields, at the browser's own pace, until it leaves, its session ends, or we stop."""
+        await websocket.accept()
+        async with contextlib.aclosing(frames):
+            with contextlib.suppress(WebSocketDisconnect):
+                await self._talk(websocket, _send_all(websocket, frames), session_seconds)
+
+    async def _talk(
+        self, websocket: WebSocket, send: Coroutine[Any, Any, None], session_seconds: float
+    ) -> None:
         leaving = asyncio.create_task(_until_gone(websocket))
         closing = asyncio.create_task(self._closing.wait())
-        sending = asyncio.create_task(_forward(websocket, client))
+        sending = asyncio.create_task(send)
         tasks = (leaving, closing, sending)
         try:
             done, _ = await asyncio.wait(tasks, timeout=session_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _cancel(*tasks)
         if not done:
-            return SESSION_ENDED, "sign in again"
-        return (GOING_AWAY, "restarting") if closing in done and leaving not in done else (0, "")
+            await websocket.close(SESSION_ENDED, "sign in again")
+        elif closing in done and leaving not in done:
+            await websocket.close(GOING_AWAY, "restarting")
 
 
 async def _until_gone(websocket: WebSocket) -> None:
@@ -103,6 +113,12 @@ async def _forward(websocket: WebSocket, client: _Client) -> None:
         while True:
             for text in await client.take():
                 await websocket.send_text(text)
+
+
+async def _send_all(websocket: WebSocket, frames: AsyncGenerator[Frame, None]) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        async for frame in frames:
+            await websocket.send_text(encode(frame))
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

@@ -119,6 +119,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
             "workspace": workspace,
             "run_dir": workspace / "run",
             "supervisor_socket": workspace / "run/supervisor.sock",
+            "log_dir": workspace / "logs",
             "access_password": PASSWORD,
             "download_retry_seconds": 0.01,
             "comfyui_url": "http://127.0.0.1:9",

@@ -1,0 +1,125 @@
+"""The owner reads what a service wrote, back in time and as it grows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+
+from tests.support.control_plane import PASSWORD, ControlPlane
+from tests.support.supervisor import FakeSupervisor, running_supervisor
+
+LOG = "/api/system/services/comfyui/log"
+SOCKET = "/ws/services/comfyui/log"
+
+
+@pytest.fixture(autouse=True)
+def supervisor(workspace: Path) -> Iterator[FakeSupervisor]:
+    with running_supervisor(workspace / "run/supervisor.sock", comfyui="RUNNING") as fake:
+        yield fake
+
+
+@pytest.fixture
+def log(workspace: Path) -> Path:
+    (workspace / "logs").mkdir(parents=True)
+    return workspace / "logs/comfyui.log"
+
+
+def rotate(log: Path) -> None:
+    """The way supervisord does it, with two older files."""
+    first, second = (log.with_name(f"{log.name}.{number}") for number in (1, 2))
+    if first.exists():
+        first.replace(second)
+    log.replace(first)
+    log.touch()
+
+
+def write(log: Path, text: str) -> None:
+    with log.open("a") as stream:
+        stream.write(text)
+
+
+async def next_frame(socket: Any) -> dict[str, Any]:
+    frame: dict[str, Any] = json.loads(await socket.recv())
+    return frame
+
+
+async def test_the_last_lines_are_shown_as_plain_text(pod: ControlPlane, log: Path) -> None:
+    write(log, "".join(f"line {number}\n" for number in range(1000)))
+    answer = await pod.client.get(LOG, params={"lines": 3})
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text == "line 997\nline 998\nline 999\n"
+
+
+async def test_a_service_that_wrote_nothing_has_an_empty_log(pod: ControlPlane) -> None:
+    assert (await pod.client.get(LOG)).text == ""
+
+
+async def test_lines_from_before_the_rotation_are_shown_too(pod: ControlPlane, log: Path) -> None:
+    write(log, "old\n")
+    rotate(log)
+    write(log, "older than the newest\n")
+    rotate(log)
+    write(log, "new\n")
+    assert (await pod.client.get(LOG)).text == "old\nolder than the newest\nnew\n"
+
+
+@pytest.mark.parametrize("lines", [0, -1, 10**9, "all"])
+async def test_an_absurd_number_of_lines_is_refused(pod: ControlPlane, lines: object) -> None:
+    assert (await pod.client.get(LOG, params={"lines": str(lines)})).status_code == 400
+
+
+async def test_a_huge_log_is_answered_in_part(pod: ControlPlane, log: Path) -> None:
+    write(log, "x" * 999 + "\n")
+    with log.open("r+b") as stream:
+        stream.truncate(3 * 2**30)  # sparse: three gigabytes that take no room
+    write(log, "\nthe end\n")
+    text = (await pod.client.get(LOG, params={"lines": 5000})).text
+    assert text == "the end\n"
+
+
+async def test_colours_half_drawn_bars_and_secrets_are_not_shown(pod: ControlPlane, log: Path) -> None:
+    write(log, f"\x1b[32mready\x1b[0m\n10%|#\r20%|##\r\npassword is {PASSWORD}\nb\xfcd \0 bytes\n")
+    text = (await pod.client.get(LOG)).text
+    assert text == "ready\n20%|##\npassword is •••\nb\xfcd \0 bytes\n"
+
+
+async def test_a_log_is_followed_across_rotations_without_a_gap(pod: ControlPlane, log: Path) -> None:
+    write(log, "before\n")
+    async with pod.socket(SOCKET) as socket:
+        assert await next_frame(socket) == {"type": "snapshot", "lines": ["before"], "unfinished": ""}
+        written: list[str] = []
+        seen: list[str] = []
+        for number in range(20):
+            write(log, f"line {number}\n")
+            written.append(f"line {number}")
+            if number % 4 == 3:
+                rotate(log)
+            if number % 8 == 7:  # at most two rotations behind
+                while seen != written:
+                    seen += (await next_frame(socket))["lines"]
+
+
+async def test_a_progress_bar_moves_before_its_line_ends(pod: ControlPlane, log: Path) -> None:
+    log.touch()
+    async with pod.socket(SOCKET) as socket:
+        await next_frame(socket)
+        write(log, "\r 10%|#")
+        assert (await next_frame(socket))["unfinished"] == " 10%|#"
+        write(log, "\r 20%|##\n")
+        assert await next_frame(socket) == {"type": "lines", "lines": [" 20%|##"], "unfinished": ""}
+
+
+async def test_a_log_that_begins_later_is_followed(pod: ControlPlane, log: Path) -> None:
+    async with pod.socket(SOCKET) as socket:
+        assert (await next_frame(socket))["lines"] == []
+        write(log, "first words\n")
+        assert (await next_frame(socket))["lines"] == ["first words"]
+
+
+async def test_the_log_of_nobody_cannot_be_followed(pod: ControlPlane) -> None:
+    with pytest.raises(websockets.InvalidStatus):
+        async with pod.socket("/ws/services/apache/log"):
+            pass

@@ -1,0 +1,109 @@
+"""The owner sees the services of the pod and steers them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.control_plane import PASSWORD, ControlPlane
+from tests.support.supervisor import FakeSupervisor, running_supervisor
+
+PROGRAMS = {"dashboard": "RUNNING", "nginx": "RUNNING", "comfyui": "RUNNING", "jupyter": "NEVER"}
+
+
+@pytest.fixture
+def supervisor(workspace: Path) -> Iterator[FakeSupervisor]:
+    with running_supervisor(workspace / "run/supervisor.sock", **PROGRAMS) as fake:
+        yield fake
+
+
+async def states(pod: ControlPlane) -> dict[str, str]:
+    return {entry["name"]: entry["state"] for entry in (await pod.client.get("/api/system/services")).json()}
+
+
+async def test_services_are_listed_with_what_may_be_done(
+    pod: ControlPlane, supervisor: FakeSupervisor
+) -> None:
+    supervisor.programs["comfyui"] = "BACKOFF"
+    supervisor.descriptions["comfyui"] = "Exited too quickly"
+    services = {entry["name"]: entry for entry in (await pod.client.get("/api/system/services")).json()}
+    assert services["comfyui"]["state"] == "backoff"
+    assert services["comfyui"]["description"] == "Exited too quickly"
+    assert services["comfyui"]["possible"] == ["restart", "stop"]
+    assert services["dashboard"]["allowed"] == ["restart"]
+    assert services["nginx"]["allowed"] == []
+    assert "jupyter" not in services  # this pod has never started it
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "after", "calls"),
+    [
+        ("RUNNING", "stop", "stopped", ["stop"]),
+        ("STOPPED", "stop", "stopped", ["stop"]),
+        ("STOPPED", "start", "starting", ["start"]),
+        ("RUNNING", "start", "running", ["start"]),
+        ("RUNNING", "restart", "starting", ["stop", "start"]),
+        ("BACKOFF", "restart", "starting", ["stop", "start"]),
+        ("FATAL", "restart", "starting", ["stop", "start"]),
+    ],
+)
+async def test_a_service_is_started_stopped_and_restarted(
+    pod: ControlPlane, supervisor: FakeSupervisor, before: str, action: str, after: str, calls: list[str]
+) -> None:
+    supervisor.programs["comfyui"] = before
+    answer = await pod.client.post(f"/api/system/services/comfyui/{action}")
+    assert (answer.status_code, answer.json()["state"]) == (200, after)
+    assert supervisor.calls == [(call, "comfyui") for call in calls]
+
+
+@pytest.mark.parametrize("name", ["nginx", "dashboard"])
+async def test_what_the_page_needs_cannot_be_stopped(
+    pod: ControlPlane, supervisor: FakeSupervisor, name: str
+) -> None:
+    answer = await pod.client.post(f"/api/system/services/{name}/stop")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert supervisor.calls == []
+
+
+async def test_the_control_plane_restarts_itself_by_ending(
+    pod: ControlPlane, supervisor: FakeSupervisor
+) -> None:
+    assert (await pod.client.post("/api/system/services/dashboard/restart")).status_code == 200
+    assert supervisor.calls == [("TERM", "dashboard")]
+
+
+async def test_an_unknown_service_is_not_found(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+    for path in ("../../etc/passwd", "apache", "jupyter"):
+        answer = await pod.client.post(f"/api/system/services/{path}/restart")
+        assert answer.status_code == 404
+    assert (await pod.client.get("/api/system/services/apache/log")).status_code == 404
+    assert supervisor.calls == []
+
+
+async def test_an_unknown_action_is_refused(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+    assert (await pod.client.post("/api/system/services/comfyui/destroy")).status_code == 400
+
+
+async def test_a_service_that_cannot_start_says_why(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+    supervisor.programs["comfyui"] = "STOPPED"
+    supervisor.broken.add("comfyui")
+    answer = await pod.client.post("/api/system/services/comfyui/start")
+    assert answer.status_code == 503
+    assert "ComfyUI did not start: NO_FILE" in answer.json()["error"]["message"]
+
+
+async def test_without_a_supervisor_there_are_no_services(pod: ControlPlane, workspace: Path) -> None:
+    assert await states(pod) == {}
+    (workspace / "run").mkdir(parents=True)
+    (workspace / "run/supervisor.sock").touch()
+    assert await states(pod) == {}
+
+
+async def test_another_site_cannot_restart_anything(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+    async with pod.anonymous() as browser:
+        await browser.post("/api/auth/login", json={"password": PASSWORD})
+        answer = await browser.post(
+            "/api/system/services/comfyui/restart", headers={"Sec-Fetch-Site": "cross-site"}
+        )
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site")
+    assert supervisor.calls == []
