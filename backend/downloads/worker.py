@@ -164,6 +164,7 @@ class Worker:
             )
 
     async def _conclude(self, transfer: Transfer, arrived: Arrived) -> None:
+        await self._storage.remember(transfer.folder, transfer.filename, arrived.sha256)
         await self._save(
             transfer.changed(
                 state=State.DONE,

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from backend.comfy.client import ComfyClient
 from backend.config.settings import Settings
-from backend.core.database import open_database
+from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
 from backend.downloads.facts import HubFacts
@@ -25,9 +25,12 @@ from backend.downloads.store import TransferStore
 from backend.downloads.tokens import Hub, Tokens
 from backend.downloads.transport import Transport
 from backend.downloads.worker import Retries, Worker
+from backend.presets.catalogue import Catalogue
+from backend.presets.needs import Needs
 from backend.presets.service import Presets
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
+from backend.storage.store import HashStore
 from backend.system import sockets as system_sockets
 from backend.system.service import System
 from backend.system.services import Services
@@ -45,16 +48,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         state = app.state
         events = EventBus()
-        storage = state.storage = Storage(settings.models_folder)
+        database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
+        storage = state.storage = await _storage(settings, database)
+        stack.push_async_callback(storage.close)
         comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(httpx.AsyncClient()))
         services = state.services = Services(
             Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
-        worker = await _add_downloads(app, settings, storage, events, stack)
-        presets = state.presets = Presets(settings.presets_dir, state.downloads, storage)
+        worker = await _add_downloads(app, settings, database, storage, events, stack)
+        presets = _add_presets(app, settings, storage, comfy)
         background = [
-            presets.load_first(),
+            presets.catalogue.load_first(),
             worker.run(),
             publish_every(
                 system_sockets.SECONDS, state.system_channel, partial(system_sockets.frame, state.system)
@@ -75,11 +80,25 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def _storage(settings: Settings, database: Database) -> Storage:
+    """What ComfyUI is started with, and the file that people put beside ComfyUI by hand."""
+    name = "extra_model_paths.yaml"
+    hashes = HashStore(database)
+    await hashes.prepare()
+    return Storage(
+        settings.models_folder, hashes, (settings.run_dir / name, settings.models_folder.parent / name)
+    )
+
+
 async def _add_downloads(
-    app: FastAPI, settings: Settings, storage: Storage, events: EventBus, stack: AsyncExitStack
+    app: FastAPI,
+    settings: Settings,
+    database: Database,
+    storage: Storage,
+    events: EventBus,
+    stack: AsyncExitStack,
 ) -> Worker:
     sources, guard = await _add_sources(app, settings, stack)
-    database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
     store = TransferStore(database)
     await store.prepare()
     downloads = app.state.downloads = Downloads(store, storage, sources, guard, events)
@@ -94,6 +113,13 @@ async def _add_downloads(
         places=settings.download_workers,
         retries=Retries(first_pause=settings.download_retry_seconds),
     )
+
+
+def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient) -> Presets:
+    catalogue = Catalogue(settings.presets_dir, settings.state_folder / "presets")
+    presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
+    app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
+    return presets
 
 
 def _report_death(task: asyncio.Task[None]) -> None:
@@ -126,7 +152,7 @@ def _tokens(settings: Settings) -> Tokens:
 
 async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) -> None:
     """`PRESET_DOWNLOAD`: one unknown id must not keep the others from being fetched."""
-    await presets.until_loaded()
+    await presets.catalogue.until_loaded()
     for preset_id in wanted:
         try:
             await presets.download(preset_id)

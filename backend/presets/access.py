@@ -1,17 +1,58 @@
-"""How routes get hold of the service."""
+"""How routes get hold of the services, and of a workflow that somebody sends."""
 
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection
 
+from backend.presets.needs import Needs
 from backend.presets.service import Presets
+
+# A workflow that is pasted as text; files have the limit of the whole request.
+MAX_TEXT_BYTES = 8 * 2**20
 
 
 async def presets_of(connection: HTTPConnection) -> Presets:
     presets = cast(Presets, connection.app.state.presets)
-    await presets.until_loaded()
+    await presets.catalogue.until_loaded()
     return presets
 
 
+async def needs_of(connection: HTTPConnection) -> Needs:
+    await presets_of(connection)
+    return cast(Needs, connection.app.state.needs)
+
+
+async def sent_workflow(request: Request) -> bytes:
+    """The body, or the first file or text of a form."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await request.body()
+    async with request.form(max_files=1, max_fields=8, max_part_size=MAX_TEXT_BYTES) as form:
+        for value in form.values():
+            content = await value.read() if isinstance(value, UploadFile) else value.encode()
+            if content.strip():
+                return content
+    return b""
+
+
+WORKFLOW_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The workflow as ComfyUI exports it, or a PNG or WebP picture that ComfyUI saved.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"workflow": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    }
+}
+
+NeedsService = Annotated[Needs, Depends(needs_of)]
+SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetsService = Annotated[Presets, Depends(presets_of)]

@@ -8,8 +8,17 @@ from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace
 from backend.downloads.access import DownloadsService
 from backend.downloads.models import TransferView
-from backend.presets.access import PresetsService
-from backend.presets.models import Category, Preset, PresetFile, PresetStatus, PresetSummary, UpdateReport
+from backend.presets.access import WORKFLOW_BODY, NeedsService, PresetsService, SentWorkflow
+from backend.presets.models import (
+    Category,
+    FetchReport,
+    Preset,
+    PresetFile,
+    PresetStatus,
+    PresetSummary,
+    UpdateReport,
+    WorkflowNeeds,
+)
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/presets", tags=["presets"])
@@ -30,25 +39,47 @@ async def search(
 @router.get("/categories", responses=responses())
 async def categories(presets: PresetsService, _session: SignedIn) -> list[Category]:
     """Categories, and how many presets each has."""
-    return presets.categories()
+    return presets.catalogue.categories()
 
 
 @router.post("/update", responses=responses(Forbidden))
 async def update(presets: PresetsService, _session: SignedIn) -> UpdateReport:
     """Read the definitions again."""
-    return await presets.load()
+    return await presets.catalogue.load()
+
+
+@router.post("/from-workflow", responses=responses(Forbidden), openapi_extra=WORKFLOW_BODY)
+async def from_workflow(workflow: SentWorkflow, needs: NeedsService, _session: SignedIn) -> WorkflowNeeds:
+    """What a ComfyUI workflow needs, what of it is here, and from where the rest can be fetched."""
+    return await needs.of(workflow)
+
+
+@router.post(
+    "/from-workflow/download",
+    status_code=202,
+    responses=responses(Forbidden, OutOfSpace),
+    openapi_extra=WORKFLOW_BODY,
+)
+async def fetch_for_workflow(workflow: SentWorkflow, needs: NeedsService, _session: SignedIn) -> FetchReport:
+    """Fetch everything that the workflow lacks and that can be had. Send the same body once more."""
+    return await needs.fetch(workflow)
 
 
 @router.get("/{preset_id}", responses=responses(NotFound))
 async def show(preset_id: str, presets: PresetsService, _session: SignedIn) -> Preset:
     """One preset with its files."""
-    return presets.get(preset_id)
+    return presets.catalogue.get(preset_id)
 
 
 @router.get("/{preset_id}/status", responses=responses(NotFound))
-async def status(preset_id: str, presets: PresetsService, _session: SignedIn) -> PresetStatus:
-    """What of it is on this pod, file by file."""
-    return await presets.status(preset_id)
+async def status(
+    preset_id: str,
+    presets: PresetsService,
+    _session: SignedIn,
+    ask: Annotated[bool, Query(description="Ask the hub for sizes that are not known yet.")] = False,
+) -> PresetStatus:
+    """What of it is on this pod, file by file, and whether the rest fits on the disk."""
+    return await presets.status(preset_id, ask=ask)
 
 
 @router.post(

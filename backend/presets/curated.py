@@ -1,4 +1,4 @@
-"""Reads `presets/*.yaml`. A bad file is reported by name and line, and hurts nothing else."""
+"""Reads presets from YAML files, ours and those that people add. A bad file is reported by name and line, and hurts nothing else."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,13 +11,13 @@ from backend.presets.models import FileProblem, Origin, Preset
 Location = tuple[str | int, ...]
 
 
-def read_curated(folder: Path) -> tuple[list[Preset], list[FileProblem]]:
+def read_curated(folder: Path, origin: Origin) -> tuple[list[Preset], list[FileProblem]]:
     """All presets of a folder, and what is wrong with the files that gave none."""
     presets: list[Preset] = []
     problems: list[FileProblem] = []
     for path in sorted(folder.glob("*.y*ml")):
         try:
-            presets.append(_read(path))
+            presets.append(_read(path, origin))
         except _BadFile as error:
             problems.extend(error.problems)
     return presets, problems
@@ -29,13 +29,13 @@ class _BadFile(Exception):
         self.problems = problems
 
 
-def _read(path: Path) -> Preset:
+def _read(path: Path, origin: Origin) -> Preset:
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
         if not isinstance(content, dict):
             raise _BadFile([FileProblem(file=path.name, line=1, message="The file does not hold a preset.")])
-        return Preset(**{**content, "origin": Origin.CURATED})
+        return Preset(**{**content, "origin": origin})
     except (OSError, UnicodeDecodeError) as error:
         raise _BadFile(
             [FileProblem(file=path.name, line=None, message=f"The file cannot be read: {error}")]

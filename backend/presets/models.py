@@ -6,17 +6,22 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 
 from backend.core.folders import MODEL_FOLDERS, current_name
+from backend.downloads.models import TransferView
 
 
-def _model_folder(folder: str) -> str:
+def model_folder(folder: str) -> str:
+    """The folder by ComfyUI's present name; ValueError when it is none, or leads out of the models."""
     folder = current_name(folder.strip("/"))
-    if folder.partition("/")[0] not in MODEL_FOLDERS or ".." in folder.split("/"):
+    head, *below = folder.split("/")
+    if head not in MODEL_FOLDERS:
         raise ValueError(f"'{folder}' is not a model folder of ComfyUI")
+    for part in below:
+        _plain_name(part)
     return folder
 
 
 def _plain_name(name: str) -> str:
-    if name != name.strip() or name.startswith(".") or set(name) & set('/\\:*?"<>|\0'):
+    if not name or name != name.strip() or name.startswith(".") or set(name) & set('/\\:*?"<>|\0'):
         raise ValueError(f"'{name}' is not a plain file name")
     return name
 
@@ -26,7 +31,7 @@ class PresetFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: Annotated[str, AfterValidator(_model_folder)] = Field(description="Model folder, such as `vae`.")
+    folder: Annotated[str, AfterValidator(model_folder)] = Field(description="Model folder, such as `vae`.")
     filename: Annotated[str, AfterValidator(_plain_name)] = Field(min_length=1, max_length=255)
     url: HttpUrl
     bytes: int | None = Field(default=None, ge=1, description="Size, when it is known without asking.")
@@ -34,6 +39,11 @@ class PresetFile(BaseModel):
     alternatives: tuple[HttpUrl, ...] = Field(
         default=(), description="The same content elsewhere, tried in order."
     )
+
+    @property
+    def place(self) -> str:
+        """Path below the models folder."""
+        return f"{self.folder}/{self.filename}"
 
 
 class Origin(StrEnum):
@@ -43,6 +53,8 @@ class Origin(StrEnum):
     OFFICIAL = "official"
     # Ships with ComfyPod.
     CURATED = "curated"
+    # Added by somebody on this pod.
+    ADDED = "added"
 
 
 class Preset(BaseModel):
@@ -90,7 +102,15 @@ class PresetStatus(BaseModel):
     total_files: int
     received: int
     bytes: int | None
+    to_fetch: int = Field(description="Bytes that are still to come, as far as sizes are known.")
+    sizes_unknown: int = Field(description="How many missing files have no known size.")
+    free: int = Field(description="Bytes that are free, less what other downloads will take.")
     files: list[FileStatus]
+
+    @property
+    def short_by(self) -> int:
+        """Bytes that have to be freed first."""
+        return max(0, self.to_fetch - self.free)
 
 
 class PresetSummary(BaseModel):
@@ -121,3 +141,71 @@ class UpdateReport(BaseModel):
     added: list[str]
     removed: list[str]
     problems: list[FileProblem]
+
+
+class Whereabouts(StrEnum):
+    """Where a file that a workflow needs can be had."""
+
+    # In the folder and under the name that the workflow uses.
+    HERE = "here"
+    # Under another name or in another folder, with the same hash: a second name costs nothing.
+    SAME_CONTENT = "same_content"
+    # The same name in another folder: choose it in the node, if it is the same file.
+    SAME_NAME = "same_name"
+    # A download of it is under way.
+    COMING = "coming"
+    # Somebody tells where it can be downloaded.
+    FETCHABLE = "fetchable"
+    # Nobody tells where it can be had, or into which folder it belongs.
+    UNKNOWN = "unknown"
+
+
+class NeededFile(BaseModel):
+    """A file that a workflow needs, and where it can be had."""
+
+    filename: str
+    folder: str | None = Field(description="Model folder; null when nobody can tell which.")
+    node_types: list[str] = Field(description="The kinds of nodes that choose it.")
+    switched_off: bool = Field(description="Only muted or bypassed nodes choose it.")
+    state: Whereabouts
+    found_at: str | None = Field(default=None, description="Where it is on this pod, if elsewhere.")
+    url: str | None = None
+    host: str | None = None
+    named_by: str | None = Field(
+        default=None, description="Who names the address: `workflow`, or the id of a preset."
+    )
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+class MissingNode(BaseModel):
+    """A kind of node that this ComfyUI does not have."""
+
+    type: str
+    package: str | None = Field(description="The package that it comes from, as the workflow says.")
+
+
+class WorkflowNeeds(BaseModel):
+    """What a workflow needs, what of it is here, and what can be had."""
+
+    files: list[NeededFile]
+    bytes_to_fetch: int = Field(description="Sum of what can be fetched, as far as sizes are known.")
+    sizes_unknown: int = Field(description="How many files that can be fetched have no known size.")
+    free: int = Field(description="Bytes that are free on the disk of the models.")
+    nodes_checked: bool = Field(description="False when ComfyUI did not answer: nobody can tell then.")
+    missing_nodes: list[MissingNode]
+
+
+class Refusal(BaseModel):
+    """A file that was not asked for, and why."""
+
+    filename: str
+    message: str
+
+
+class FetchReport(BaseModel):
+    """What asking for everything at once brought."""
+
+    transfers: list[TransferView]
+    linked: list[str] = Field(description="Files that were here under another name and got a second one.")
+    refused: list[Refusal]

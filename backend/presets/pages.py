@@ -33,8 +33,8 @@ async def show_catalogue(
     view = {
         "found": found,
         "shown": found[:SHOWN],
-        "categories": presets.categories(),
-        "problems": presets.problems,
+        "categories": presets.catalogue.categories(),
+        "problems": presets.catalogue.problems,
         "q": q,
         "category": category,
         "installed": wanted,
@@ -72,7 +72,7 @@ async def remove(
 
 
 async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
-    preset = presets.get(preset_id)
+    preset = presets.catalogue.get(preset_id)
     transfers = [downloads.view(transfer) for transfer in await downloads.list()]
     view: dict[str, Any] = {
         "preset": preset,

@@ -1,128 +1,127 @@
-"""The catalogue, and what of it is on this pod."""
+"""What of a preset is on this pod; fetching it and deleting it."""
 
 import asyncio
-from collections import Counter
-from pathlib import Path
+import contextlib
+from collections.abc import Iterable
 
-from backend.core.errors import NotFound
+from backend.downloads.facts import HubFacts
+from backend.downloads.found import FileFacts
 from backend.downloads.models import ACTIVE, State, Transfer, Wanted
 from backend.downloads.service import Downloads
-from backend.presets.curated import read_curated
-from backend.presets.models import (
-    Category,
-    FileProblem,
-    FileStatus,
-    Preset,
-    PresetFile,
-    PresetState,
-    PresetStatus,
-    PresetSummary,
-    UpdateReport,
-)
-from backend.presets.official import read_official
+from backend.presets.catalogue import Catalogue
+from backend.presets.models import FileStatus, Preset, PresetFile, PresetState, PresetStatus, PresetSummary
+from backend.storage.models import ModelFile
 from backend.storage.service import Storage
+
+# Size on disk by place, such as `vae/ae.safetensors`.
+OnPod = dict[str, int]
+# How long a click waits for a hub to tell sizes, or for a hash; the answer is kept when it comes later.
+PATIENCE_SECONDS = 10
 
 
 class Presets:
-    """Curated presets first, then ComfyUI's official templates. Whether one is installed is asked of the disk."""
+    """Whether a preset is installed is asked of the disk, each time; only definitions are remembered."""
 
-    def __init__(self, folder: Path, downloads: Downloads, storage: Storage):
-        self._folder = folder
+    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, facts: HubFacts):
+        self.catalogue = catalogue
         self._downloads = downloads
         self._storage = storage
-        self._presets: dict[str, Preset] = {}
-        self._loaded = asyncio.Event()
-        self.problems: list[FileProblem] = []
-
-    async def load(self) -> UpdateReport:
-        """Read every definition again."""
-        curated, problems = await asyncio.to_thread(read_curated, self._folder)
-        official = await asyncio.to_thread(read_official)
-        before = self._presets
-        self._presets = {}
-        for preset in (*curated, *official):
-            if preset.id in self._presets:
-                message = f"The id {preset.id} is taken already; this one was left out."
-                problems.append(FileProblem(file=preset.workflow or preset.id, line=None, message=message))
-            else:
-                self._presets[preset.id] = preset
-        self.problems = problems
-        return UpdateReport(
-            presets=len(self._presets),
-            added=sorted(self._presets.keys() - before.keys()),
-            removed=sorted(before.keys() - self._presets.keys()),
-            problems=problems,
-        )
-
-    async def load_first(self) -> None:
-        """Read every definition once, beside the first requests: the page does not wait for the catalogue."""
-        try:
-            await self.load()
-        finally:
-            self._loaded.set()
-
-    async def until_loaded(self) -> None:
-        await self._loaded.wait()
-
-    def get(self, preset_id: str) -> Preset:
-        try:
-            return self._presets[preset_id]
-        except KeyError:
-            raise NotFound(
-                f"There is no preset called '{preset_id[:100]}'. Search the list for it; ids are lower case.",
-                id=preset_id[:100],
-            ) from None
-
-    def categories(self) -> list[Category]:
-        counts = Counter(preset.category for preset in self._presets.values())
-        return [Category(name=name, presets=number) for name, number in sorted(counts.items())]
+        self._facts = facts
 
     async def search(
         self, q: str = "", category: str | None = None, installed: bool | None = None
     ) -> list[PresetSummary]:
         """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
-        words = q.lower().split()
-        found = [
-            preset
-            for preset in self._presets.values()
-            if (not category or preset.category == category) and all(word in _text(preset) for word in words)
-        ]
-        found.sort(key=lambda preset: not all(word in preset.title.lower() for word in words))
-        busy = await self._unfinished()
-        summaries = await asyncio.to_thread(lambda: [self._summary(preset, busy) for preset in found])
+        coming, on_pod = await self._coming(), await self._on_pod()
+        summaries = [_summary(preset, coming, on_pod) for preset in self.catalogue.matching(q, category)]
         if installed is None:
             return summaries
         return [entry for entry in summaries if (entry.state == PresetState.INSTALLED) == installed]
 
-    async def status(self, preset_id: str) -> PresetStatus:
-        preset = self.get(preset_id)
-        files = [await self._file_status(file) for file in preset.files]
-        sizes = [status.bytes for status in files]
-        summary = self._summary(preset, await self._unfinished())
+    async def status(self, preset_id: str, *, ask: bool = False) -> PresetStatus:
+        """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
+        preset = self.catalogue.get(preset_id)
+        on_pod, coming = await self._on_pod(), await self._coming()
+        completed = await self.completed(preset.files, ask=ask)
+        files = [await self._file_status(file, on_pod) for file in completed]
+        summary = _summary(preset, coming, on_pod)
+        missing = [entry for entry in files if entry.state == "missing"]
         return PresetStatus(
             id=preset.id,
             state=summary.state,
             installed_files=summary.installed_files,
             total_files=len(files),
-            received=sum(status.received for status in files),
-            bytes=None if None in sizes else sum(size or 0 for size in sizes),
+            received=sum(entry.received for entry in files),
+            bytes=_sum([entry.bytes for entry in files]),
+            to_fetch=sum(entry.bytes or 0 for entry in missing),
+            sizes_unknown=sum(entry.bytes is None for entry in missing),
+            free=await self.room(),
             files=files,
         )
 
+    async def completed(self, files: Iterable[PresetFile], *, ask: bool = False) -> list[PresetFile]:
+        """The files with size and hash: as the preset has them and, where it is silent, as the hub has them."""
+        files = tuple(files)
+        silent = [str(file.url) for file in files if file.bytes is None or file.sha256 is None]
+        told = await self._told(silent, ask=ask)
+        return [_completed(file, told.get(str(file.url))) for file in files]
+
+    async def _told(self, urls: list[str], *, ask: bool) -> dict[str, FileFacts]:
+        if ask:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(self._facts.of(urls), PATIENCE_SECONDS)
+        return await self._facts.known(urls)
+
     async def download(self, preset_id: str) -> list[Transfer]:
         """Ask for every file that is missing; those that are here already are left alone."""
-        preset = self.get(preset_id)
-        missing = [file for file in preset.files if not self._is_installed(file)]
-        coming = await self._unfinished()  # has its room reserved already
-        new = [file for file in missing if (file.folder, file.filename) not in coming]
-        await self._downloads.check_room([file.bytes or 0 for file in new])
-        transfers = [await self._downloads.request(_wanted(preset, file)) for file in missing]
+        preset = self.catalogue.get(preset_id)
+        on_pod, coming = await self._on_pod(), await self._coming()
+        completed = zip(preset.files, await self.completed(preset.files, ask=True), strict=True)
+        missing = [
+            (file, known)
+            for file, known in completed
+            if file.place not in on_pod and not await self.linked(known)
+        ]
+        # What is coming has its room reserved already.
+        await self._downloads.check_room(
+            [known.bytes or 0 for file, known in missing if file.place not in coming]
+        )
+        # What the hub said a while ago is no promise: the engine asks it again.
+        transfers = [await self._downloads.request(wanted_of(file, preset.id)) for file, _ in missing]
         return [await self._restarted(transfer) for transfer in transfers]
+
+    async def same_content(
+        self, file: PresetFile, among: Iterable[ModelFile] | None = None
+    ) -> ModelFile | None:
+        """A file on this pod with the content of `file`, whatever it is called and wherever it lies.
+
+        Reading a large one takes longer than anybody waits; then it is known the next time.
+        """
+        if file.sha256 is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            found = self._storage.find_content(file.sha256, file.bytes, among)
+            return await asyncio.wait_for(found, PATIENCE_SECONDS)
+        return None
+
+    async def linked(self, file: PresetFile) -> bool:
+        """Content that is here under another name gets this name too, and nothing has to be fetched."""
+        found = await self.same_content(file)
+        try:
+            return found is not None and await self._storage.link(found, file.folder, file.filename)
+        except FileExistsError:
+            return True  # somebody was faster
+
+    async def room(self) -> int:
+        """Free bytes, less what is still to come for transfers that were asked for before."""
+        views = [self._downloads.view(transfer) for transfer in await self._downloads.list()]
+        promised = sum(max(0, (view.bytes or 0) - view.received) for view in views if view.state in ACTIVE)
+        return max(0, self._storage.disk().free - promised)
 
     async def remove(self, preset_id: str) -> list[PresetFile]:
         """Delete the preset's files, except those that another installed preset needs. Returns the deleted ones."""
-        preset = self.get(preset_id)
-        needed_elsewhere = self._files_of_other_installed(preset)
+        preset = self.catalogue.get(preset_id)
+        needed_elsewhere = self._files_of_other_installed(preset, await self._on_pod())
         for file in preset.files:
             transfer = await self._downloads.latest(file.folder, file.filename)
             if transfer and transfer.preset == preset.id and transfer.state in ACTIVE | {State.PAUSED}:
@@ -130,7 +129,8 @@ class Presets:
         removable = [
             file
             for file in preset.files
-            if self._is_installed(file) and (file.folder, file.filename) not in needed_elsewhere
+            if file.place not in needed_elsewhere
+            and self._storage.size_of(file.folder, file.filename) is not None
         ]
         for file in removable:
             await self._storage.remove(file.folder, file.filename)
@@ -141,16 +141,16 @@ class Presets:
         stopped = {State.FAILED, State.CANCELLED, State.PAUSED, State.QUARANTINED}
         return await self._downloads.retry(transfer.id) if transfer.state in stopped else transfer
 
-    def _files_of_other_installed(self, preset: Preset) -> set[tuple[str, str]]:
+    def _files_of_other_installed(self, preset: Preset, on_pod: OnPod) -> set[str]:
         return {
-            (file.folder, file.filename)
-            for other in self._presets.values()
-            if other.id != preset.id and all(self._is_installed(file) for file in other.files)
+            file.place
+            for other in self.catalogue
+            if other.id != preset.id and all(file.place in on_pod for file in other.files)
             for file in other.files
         }
 
-    async def _file_status(self, file: PresetFile) -> FileStatus:
-        size = self._storage.size_of(file.folder, file.filename)
+    async def _file_status(self, file: PresetFile, on_pod: OnPod) -> FileStatus:
+        size = on_pod.get(file.place)
         if size is not None:
             return FileStatus(file=file, state="installed", transfer=None, received=size, bytes=size)
         transfer = await self._downloads.latest(file.folder, file.filename)
@@ -165,24 +165,36 @@ class Presets:
             bytes=view.bytes or file.bytes,
         )
 
-    async def _unfinished(self) -> set[tuple[str, str]]:
-        return {(t.folder, t.filename) for t in await self._downloads.list() if t.state in ACTIVE}
+    async def _on_pod(self) -> OnPod:
+        return {file.place: file.bytes for file in await self._storage.files()}
 
-    def _summary(self, preset: Preset, busy: set[tuple[str, str]]) -> PresetSummary:
-        installed = sum(self._is_installed(file) for file in preset.files)
-        if installed == len(preset.files):
-            state = PresetState.INSTALLED
-        elif any((file.folder, file.filename) in busy for file in preset.files):
-            state = PresetState.DOWNLOADING
-        else:
-            state = PresetState.PARTIAL if installed else PresetState.MISSING
-        return PresetSummary(preset=preset, state=state, installed_files=installed)
-
-    def _is_installed(self, file: PresetFile) -> bool:
-        return self._storage.size_of(file.folder, file.filename) is not None
+    async def _coming(self) -> set[str]:
+        return {transfer.destination for transfer in await self._downloads.list() if transfer.state in ACTIVE}
 
 
-def _wanted(preset: Preset, file: PresetFile) -> Wanted:
+def _summary(preset: Preset, coming: set[str], on_pod: OnPod) -> PresetSummary:
+    installed = sum(file.place in on_pod for file in preset.files)
+    if installed == len(preset.files):
+        state = PresetState.INSTALLED
+    elif any(file.place in coming for file in preset.files):
+        state = PresetState.DOWNLOADING
+    else:
+        state = PresetState.PARTIAL if installed else PresetState.MISSING
+    return PresetSummary(preset=preset, state=state, installed_files=installed)
+
+
+def _completed(file: PresetFile, told: FileFacts | None) -> PresetFile:
+    if told is None:
+        return file
+    return file.model_copy(update={"bytes": file.bytes or told.bytes, "sha256": file.sha256 or told.sha256})
+
+
+def _sum(sizes: list[int | None]) -> int | None:
+    """None when one of them is unknown."""
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def wanted_of(file: PresetFile, preset: str | None) -> Wanted:
     return Wanted(
         url=str(file.url),
         folder=file.folder,
@@ -190,10 +202,5 @@ def _wanted(preset: Preset, file: PresetFile) -> Wanted:
         sha256=file.sha256,
         bytes=file.bytes,
         alternatives=tuple(str(url) for url in file.alternatives),
-        preset=preset.id,
+        preset=preset,
     )
-
-
-def _text(preset: Preset) -> str:
-    names = " ".join(file.filename for file in preset.files)
-    return f"{preset.id} {preset.title} {preset.category} {' '.join(preset.tags)} {preset.description} {names}".lower()

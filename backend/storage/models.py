@@ -1,8 +1,33 @@
-"""What is on disk, in numbers."""
+"""What is on disk: model files, and the room they take."""
+
+from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel
 
 from backend.core.disk import Disk
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFile:
+    """A model file that ComfyUI can choose."""
+
+    path: Path
+    # As ComfyUI calls it, whatever the folder is called on disk: `loras`, `loras/style`.
+    folder: str
+    bytes: int
+    # With `bytes`, tells whether the content may have changed since it was hashed.
+    mtime_ns: int
+    inode: int
+
+    @property
+    def filename(self) -> str:
+        return self.path.name
+
+    @property
+    def place(self) -> str:
+        """What people call it: `loras/style/ink.safetensors`."""
+        return f"{self.folder}/{self.filename}"
 
 
 class FolderUsage(BaseModel):

@@ -1,26 +1,36 @@
-"""Looks at the disk. Nothing is remembered: the disk is the truth."""
+"""Looks at the disk, which is the truth. Only hashes are remembered, each for one state of its file."""
 
 import asyncio
-import os
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from backend.core.disk import Disk, disk_of
 from backend.core.errors import NotFound
-from backend.storage.models import FolderUsage, StorageView
+from backend.storage.content import give_second_name, sha256_of
+from backend.storage.models import ModelFile, StorageView
+from backend.storage.roots import files_below, look_at, roots_of
+from backend.storage.store import HashStore
+from backend.storage.usage import usage_by_folder
 
 
 class Storage:
-    """The models folder of the workspace."""
+    """The model folders of the workspace, and those that ComfyUI was given besides.
 
-    def __init__(self, models: Path):
+    `path_files` are its `extra_model_paths.yaml` files, which may come and go.
+    """
+
+    def __init__(self, models: Path, hashes: HashStore, path_files: tuple[Path, ...] = ()):
         self.models = models
+        self._hashes = hashes
+        self._path_files = path_files
+        self._hashing: dict[ModelFile, asyncio.Task[str]] = {}
 
     def path_of(self, folder: str, filename: str) -> Path:
         return self.models / folder / filename
 
     def size_of(self, folder: str, filename: str) -> int | None:
-        """Bytes of an installed file, or None when it is not there."""
+        """Bytes of a file of the workspace, or None when it is not there."""
         try:
             return self.path_of(folder, filename).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
@@ -32,29 +42,72 @@ class Storage:
         except FileNotFoundError:
             raise NotFound(f"{filename} is not in {folder}.", folder=folder, filename=filename) from None
 
+    async def files(self) -> list[ModelFile]:
+        """Every model file that ComfyUI can choose."""
+        return await asyncio.to_thread(self._files)
+
+    async def known_hash(self, file: ModelFile) -> str | None:
+        """The hash, if it is known without reading the file."""
+        return await self._hashes.get(file)
+
+    async def hash(self, file: ModelFile) -> str:
+        """The hash; reads the file when it has to.
+
+        Who gives up waiting loses nothing: the reading goes on, and who asks next joins it.
+        """
+        task = self._hashing.get(file)
+        if task is None:
+            task = self._hashing[file] = asyncio.create_task(self._read_hash(file))
+            task.add_done_callback(lambda _: self._hashing.pop(file, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Stop waiting for hashes; a thread that reads a file ends with that file."""
+        tasks = list(self._hashing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def remember(self, folder: str, filename: str, sha256: str) -> None:
+        """Note the hash of a file of the workspace that somebody has just computed."""
+        file = await asyncio.to_thread(look_at, self.path_of(folder, filename), folder)
+        if file:
+            await self._hashes.set(file, sha256)
+
+    async def find_content(
+        self, sha256: str, size: int | None, among: Iterable[ModelFile] | None = None
+    ) -> ModelFile | None:
+        """A file with this content, whatever its name. Files of exactly that size are read to find out."""
+        files = await self.files() if among is None else among
+        noted = set(await self._hashes.paths_of(sha256))
+        alike = [file for file in files if str(file.path) in noted or file.bytes == size]
+        for file in sorted(alike, key=lambda file: str(file.path) not in noted):
+            with contextlib.suppress(OSError):  # it has vanished, or cannot be read
+                if await self.hash(file) == sha256:
+                    return file
+        return None
+
+    async def link(self, file: ModelFile, folder: str, filename: str) -> bool:
+        """Let the content be found under another name too. False where the file systems cannot share it."""
+        sha256 = await self._hashes.get(file)
+        linked = await asyncio.to_thread(give_second_name, file.path, self.path_of(folder, filename))
+        if linked and sha256:
+            await self.remember(folder, filename, sha256)
+        return linked
+
     def disk(self) -> Disk:
         return disk_of(self.models)
 
     async def overview(self) -> StorageView:
-        folders = await asyncio.to_thread(lambda: list(_usage_by_folder(self.models)))
+        folders = await asyncio.to_thread(lambda: list(usage_by_folder(self.models)))
         return StorageView(disk=self.disk(), folders=folders)
 
+    async def _read_hash(self, file: ModelFile) -> str:
+        sha256 = await self._hashes.get(file)
+        if sha256 is None:
+            sha256 = await asyncio.to_thread(sha256_of, file.path)
+            await self._hashes.set(file, sha256)
+        return sha256
 
-def _usage_by_folder(models: Path) -> Iterator[FolderUsage]:
-    if not models.is_dir():
-        return
-    for folder in sorted(entry for entry in models.iterdir() if entry.is_dir()):
-        sizes = list(_file_sizes(folder))
-        if sizes:
-            yield FolderUsage(name=folder.name, files=len(sizes), bytes=sum(sizes))
-
-
-def _file_sizes(folder: Path) -> Iterator[int]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                status = Path(parent, name).stat()
-            except OSError:  # vanished, or a broken link
-                continue
-            if status.st_size > 0 and not name.startswith("put_"):
-                yield status.st_size
+    def _files(self) -> list[ModelFile]:
+        return list(files_below(roots_of(self.models, self._path_files)))

@@ -1,5 +1,6 @@
 """A user looks for a preset and asks for it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -96,13 +97,16 @@ async def test_deleting_keeps_what_another_installed_preset_needs(
 
 
 async def test_deleting_stops_what_is_still_coming(pod: ControlPlane, hub: Hub) -> None:
-    gate = hub.hold("/acme/models/resolve/main/first.safetensors")
+    first = hub.repository("acme/models").files("main")["first.safetensors"]
+    gate = hub.hold(first, after=20_000)
     transfers = (await pod.client.post("/api/presets/two-files/download")).json()
+    await asyncio.to_thread(gate.wait_until_reached)
     await pod.client.delete("/api/presets/two-files")
     gate.release()
-    states = {(await pod.finished(transfer["id"]))["state"] for transfer in transfers}
-    assert "cancelled" in states
+    held = next(transfer for transfer in transfers if transfer["filename"] == "first.safetensors")
+    assert (await pod.finished(held["id"]))["state"] == "cancelled"
     assert pod.rubbish() == []
+    assert not (pod.models / "vae/first.safetensors").exists()
 
 
 async def test_an_unknown_preset_is_named(pod: ControlPlane) -> None:

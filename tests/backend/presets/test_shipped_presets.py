@@ -4,10 +4,10 @@ import pytest
 
 from backend.config.settings import PROJECT_ROOT
 from backend.presets.curated import read_curated
-from backend.presets.models import Preset
+from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
 
-SHIPPED, PROBLEMS = read_curated(PROJECT_ROOT / "presets")
+SHIPPED, PROBLEMS = read_curated(PROJECT_ROOT / "presets", Origin.CURATED)
 
 
 def test_no_shipped_file_has_a_mistake() -> None:

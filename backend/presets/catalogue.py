@@ -1,0 +1,110 @@
+"""Every definition: our own presets, those that people added on this pod, and ComfyUI's templates."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from backend.core.errors import NotFound
+from backend.presets.curated import read_curated
+from backend.presets.models import Category, FileProblem, Origin, Preset, PresetFile, UpdateReport
+from backend.presets.official import read_official
+
+# A preset, and a file of it.
+Offer = tuple[Preset, PresetFile]
+
+
+class Catalogue:
+    """Definitions by id. What is read first keeps its id, so nothing that was added hides what we ship."""
+
+    def __init__(self, shipped: Path, added: Path):
+        self._shipped = shipped
+        self._added = added
+        self._presets: dict[str, Preset] = {}
+        self._loaded = asyncio.Event()
+        self._by_filename: dict[str, list[Offer]] = {}
+        self.problems: list[FileProblem] = []
+
+    def __iter__(self) -> Iterator[Preset]:
+        return iter(self._presets.values())
+
+    async def load(self) -> UpdateReport:
+        """Read every definition again."""
+        curated, problems = await asyncio.to_thread(read_curated, self._shipped, Origin.CURATED)
+        official = await asyncio.to_thread(read_official)
+        added, more_problems = await asyncio.to_thread(read_curated, self._added, Origin.ADDED)
+        self.problems = [*problems, *more_problems]
+        before = self._presets
+        self._presets = self._by_id((*curated, *official, *added))
+        self._by_filename = _by_filename((*curated, *added, *official))
+        return UpdateReport(
+            presets=len(self._presets),
+            added=sorted(self._presets.keys() - before.keys()),
+            removed=sorted(before.keys() - self._presets.keys()),
+            problems=self.problems,
+        )
+
+    async def load_first(self) -> None:
+        """Read every definition once, beside the first requests: the page does not wait for the catalogue."""
+        try:
+            await self.load()
+        finally:
+            self._loaded.set()
+
+    async def until_loaded(self) -> None:
+        await self._loaded.wait()
+
+    def get(self, preset_id: str) -> Preset:
+        try:
+            return self._presets[preset_id]
+        except KeyError:
+            raise NotFound(
+                f"There is no preset called '{preset_id[:100]}'. Search the list for it; ids are lower case.",
+                id=preset_id[:100],
+            ) from None
+
+    def has(self, preset_id: str) -> bool:
+        return preset_id in self._presets
+
+    def files_named(self, filename: str) -> list[Offer]:
+        """Every file with that name, ComfyUI's templates last."""
+        return self._by_filename.get(filename, [])
+
+    def categories(self) -> list[Category]:
+        counts = Counter(preset.category for preset in self)
+        return [Category(name=name, presets=number) for name, number in sorted(counts.items())]
+
+    def matching(self, q: str, category: str | None) -> list[Preset]:
+        """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
+        words = q.lower().split()
+        found = [
+            preset
+            for preset in self
+            if (not category or preset.category == category) and all(word in _text(preset) for word in words)
+        ]
+        return sorted(found, key=lambda preset: not all(word in preset.title.lower() for word in words))
+
+    def _by_id(self, presets: Iterable[Preset]) -> dict[str, Preset]:
+        found: dict[str, Preset] = {}
+        for preset in presets:
+            if preset.id in found:
+                message = f"The id {preset.id} is taken already; this one was left out."
+                self.problems.append(
+                    FileProblem(file=preset.workflow or preset.id, line=None, message=message)
+                )
+            else:
+                found[preset.id] = preset
+        return found
+
+
+def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Offer]]:
+    found: dict[str, list[Offer]] = defaultdict(list)
+    for preset in presets:
+        for file in preset.files:
+            found[file.filename].append((preset, file))
+    return dict(found)
+
+
+def _text(preset: Preset) -> str:
+    names = " ".join(file.filename for file in preset.files)
+    return f"{preset.id} {preset.title} {preset.category} {' '.join(preset.tags)} {preset.description} {names}".lower()
