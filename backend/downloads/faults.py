@@ -3,6 +3,7 @@
 TransferFault
 ├── PassingFault      trying again usually helps: a cut line, a busy server
 ├── LastingFault      trying again does not help: no such file, a licence to accept
+│   └── NotAModel     the source sends something else; nothing of it is worth keeping
 ├── NoSpace           freeing space helps; the transfer is paused
 └── WrongContent      all bytes came and they are not the promised ones
 """
@@ -27,6 +28,10 @@ class PassingFault(TransferFault):
 
 class LastingFault(TransferFault):
     """A person has to change something first."""
+
+
+class NotAModel(LastingFault):
+    """The source sends something else than the file: a web page, a file of another format."""
 
 
 class NoSpace(TransferFault):

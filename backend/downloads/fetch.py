@@ -1,40 +1,33 @@
-"""One attempt to bring one file: locate, resume, stream, hash, check, name."""
+"""One attempt to bring one file: locate, resume, fetch, check, name."""
 
 import asyncio
 import errno
 import hashlib
-import os
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-import aiofiles
-import httpx
-from aiofiles.threadpool.binary import AsyncFileIO
+import aiofiles.os
 
 from backend.downloads import formats
-from backend.downloads.addresses import origin
-from backend.downloads.faults import LastingFault, NoSpace, PassingFault, WrongContent
+from backend.downloads.answers import Changed, Unsatisfiable
+from backend.downloads.faults import LastingFault, NoSpace, NotAModel, PassingFault, WrongContent
+from backend.downloads.found import Located
+from backend.downloads.lanes import Lanes, Limits, Link, Shared
 from backend.downloads.models import Progress, Transfer, Verification
+from backend.downloads.part_file import PartFile, opened
 from backend.downloads.partial import Partial, Receipt
-from backend.downloads.sources import Located, Sources, check_answer
+from backend.downloads.sources import Sources
+from backend.downloads.spans import end, prefix
+from backend.downloads.throttle import Throttle
+from backend.downloads.transport import plain_faults
 
-CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
-BATCH_BYTES = 2**20
-SYNC_BYTES = 64 * 2**20
-HASH_BYTES = 2**22
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How patient a fetch is."""
-
-    stall_seconds: float = 30.0
-    answer_seconds: float = 60.0
+CONNECTIONS = 32
+# One hashes and one writes for each of four files; both release the interpreter lock.
+THREADS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,26 +39,17 @@ class Arrived:
     verification: Verification
 
 
-@dataclass(frozen=True, kw_only=True)
-class Opening:
-    """What the first lines of an answer promise."""
-
-    # Offset of the first byte that will come.
-    start: int
-    # Size of the whole file, if the server tells.
-    total: int | None
-
-
 RoomCheck = Callable[[int], None]
 
 
 class Fetcher:
     """Fetches files below one models folder."""
 
-    def __init__(self, sources: Sources, models: Path, limits: Limits):
+    def __init__(self, sources: Sources, models: Path, limits: Limits, throttle: Throttle):
         self._sources = sources
         self._models = models
-        self._limits = limits
+        self._shared = Shared(limits=limits, throttle=throttle, places=asyncio.Semaphore(CONNECTIONS))
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transfer")
 
     def partial_of(self, transfer: Transfer) -> Partial:
         return Partial(self._models / transfer.folder / transfer.filename)
@@ -82,174 +66,71 @@ class Fetcher:
 
         `check_room` is called with the bytes still to come, once they are known, and raises `NoSpace`.
         """
-        with _plain_faults():
+        with plain_faults(), _disk_faults():
             partial = self.partial_of(transfer)
-            await asyncio.to_thread(partial.target.parent.mkdir, parents=True, exist_ok=True)
+            await aiofiles.os.makedirs(partial.target.parent, exist_ok=True)
             located = await self._sources.locate(url)
-            body = _Body(partial, _resume_point(partial, transfer, located), progress)
-            await self._receive(body, located, check_room)
-            on_verifying()
-            return await _settle(body, transfer, located)
-
-    async def _receive(self, body: "_Body", located: Located, check_room: RoomCheck) -> None:
-        if located.bytes is not None and body.receipt.received == located.bytes:
-            await body.rehash(located.bytes)
-            return
-        async with self._answer(located, body.receipt) as response:
-            _check_link(response, located)
-            formats.check_content_type(body.partial.target.name, response.headers.get("content-type", ""))
-            opening = read_opening(response, body.receipt.received, located.bytes)
-            check_room((opening.total or 0) - opening.start)
-            await body.begin(opening, response)
-            async with body.writing() as write:
-                async for batch in self._batches(response, body.progress):
-                    await write(batch)
-        body.check_length(opening)
-
-    @asynccontextmanager
-    async def _answer(self, located: Located, receipt: Receipt) -> AsyncIterator[httpx.Response]:
-        headers = {**located.headers, **_range_headers(receipt)}
-        connection = self._sources.open(located.url, headers)
-        async with asyncio.timeout(self._limits.answer_seconds):
-            response = await connection.__aenter__()
-        try:
-            yield response
-        except BaseException as error:
-            await connection.__aexit__(type(error), error, error.__traceback__)
-            raise
-        else:
-            await connection.__aexit__(None, None, None)
-
-    async def _batches(self, response: httpx.Response, progress: Progress) -> AsyncIterator[bytes]:
-        """The body in pieces of about a megabyte; PassingFault when it stands still."""
-        chunks = response.aiter_raw()
-        buffer = bytearray()
-        while True:
+            receipt = await asyncio.to_thread(_resume_point, partial, transfer, located)
+            progress.received, progress.total = receipt.received, receipt.bytes
             try:
-                async with asyncio.timeout(self._limits.stall_seconds):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                break
-            except TimeoutError:
-                yield bytes(buffer)
-                raise PassingFault("stalled", "No byte arrived for a while.") from None
-            except httpx.HTTPError:
-                yield bytes(buffer)  # what came before the line broke need not come again
+                async with opened(partial, receipt, progress, self._threads) as file:
+                    lanes = Lanes(Link(self._sources, located), file, progress, check_room, self._shared)
+                    await _bring(file, lanes, located)
+                    on_verifying()
+                    digest = await file.digest()
+            except NotAModel:
+                await asyncio.to_thread(partial.discard)
                 raise
-            buffer += chunk
-            progress.received += len(chunk)
-            if len(buffer) >= BATCH_BYTES:
-                yield bytes(buffer)
-                buffer.clear()
-        yield bytes(buffer)
+            return await asyncio.to_thread(_settle, partial, located, receipt.sha256, digest)
 
 
-class _Body:
-    """The bytes of one attempt: the part file, the hash, the receipt."""
-
-    def __init__(self, partial: Partial, receipt: Receipt, progress: Progress):
-        self.partial = partial
-        self.receipt = receipt
-        self.received = receipt.received
-        self.hash = hashlib.sha256()
-        self.progress = progress
-
-    async def begin(self, opening: Opening, response: httpx.Response) -> None:
-        """Line up part file, hash and receipt with what the server is about to send."""
-        self.received = opening.start
-        total = opening.total if opening.total is not None else self.receipt.bytes
-        validator = _validator(response.headers)
-        self.receipt = replace(self.receipt, received=opening.start, bytes=total, validator=validator)
-        self.progress.total = total
-        self.progress.received = opening.start
-        await self.rehash(opening.start)
-
-    async def rehash(self, length: int) -> None:
-        """Hash what an earlier attempt left on disk."""
-        self.received = length
-        self.hash = await asyncio.to_thread(_hash_beginning, self.partial.part, length)
-        self.progress.received = length
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
-        async with _opened(self.partial.part, keep=self.received > 0) as file:
-            await file.seek(self.received)
-            await file.truncate(self.received)
-            synced = self.received
-
-            async def write(batch: bytes) -> None:
-                nonlocal synced
-                if self.received == 0 and batch:
-                    formats.check_beginning(self.partial.target.name, batch[:64])
-                # Hashing and writing both release the interpreter lock: two threads, at the same time.
-                await asyncio.gather(file.write(batch), asyncio.to_thread(self.hash.update, batch))
-                self.received += len(batch)
-                if self.received - synced >= SYNC_BYTES:
-                    await self._save(file.fileno())
-                    synced = self.received
-
-            try:
-                yield write
-            finally:
-                await asyncio.shield(self._save(file.fileno()))
-
-    async def _save(self, descriptor: int) -> None:
-        await asyncio.to_thread(os.fsync, descriptor)
-        self.receipt = replace(self.receipt, received=self.received)
-        await asyncio.to_thread(self.partial.write, self.receipt)
-
-    def check_length(self, opening: Opening) -> None:
-        if opening.total is not None and self.received < opening.total:
-            raise PassingFault("cut_off", "The connection ended before the file did.")
-        if opening.total is not None and self.received > opening.total:
-            raise PassingFault("too_long", "The server sent more bytes than it announced.")
+async def _bring(file: PartFile, lanes: Lanes, located: Located) -> None:
+    """Every byte of the file, however the server gives them."""
+    if file.received == located.bytes:
+        return
+    try:
+        if not await lanes.look():
+            return
+        size = file.receipt.bytes
+        if size is None or not _is_recognisable(file.receipt):
+            await lanes.take_whole()
+            return
+        await asyncio.to_thread(formats.check_header, file.partial.part, file.name, prefix(file.spans), size)
+        await lanes.run(size)
+    except Unsatisfiable as answer:
+        await _bring_without_parts(file, lanes, answer)
+    except Changed:
+        await _start_over(file)
 
 
-def _check_link(response: httpx.Response, located: Located) -> None:
-    """A hub redirects to a signed address that is good for an hour. The next attempt asks for a new one."""
-    redirected = origin(str(response.url)) != origin(located.url)
-    if redirected and response.status_code in (401, 403):
-        raise PassingFault("link_expired", "The hub's link to the file has expired.")
+def _is_recognisable(receipt: Receipt) -> bool:
+    """Whether parts that were fetched at different moments can be told to be of the same content."""
+    return bool(receipt.validator or receipt.identity or receipt.sha256)
 
 
-def read_opening(response: httpx.Response, asked_from: int, known_total: int | None) -> Opening:
-    """Decide from status and headers where the body belongs. Never appends to a whole file.
-
-    Raises a fault when the answer is an error, is compressed, or does not fit what is known.
-    """
-    check_answer(response)
-    headers = response.headers
-    if headers.get("content-encoding", "identity") not in ("", "identity"):
-        raise PassingFault("compressed", "The server compressed the file although it was asked not to.")
-    if response.status_code == 206:
-        opening = _opening_of_range(headers.get("content-range", ""), asked_from)
+async def _bring_without_parts(file: PartFile, lanes: Lanes, answer: Unsatisfiable) -> None:
+    """The server has nothing after what is here: that was all, or it is another file by now, or it cannot do parts."""
+    if answer.size is not None and answer.size == end(file.spans) == file.received:
+        await file.describe(answer.size, file.receipt.validator)
+    elif file.spans:
+        await _start_over(file)
     else:
-        length = headers.get("content-length", "")
-        opening = Opening(start=0, total=int(length) if length.isdigit() else None)
-    if None not in (known_total, opening.total) and opening.total != known_total:
-        raise PassingFault(
-            "wrong_length", f"The hub promised {known_total} bytes, the server announces {opening.total}."
-        )
-    return opening if opening.total is not None else replace(opening, total=known_total)
+        await lanes.take_whole()
 
 
-def _opening_of_range(content_range: str, asked_from: int) -> Opening:
-    match = CONTENT_RANGE.match(content_range)
-    if not match or int(match[1]) != asked_from:
-        raise PassingFault(
-            "wrong_range", f"The server sent another part of the file than was asked for ({content_range})."
-        )
-    total = None if match[3] == "*" else int(match[3])
-    if total is not None and int(match[2]) != total - 1:
-        raise PassingFault("wrong_range", "The server sent less than the rest of the file.")
-    return Opening(start=asked_from, total=total)
+async def _start_over(file: PartFile) -> None:
+    await file.start_over()
+    raise PassingFault(
+        "changed",
+        "The file changed at its source while it was being fetched. It is fetched again from the start.",
+    )
 
 
 def _resume_point(partial: Partial, transfer: Transfer, located: Located) -> Receipt:
     """What an earlier attempt left, if it is the same content; else a receipt for nothing."""
     fresh = Receipt(
         url=transfer.url,
-        received=0,
+        spans=(),
         bytes=located.bytes,
         sha256=transfer.sha256 or located.sha256,
         identity=located.identity,
@@ -257,73 +138,49 @@ def _resume_point(partial: Partial, transfer: Transfer, located: Located) -> Rec
         preset=transfer.preset,
     )
     earlier = partial.read()
-    if earlier is None or earlier.url != fresh.url or not (earlier.validator or earlier.identity):
-        return fresh
-    if earlier.identity != fresh.identity or (fresh.bytes is not None and earlier.received > fresh.bytes):
+    if earlier is None or not _is_resumable(earlier, fresh):
         return fresh
     return replace(
-        fresh, received=earlier.received, validator=earlier.validator, bytes=fresh.bytes or earlier.bytes
+        fresh, spans=earlier.spans, validator=earlier.validator, bytes=fresh.bytes or earlier.bytes
     )
 
 
-def _range_headers(receipt: Receipt) -> dict[str, str]:
-    if not receipt.received:
-        return {}
-    headers = {"Range": f"bytes={receipt.received}-"}
-    if receipt.validator:
-        headers["If-Range"] = receipt.validator
-    return headers
+def _is_resumable(earlier: Receipt, fresh: Receipt) -> bool:
+    same = earlier.url == fresh.url and earlier.identity == fresh.identity
+    if not same or not (earlier.validator or earlier.identity):
+        return False
+    return fresh.bytes is None or end(earlier.spans) <= fresh.bytes
 
 
-def _validator(headers: Mapping[str, str]) -> str | None:
-    """A strong ETag, else the date. Weak ETags must not be used with ranges (RFC 9110, 13.1.5)."""
-    etag = headers.get("etag", "")
-    if etag.startswith('"'):
-        return etag
-    return headers.get("last-modified") or None
-
-
-@asynccontextmanager
-async def _opened(path: Path, *, keep: bool) -> AsyncIterator[AsyncFileIO]:
-    """The file for writing, unbuffered. Closed even when the transfer is cancelled while it is being opened."""
-    mode: Literal["r+b", "wb"] = "r+b" if keep else "wb"
-    opening = asyncio.ensure_future(aiofiles.open(path, mode, buffering=0))
-    try:
-        file = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        await (await opening).close()
-        raise
-    try:
-        yield file
-    finally:
-        await file.close()
-
-
-async def _settle(body: _Body, transfer: Transfer, located: Located) -> Arrived:
+def _settle(partial: Partial, located: Located, sha256: str | None, digest: str) -> Arrived:
     """Verify the content and give it its name."""
-    digest = body.hash.hexdigest()
-    verification = await _verify(body, transfer.sha256 or located.sha256, located.git_sha1)
-    await asyncio.to_thread(formats.check_complete, body.partial.part, body.partial.target.name)
+    size = partial.part.stat().st_size
+    verification = _verify(partial, located, sha256, digest)
+    problem = formats.problem_of(partial.part, partial.target.name)
+    if problem:
+        partial.reject()
+        raise WrongContent("not_a_model", f"{problem} It was put aside and not installed.")
     try:
-        await asyncio.to_thread(body.partial.finish)
+        partial.finish()
     except FileExistsError:
         raise LastingFault(
             "file_exists",
-            f"A file called {transfer.filename} appeared in {transfer.folder} meanwhile. Nothing was overwritten.",
+            f"A file called {partial.target.name} appeared in {partial.target.parent.name} meanwhile. "
+            "Nothing was overwritten.",
         ) from None
-    return Arrived(bytes=body.received, sha256=digest, verification=verification)
+    return Arrived(bytes=size, sha256=digest, verification=verification)
 
 
-async def _verify(body: _Body, sha256: str | None, git_sha1: str | None) -> Verification:
+def _verify(partial: Partial, located: Located, sha256: str | None, digest: str) -> Verification:
     if sha256:
-        expected, found = sha256, body.hash.hexdigest()
-    elif git_sha1:
-        expected, found = git_sha1, await asyncio.to_thread(_git_sha1, body.partial.part, body.received)
+        expected, found = sha256, digest
+    elif located.git_sha1:
+        expected, found = located.git_sha1, _git_sha1(partial.part)
     else:
         return Verification.UNVERIFIED
     if expected == found:
         return Verification.VERIFIED
-    await asyncio.to_thread(body.partial.reject)
+    partial.reject()
     raise WrongContent(
         "hash_mismatch",
         f"The content is not the promised one (expected {expected[:12]}…, got {found[:12]}…). "
@@ -331,32 +188,17 @@ async def _verify(body: _Body, sha256: str | None, git_sha1: str | None) -> Veri
     )
 
 
-def _hash_beginning(path: Path, length: int) -> "hashlib._Hash":
-    digest = hashlib.sha256()
-    if length:
-        with path.open("rb") as file:
-            while length > 0 and (piece := file.read(min(HASH_BYTES, length))):
-                digest.update(piece)
-                length -= len(piece)
-    return digest
-
-
-def _git_sha1(path: Path, size: int) -> str:
+def _git_sha1(path: Path) -> str:
     """Only small files have one, so it is read whole."""
-    return hashlib.sha1(b"blob %d\0" % size + path.read_bytes(), usedforsecurity=False).hexdigest()
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @contextmanager
-def _plain_faults() -> Iterator[None]:
-    """Say what libraries and the operating system raise in our own words."""
+def _disk_faults() -> Iterator[None]:
+    """Say in our own words what the operating system refuses."""
     try:
         yield
-    except TimeoutError:
-        raise PassingFault("no_answer", "The server does not answer.") from None
-    except httpx.HTTPError:
-        raise PassingFault(
-            "connection_lost", "The connection failed. Is the server reachable from this pod?"
-        ) from None
     except OSError as error:
         if error.errno in FULL_DISK:
             raise NoSpace("disk_full", "The disk is full. Free some space, then resume.") from None

@@ -3,10 +3,13 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
-from backend.downloads.faults import LastingFault
+from backend.downloads.faults import NotAModel
 
+# The limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000
+LENGTH_BYTES = 8
 
 
 def check_content_type(filename: str, content_type: str) -> None:
@@ -23,39 +26,57 @@ def check_beginning(filename: str, beginning: bytes) -> None:
     ):
         raise _web_page()
     if filename.endswith(".gguf") and len(beginning) >= 4 and not beginning.startswith(b"GGUF"):
-        raise LastingFault("not_a_model", f"{filename} is not a GGUF file: it does not begin like one.")
+        raise NotAModel("not_a_model", f"{filename} is not a GGUF file: it does not begin like one.")
 
 
-def _web_page() -> LastingFault:
-    return LastingFault(
+def check_header(path: Path, filename: str, arrived: int, size: int) -> None:
+    """Refuse a file of `size` bytes whose header does not fit, as far as its first `arrived` bytes tell."""
+    problem = _safetensors_problem(path, arrived, size) if filename.endswith(".safetensors") else None
+    if problem:
+        raise NotAModel(
+            "not_a_model", f"{filename} is not a whole safetensors file: {problem}. Nothing was kept."
+        )
+
+
+def problem_of(path: Path, filename: str) -> str | None:
+    """A sentence when a complete file is not what its name says. Catches truncation without a hash."""
+    size = path.stat().st_size
+    problem = _safetensors_problem(path, size, size) if filename.endswith(".safetensors") else None
+    return problem and f"{filename} is not a whole safetensors file: {problem}."
+
+
+def _web_page() -> NotAModel:
+    return NotAModel(
         "not_a_model",
         "The server sent a web page instead of the file. It may want a sign-in: set the token for this site.",
     )
 
 
-def check_complete(path: Path, filename: str) -> None:
-    """Refuse a safetensors file whose header does not fit its size. Catches truncation without a hash."""
-    if not filename.endswith(".safetensors"):
-        return
-    problem = _safetensors_problem(path)
-    if problem:
-        raise LastingFault("not_a_model", f"{filename} is not a whole safetensors file: {problem}.")
-
-
-def _safetensors_problem(path: Path) -> str | None:
-    size = path.stat().st_size
+def _safetensors_problem(path: Path, arrived: int, size: int) -> str | None:
+    if size < LENGTH_BYTES:
+        return "it is too short"
+    if arrived < LENGTH_BYTES:
+        return None
     with path.open("rb") as file:
-        prefix = file.read(8)
-        if len(prefix) < 8:
-            return "it is too short"
-        (length,) = struct.unpack("<Q", prefix)
-        if length > MAX_HEADER_BYTES or 8 + length > size:
+        (length,) = struct.unpack("<Q", file.read(LENGTH_BYTES))
+        start = LENGTH_BYTES + length
+        if length > MAX_HEADER_BYTES or start > size:
             return "its header is longer than the file"
-        try:
-            header = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-            return "its header cannot be read"
-    if max(ends, default=0) != size - 8 - length:
-        return "its tensors do not end where the file ends"
-    return None
+        return _header_problem(file.read(length), size - start) if start <= arrived else None
+
+
+def _header_problem(header: bytes, size: int) -> str | None:
+    """`size` is how many bytes of tensors follow."""
+    ends = _tensor_ends(header)
+    if ends is None:
+        return "its header cannot be read"
+    return None if max(ends, default=0) == size else "its tensors do not end where the file ends"
+
+
+def _tensor_ends(header: bytes) -> list[int] | None:
+    """Where each tensor's data ends, counted from the end of the header; None for a broken header."""
+    try:
+        entries: dict[str, Any] = json.loads(header)
+        return [int(entry["data_offsets"][1]) for name, entry in entries.items() if name != "__metadata__"]
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        return None

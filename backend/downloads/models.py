@@ -135,6 +135,10 @@ class Progress:
     total: int | None = None
     # Bytes per second over the last few seconds.
     speed: float = 0.0
+    # Bytes that have been hashed.
+    checked: int = 0
+    # How many are open this very moment.
+    connections: int = 0
 
     @property
     def seconds_left(self) -> float | None:

@@ -9,8 +9,9 @@ from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 
 from backend.core.files import rename_without_clobbering, sync_folder, write_atomically
+from backend.downloads.spans import Spans, covered, end, joined
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +19,8 @@ class Receipt:
     """What has arrived so far."""
 
     url: str
-    # Bytes that were synced to disk before this receipt was written.
-    received: int
+    # Parts that were synced to disk before this receipt was written.
+    spans: Spans
     # Size of the whole file.
     bytes: int | None
     sha256: str | None
@@ -28,6 +29,10 @@ class Receipt:
     # The strong ETag or date of the server that sends the bytes; goes into If-Range.
     validator: str | None
     preset: str | None = None
+
+    @property
+    def received(self) -> int:
+        return covered(self.spans)
 
 
 class Partial:
@@ -45,9 +50,18 @@ class Partial:
             content = loads(self._receipt.read_bytes())
             if content.pop("format") != FORMAT:
                 return None
-            receipt = Receipt(**content)
-            return receipt if self.part.stat().st_size >= receipt.received else None
-        except (OSError, JSONDecodeError, UnicodeDecodeError, TypeError, KeyError, AttributeError):
+            spans = joined((int(start), int(stop)) for start, stop in content.pop("spans"))
+            receipt = Receipt(**content, spans=spans)
+            return receipt if self.part.stat().st_size >= end(spans) else None
+        except (
+            OSError,
+            JSONDecodeError,
+            UnicodeDecodeError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+        ):
             return None
 
     def write(self, receipt: Receipt) -> None:
@@ -64,9 +78,24 @@ class Partial:
         self._receipt.unlink(missing_ok=True)
         sync_folder(self.target.parent)
 
+    def accept(self) -> None:
+        """Take rejected bytes after all. FileNotFoundError, FileExistsError."""
+        rename_without_clobbering(self.rejected, self.target)
+
     def discard(self) -> None:
         for path in (self.part, self.rejected, self._receipt):
             path.unlink(missing_ok=True)
+
+    def occupied(self) -> int:
+        """Bytes on disk that discarding would free."""
+        return sum(_blocks(path) for path in (self.part, self.rejected))
+
+
+def _blocks(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * 512
+    except OSError:
+        return 0
 
 
 def receipts_below(models: Path) -> list[tuple[Path, Receipt]]:

@@ -15,13 +15,15 @@ from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
 from backend.downloads.facts import HubFacts
-from backend.downloads.fetch import Fetcher, Limits
+from backend.downloads.fetch import Fetcher
 from backend.downloads.guard import Guard, guarded_client
 from backend.downloads.hugging_face import HuggingFace
+from backend.downloads.lanes import Limits
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
 from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
+from backend.downloads.throttle import Throttle
 from backend.downloads.tokens import Hub, Tokens
 from backend.downloads.transport import Transport
 from backend.downloads.worker import Retries, Worker
@@ -103,7 +105,8 @@ async def _add_downloads(
     await store.prepare()
     downloads = app.state.downloads = Downloads(store, storage, sources, guard, events)
     app.state.download_channels = DownloadChannels(downloads, events)
-    fetcher = Fetcher(sources, storage.models, Limits(stall_seconds=settings.download_stall_seconds))
+    limits = Limits(stall_seconds=settings.download_stall_seconds)
+    fetcher = Fetcher(sources, storage.models, limits, Throttle())
     return Worker(
         downloads,
         store,

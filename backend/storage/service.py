@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import aiofiles.os
+
 from backend.core.disk import Disk, disk_of
 from backend.core.errors import NotFound
 from backend.storage.content import give_second_name, sha256_of
@@ -38,7 +40,7 @@ class Storage:
 
     async def remove(self, folder: str, filename: str) -> None:
         try:
-            await asyncio.to_thread(self.path_of(folder, filename).unlink)
+            await aiofiles.os.unlink(self.path_of(folder, filename))
         except FileNotFoundError:
             raise NotFound(f"{filename} is not in {folder}.", folder=folder, filename=filename) from None
 

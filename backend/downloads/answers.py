@@ -1,0 +1,109 @@
+"""What a server's answer to a ranged request means. Pure functions over status and headers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from backend.downloads.faults import PassingFault
+from backend.downloads.partial import Receipt
+from backend.downloads.transport import check_answer
+
+CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
+NO_RANGE = re.compile(r"^bytes \*/(\d+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What the first lines of an answer promise: the bytes from `start` to `stop`."""
+
+    start: int
+    # None: until the server closes the connection.
+    stop: int | None
+    # Size of the whole file, if the server tells.
+    size: int | None
+    # The server gave a part, not the whole.
+    ranged: bool
+    # Goes into If-Range, for another part of the same content.
+    validator: str | None
+
+
+class Unsatisfiable(Exception):
+    """416. `size` is how large the server says the file is, if it does."""
+
+    def __init__(self, size: int | None):
+        super().__init__()
+        self.size = size
+
+
+class Changed(Exception):
+    """The server has another content by now than the one that the first parts are of."""
+
+
+def range_headers(start: int, stop: int, validator: str | None) -> dict[str, str]:
+    headers = {"Range": f"bytes={start}-{stop - 1}"}
+    if validator:
+        headers["If-Range"] = validator
+    return headers
+
+
+def read_opening(response: httpx.Response, start: int) -> Opening:
+    """Decide where the body belongs. Never lets a whole file be appended to a part.
+
+    Raises `Unsatisfiable`, or a fault when the answer is an error, is compressed, or another part than asked for.
+    """
+    if response.status_code == 416:
+        match = NO_RANGE.match(response.headers.get("content-range", ""))
+        raise Unsatisfiable(int(match[1]) if match else None)
+    check_answer(response)
+    if response.headers.get("content-encoding", "identity") not in ("", "identity"):
+        raise PassingFault("compressed", "The server compressed the file although it was asked not to.")
+    ranged = response.status_code == 206
+    return _part(response.headers, start) if ranged else _whole(response.headers)
+
+
+def check_promise(opening: Opening, promised: int | None) -> None:
+    """`promised` is the size that the hub told."""
+    if promised is not None and opening.size not in (None, promised):
+        raise PassingFault(
+            "wrong_length", f"The hub promised {promised} bytes, the server announces {opening.size}."
+        )
+
+
+def check_same_content(opening: Opening, receipt: Receipt) -> None:
+    """Raise `Changed` for another content. A server may ignore If-Range and send a part of it all the same."""
+    if opening.validator != receipt.validator or opening.size not in (None, receipt.bytes):
+        raise Changed
+
+
+def check_part(opening: Opening, receipt: Receipt) -> None:
+    """The answer for one of many parts: of the same content, and not the whole."""
+    check_same_content(opening, receipt)
+    if not opening.ranged:
+        raise PassingFault("range_ignored", "The server sent the whole file where a part was asked for.")
+
+
+def _part(headers: Mapping[str, str], start: int) -> Opening:
+    content_range = headers.get("content-range", "")
+    match = CONTENT_RANGE.match(content_range)
+    if not match or int(match[1]) != start:
+        raise PassingFault(
+            "wrong_range", f"The server sent another part of the file than was asked for ({content_range})."
+        )
+    size = None if match[3] == "*" else int(match[3])
+    return Opening(start=start, stop=int(match[2]) + 1, size=size, ranged=True, validator=_validator(headers))
+
+
+def _whole(headers: Mapping[str, str]) -> Opening:
+    length = headers.get("content-length", "")
+    size = int(length) if length.isdigit() else None
+    return Opening(start=0, stop=size, size=size, ranged=False, validator=_validator(headers))
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """A strong ETag, else the date. Weak ETags must not be used with ranges (RFC 9110, 13.1.5)."""
+    etag = headers.get("etag", "")
+    if etag.startswith('"'):
+        return etag
+    return headers.get("last-modified") or None

@@ -1,0 +1,171 @@
+"""The open `.part` file of one attempt.
+
+Bytes may be written anywhere, by several connections at once. The hash follows from the front: it reads what was just
+written back from the page cache, in a thread, so it costs no second pass over the disk, and after a resume it simply
+starts at the first byte again while new ones arrive.
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar
+
+from backend.downloads.models import Progress
+from backend.downloads.partial import Partial, Receipt
+from backend.downloads.spans import Spans, add, covered, prefix
+
+SAVE_SECONDS = 5.0
+HASH_BYTES = 2**22
+# How much the hash takes on before it looks whether it is still wanted.
+HASH_STEP = 2**25
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class PartFile:
+    """Writes, hashes and keeps the receipt true. Use `opened`."""
+
+    def __init__(
+        self, partial: Partial, receipt: Receipt, progress: Progress, descriptor: int, threads: Executor
+    ):
+        self.partial = partial
+        self.receipt = receipt
+        self.spans: Spans = receipt.spans
+        self._progress = progress
+        self._descriptor = descriptor
+        self._threads = threads
+        self._pending: set[Future[Any]] = set()
+        self._saved = receipt
+        self._hash = hashlib.sha256()
+        self._hashed = 0
+        self._grown = asyncio.Event()
+        self._whole = False
+        self._follower = asyncio.create_task(self._follow())
+        self._keeper = asyncio.create_task(self._save_regularly())
+
+    @property
+    def name(self) -> str:
+        """The name that the file will have."""
+        return self.partial.target.name
+
+    @property
+    def received(self) -> int:
+        return covered(self.spans)
+
+    async def write(self, at: int, batch: Sequence[bytes]) -> None:
+        """Put `batch` at offset `at`."""
+        length = sum(map(len, batch))
+        await self._in_thread(_write_all, self._descriptor, batch, at)
+        self.spans = add(self.spans, at, at + length)
+        self._grown.set()
+
+    async def describe(self, size: int | None, validator: str | None) -> None:
+        """Note what the server said, so that another pod can go on from here."""
+        self.receipt = replace(self.receipt, bytes=size, validator=validator)
+        await self.save()
+
+    async def start_over(self) -> None:
+        """Forget everything that has arrived, and what the server said about it."""
+        await self._stop_following()
+        self.receipt = replace(self.receipt, spans=(), validator=None)
+        self.spans, self._hash, self._hashed = (), hashlib.sha256(), 0
+        self._progress.received = self._progress.checked = 0
+        await self._in_thread(os.ftruncate, self._descriptor, 0)
+        self._follower = asyncio.create_task(self._follow())
+
+    async def digest(self) -> str:
+        """The sha256 of the file, which is whole now."""
+        self._whole = True
+        self._grown.set()
+        await self._follower
+        return self._hash.hexdigest()
+
+    async def save(self) -> None:
+        """Sync the bytes, then say in the receipt that they are there."""
+        spans = self.spans
+        await self._in_thread(os.fsync, self._descriptor)
+        self.receipt = replace(self.receipt, spans=spans)
+        await self._in_thread(self.partial.write, self.receipt)
+        self._saved = self.receipt
+
+    async def close(self) -> None:
+        """Save what has arrived and let go of the file, once no thread uses it any more."""
+        self._keeper.cancel()
+        await self._stop_following()
+        try:
+            if replace(self._saved, spans=self.spans) != self._saved:
+                await self.save()
+        finally:
+            await self._in_thread(os.close, self._descriptor)
+
+    async def _save_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            if self.spans != self._saved.spans:
+                with suppress(OSError):  # a full disk shows where bytes are written
+                    await self.save()
+
+    async def _follow(self) -> None:
+        while True:
+            self._grown.clear()
+            while (stop := min(prefix(self.spans), self._hashed + HASH_STEP)) > self._hashed:
+                await self._in_thread(_hash_span, self._descriptor, self._hash, self._hashed, stop)
+                self._hashed = self._progress.checked = stop
+            if self._whole:
+                return
+            await self._grown.wait()
+
+    async def _stop_following(self) -> None:
+        """Cancelling a task does not stop the thread that it waits for."""
+        self._follower.cancel()
+        await asyncio.gather(self._follower, return_exceptions=True)
+        await asyncio.to_thread(wait, set(self._pending))
+
+    async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        future = self._threads.submit(work, *args, **kwargs)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return await asyncio.wrap_future(future)
+
+
+@asynccontextmanager
+async def opened(
+    partial: Partial, receipt: Receipt, progress: Progress, threads: Executor
+) -> AsyncIterator[PartFile]:
+    """The part file that `receipt` speaks of, ready to go on. However the block ends, what has arrived is saved."""
+    flags = os.O_RDWR | os.O_CREAT | (0 if receipt.spans else os.O_TRUNC)
+    opening = asyncio.wrap_future(threads.submit(os.open, partial.part, flags, 0o644))
+    try:
+        descriptor = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        os.close(await opening)
+        raise
+    file = PartFile(partial, receipt, progress, descriptor, threads)
+    try:
+        yield file
+    finally:
+        await asyncio.shield(file.close())
+
+
+def _write_all(descriptor: int, batch: Sequence[bytes], at: int) -> None:
+    written = os.pwritev(descriptor, batch, at)
+    if written < sum(map(len, batch)):  # an interrupted write, or the last bytes of a full disk
+        rest = memoryview(b"".join(batch))
+        while written < len(rest):
+            written += os.pwrite(descriptor, rest[written:], at + written)
+
+
+def _hash_span(descriptor: int, digest: "hashlib._Hash", start: int, stop: int) -> None:
+    buffer = memoryview(bytearray(min(HASH_BYTES, stop - start)))
+    while start < stop:
+        count = os.preadv(descriptor, [buffer[: stop - start]], start)
+        if count == 0:
+            raise OSError(errno.EIO, "the file became shorter while it was being written")
+        digest.update(buffer[:count])
+        start += count
