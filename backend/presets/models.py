@@ -195,6 +195,16 @@ class WorkflowNeeds(BaseModel):
     nodes_checked: bool = Field(description="False when ComfyUI did not answer: nobody can tell then.")
     missing_nodes: list[MissingNode]
 
+    @property
+    def to_fetch(self) -> int:
+        """How many files one click brings, by a download or by a second name."""
+        gettable = (Whereabouts.FETCHABLE, Whereabouts.SAME_CONTENT)
+        return sum(file.state in gettable and not file.switched_off for file in self.files)
+
+    @property
+    def coming(self) -> bool:
+        return any(file.state == Whereabouts.COMING for file in self.files)
+
 
 class Refusal(BaseModel):
     """A file that was not asked for, and why."""

@@ -8,8 +8,8 @@ from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsService
 from backend.downloads.models import State, Verification
 from backend.downloads.service import Downloads
-from backend.presets.access import PresetsService
-from backend.presets.models import Preset, PresetFile
+from backend.presets.access import NeedsService, PresetsService, SentWorkflow
+from backend.presets.models import FetchReport, Preset, PresetFile
 from backend.presets.service import Presets
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -42,6 +42,29 @@ async def show_catalogue(
     }
     template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
     return renderer_of(request).page(request, template, view)
+
+
+@router.get("/presets/from-workflow")
+async def show_drop_zone(request: Request, _session: SignedIn) -> Response:
+    return renderer_of(request).page(request, "presets/from_workflow.html", {})
+
+
+@router.post("/presets/from-workflow")
+async def show_needs(
+    request: Request, workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
+) -> Response:
+    view = {"needs": await needs.of(workflow), "report": None}
+    return renderer_of(request).page(request, "presets/_needs.html", view)
+
+
+@router.post("/presets/from-workflow/download")
+async def fetch_for_workflow(
+    request: Request, workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
+) -> Response:
+    report = await needs.fetch(workflow)
+    view = {"needs": await needs.of(workflow), "report": report}
+    response = renderer_of(request).page(request, "presets/_needs.html", view)
+    return htmx.with_toast(response, "success", _what_was_done(report))
 
 
 @router.get("/presets/{preset_id}")
@@ -88,6 +111,14 @@ async def _preset_page(request: Request, presets: Presets, downloads: Downloads,
     }
     template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"
     return renderer_of(request).page(request, template, view)
+
+
+def _what_was_done(report: FetchReport) -> str:
+    """`Downloading 3 files, 1 found here under another name.`"""
+    count = len(report.transfers)
+    done = [f"downloading {count} {'file' if count == 1 else 'files'}"] if count else []
+    done += [f"{len(report.linked)} found here under another name"] if report.linked else []
+    return (", ".join(done) or "nothing could be fetched").capitalize() + "."
 
 
 def _verified_in(places: set[tuple[str, str]]) -> Any:

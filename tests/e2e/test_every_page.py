@@ -12,6 +12,7 @@ AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
 PAGES = {
     "overview": "/",
     "presets": "/presets",
+    "from-workflow": "/presets/from-workflow",
     "preset": "/presets/flux1-schnell",
     "downloads": "/downloads",
     "not-found": "/presets/nothing-here",

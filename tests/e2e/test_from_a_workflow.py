@@ -1,0 +1,72 @@
+"""Somebody drops a workflow and gets what it lacks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.backend.presets.workflows import drawn, node, png, text_chunk
+from tests.e2e.conftest import OFFICIAL_FILES, SIZE
+from tests.e2e.test_every_page import THEMES, WIDTHS
+
+WORKFLOW = drawn(
+    node("UNETLoader", OFFICIAL_FILES[0][1], "default"),
+    node("CLIPLoader", OFFICIAL_FILES[1][1], "lumina2"),
+    node(
+        "LoraLoaderModelOnly", "style/home_made_ink_with_a_very_long_name_v12_final_really.safetensors", 1.0
+    ),
+)
+# What a drag from the desktop ends in, which no driver can perform itself.
+DROP = """async (panel, [name, bytes]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name));
+    panel.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def open_drop_zone(page: Page) -> None:
+    page.get_by_role("link", name="Presets", exact=True).click()
+    page.get_by_role("link", name="From a workflow").click()
+
+
+def test_a_dropped_picture_tells_its_needs_and_one_click_brings_them(
+    signed_in: Page, workspace: Path, keep_picture: Any
+) -> None:
+    page = signed_in
+    open_drop_zone(page)
+    picture = png(text_chunk("workflow", WORKFLOW))
+    page.locator("#workflow").evaluate(DROP, ["ComfyUI_00001_.png", list(picture)])
+    rows = page.get_by_role("region", name="Files").get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text=OFFICIAL_FILES[0][1])).to_contain_text("Can be fetched")
+    expect(rows.filter(has_text="home_made_ink")).to_contain_text("Source unknown")
+    expect(page.get_by_text("ComfyUI does not answer")).to_be_visible()
+    for theme in THEMES:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            keep_picture(page, f"needs-{theme}-{device}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.get_by_role("button", name="Get 2 files").click()
+    expect(page.get_by_text("Downloading 2 files")).to_be_visible()
+    page.goto(page.url.replace("/presets/from-workflow", "/downloads"))
+    expect(page.get_by_text("Verified")).to_have_count(2)
+    for folder, name in OFFICIAL_FILES[:2]:
+        assert (workspace / "ComfyUI/models" / folder / name).stat().st_size == SIZE
+
+
+def test_a_pasted_workflow_is_looked_at(signed_in: Page) -> None:
+    page = signed_in
+    open_drop_zone(page)
+    page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("heading", name="3 files")).to_be_visible()
+
+
+def test_what_is_no_workflow_is_explained_in_a_toast(signed_in: Page) -> None:
+    page = signed_in
+    open_drop_zone(page)
+    page.get_by_label("Or paste its JSON").fill("{ nodes")
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("status").get_by_text("This is not JSON")).to_be_visible()
