@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help run test check fix image pod bench lock
+.PHONY: help run test check fix image pod bench lock presets-verify
 
 help: ## list the verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/runtime ## start the control plane on http://localhost:8001, workspace in ./workspace
 	@python -m backend.main
@@ -30,6 +30,9 @@ pod: ## build minimal-cpu (or VARIANT, ACCELERATOR), start it, wait until it is 
 
 bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
 	@scripts/dev/bench.sh
+
+presets-verify: $(VENV)/runtime ## ask the hub whether every shipped preset still holds
+	@python -m backend.main.verify_presets
 
 lock: $(VENV)/dev ## compile the Python locks anew
 	@scripts/dev/lock.sh

@@ -133,7 +133,7 @@ def _report_death(task: asyncio.Task[None]) -> None:
 
 async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> tuple[Sources, Guard]:
     """Everything that speaks to hubs."""
-    tokens = app.state.tokens = _tokens(settings)
+    tokens = app.state.tokens = tokens_of(settings)
     guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
     client = await stack.enter_async_context(guarded_client(guard))
     transport = Transport(client, guard, tokens)
@@ -143,7 +143,7 @@ async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) 
     return Sources(transport, hugging_face), guard
 
 
-def _tokens(settings: Settings) -> Tokens:
+def tokens_of(settings: Settings) -> Tokens:
     endpoints = {Hub.HUGGING_FACE: settings.hf_endpoint, Hub.CIVITAI: settings.civitai_endpoint}
     secrets = {Hub.HUGGING_FACE: settings.hf_token, Hub.CIVITAI: settings.civitai_token}
     return Tokens(

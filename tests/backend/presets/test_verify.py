@@ -1,0 +1,64 @@
+"""A maintainer asks whether the presets still hold."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+from tests.support.process import ROOT
+
+PRESET = """
+id: one-file
+title: One file
+category: Test
+files:
+  - {{folder: vae, filename: first.safetensors, url: "{url}", bytes: {size}, sha256: "{sha256}"}}
+"""
+
+
+async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]:
+    """Exit status and output of the command for one preset, true but for what is changed."""
+    file = hub.add("acme/models", "first.safetensors", safetensors(50_000))
+    promises = {"url": hub.url_of(file), "size": 50_000, "sha256": file.content.sha256, **changed}
+    (tmp_path / "one-file.yaml").write_text(PRESET.format(**promises))
+    settings = {
+        "PRESETS_DIR": str(tmp_path),
+        "HF_ENDPOINT": hub.url,
+        "WORKSPACE": str(tmp_path / "workspace"),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "backend.main.verify_presets",
+        cwd=ROOT, env=os.environ | settings,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_presets_that_hold_are_counted(hub: Hub, tmp_path: Path) -> None:
+    assert await verify(hub, tmp_path) == (0, "1 presets looked at, 0 problems\n")
+
+
+async def test_another_size_or_hash_is_told(hub: Hub, tmp_path: Path) -> None:
+    status, output = await verify(hub, tmp_path, size=49_999, sha256="0" * 64)
+    assert status == 1
+    assert "has 50000 bytes on the hub, 49999 in the preset" in output
+    assert f"{'0' * 64} in the preset" in output
+
+
+async def test_a_gate_that_the_preset_keeps_silent_about_is_told(hub: Hub, tmp_path: Path) -> None:
+    hub.add("acme/models", "first.safetensors", safetensors(50_000))
+    hub.repository("acme/models").gated = True
+    status, output = await verify(hub, tmp_path)
+    assert status == 1
+    assert "is gated on the hub" in output
+
+
+async def test_a_file_that_is_gone_is_told(hub: Hub, tmp_path: Path) -> None:
+    gone = f"{hub.url}/acme/models/resolve/main/gone.safetensors"
+    status, output = await verify(hub, tmp_path, url=gone)
+    assert status == 1
+    assert f"the hub tells nothing about {gone}" in output
