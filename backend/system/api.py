@@ -11,11 +11,10 @@ from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, Unavailable
 from backend.system.access import PodServices, SystemService
 from backend.system.models import Action, Problem, Service, SystemView
+from backend.system.services import MOST_LINES
 from backend.web.errors import responses
 
 router = APIRouter(tags=["system"])
-
-MOST_LINES = 5000
 
 
 class Health(BaseModel):

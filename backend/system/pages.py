@@ -1,16 +1,19 @@
-"""The HTML door of the system: the overview, and the page shown while a service starts."""
+"""The HTML door of the system: the overview, the services with their logs, and the page shown while one starts."""
 
 from fastapi import APIRouter, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Unavailable
-from backend.system.access import SystemService
+from backend.system.access import PodServices, SystemService
+from backend.system.models import Action
+from backend.system.services import MOST_LINES, Services
+from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
 router = APIRouter(include_in_schema=False)
 
-NAMES = {"comfyui": "ComfyUI", "code-server": "code-server", "jupyter": "JupyterLab"}
+DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
 
 
 @router.get("/")
@@ -18,6 +21,26 @@ async def show_overview(request: Request, system: SystemService, _session: Signe
     view = {"system": await system.snapshot()}
     template = "system/_figures.html" if htmx.wants_fragment(request) else "system/page.html"
     return renderer_of(request).page(request, template, view)
+
+
+@router.get("/services")
+async def show_services(request: Request, services: PodServices, _session: SignedIn) -> Response:
+    return await _services_page(request, services)
+
+
+@router.get("/services/{name}")
+async def show_log(name: str, request: Request, services: PodServices, _session: SignedIn) -> Response:
+    view = {"service": await services.get(name), "most_lines": MOST_LINES}
+    return renderer_of(request).page(request, "system/log.html", view)
+
+
+@router.post("/services/{name}/{action}")
+async def act_on_service(
+    name: str, action: Action, request: Request, services: PodServices, _session: SignedIn
+) -> Response:
+    service = await services.act(name, action)
+    response = await _services_page(request, services)
+    return htmx.with_toast(response, "success", f"{service.title} {DONE[action]}.")
 
 
 @router.get("/docs")
@@ -29,7 +52,7 @@ def show_docs(request: Request, _session: SignedIn) -> Response:
 @router.get("/_pod/starting")
 def show_starting(request: Request, system: SystemService, service: str = "comfyui") -> Response:
     """nginx shows this in place of a service that does not answer."""
-    name = NAMES.get(service, "The service")
+    name = TITLES.get(service, "The service")
     reason = _reason(system.workspace_problem())
     if "text/html" not in request.headers.get("accept", ""):
         raise Unavailable(f"{name} is not up yet. {reason}")
@@ -42,3 +65,8 @@ def _reason(problem: str | None) -> str:
         problem
         or "It is starting, or it has stopped and is being started again. A first start takes longest."
     )
+
+
+async def _services_page(request: Request, services: Services) -> Response:
+    template = "system/_services.html" if htmx.wants_fragment(request) else "system/services.html"
+    return renderer_of(request).page(request, template, {"services": await services.all()})

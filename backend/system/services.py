@@ -12,6 +12,8 @@ from backend.system.models import Action, LogNews, Service
 from backend.system.supervisor import Supervisor
 
 LOOK_SECONDS = 0.25
+# As many as a look at a log may ask for.
+MOST_LINES = 5000
 
 
 class Services:

@@ -11,6 +11,7 @@ from tests.support.browser import browser_context_args, browser_type_launch_args
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process, running_process
+from tests.support.supervisor import FakeSupervisor, running_supervisor
 
 __all__ = ["browser_context_args", "browser_type_launch_args"]
 
@@ -24,6 +25,16 @@ OFFICIAL_FILES = [
 ]
 OFFICIAL_REPOSITORY = "Comfy-Org/z_image_turbo"
 SIZE = 6_000_000
+COMFYUI_LOG = """\
+workspace: ready in 0.23 s (empty)
+accelerator: No NVIDIA GPU was found: ComfyUI runs on the CPU.
+Total VRAM 15990 MB, total RAM 15990 MB
+WARNING: ComfyUI-Sharp does not say which packages it needs
+Traceback (most recent call last):
+  File "/workspace/ComfyUI/custom_nodes/ComfyUI-Sharp/__init__.py", line 3, in <module>
+    import sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all
+ModuleNotFoundError: No module named 'sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all'
+"""
 EXPECTED_CONSOLE = ("Failed to load resource", "WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
 
 
@@ -45,6 +56,8 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
     environment = {
         "WORKSPACE": str(workspace),
         "RUN_DIR": str(workspace / "run"),
+        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
+        "LOG_DIR": str(workspace / "logs"),
         "ACCESS_PASSWORD": PASSWORD,
         "HF_ENDPOINT": hub.url,
         "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://"),
@@ -53,6 +66,23 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
     }
     with running_process(environment) as process:
         yield process
+
+
+@pytest.fixture
+def supervisor(workspace: Path) -> Iterator[FakeSupervisor]:
+    """A pod's services: ComfyUI has crashed, and its log says why."""
+    states = {"dashboard": "RUNNING", "nginx": "RUNNING", "comfyui": "BACKOFF", "code_server": "STOPPED"}
+    write_log(workspace, "comfyui", COMFYUI_LOG)
+    with running_supervisor(workspace / "run/supervisor.sock", **states) as fake:
+        fake.descriptions["comfyui"] = "Exited too quickly (process log may have details)"
+        yield fake
+
+
+def write_log(workspace: Path, service: str, text: str) -> None:
+    log = workspace / "logs" / f"{service}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as stream:
+        stream.write(text)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 ALREADY_STARTED, NOT_RUNNING, NO_FILE = 60, 70, 20
 RUNNING_STATES = ("RUNNING", "STARTING", "BACKOFF")
-LONG_AGO = 1_700_000_000
+UPTIME_SECONDS = 8000
 
 
 class _Handler(SimpleXMLRPCRequestHandler):
@@ -46,7 +47,7 @@ class FakeSupervisor:
                 "group": "pod",
                 "statename": state,
                 "description": self.descriptions.get(name, ""),
-                "start": 0 if state == "NEVER" else LONG_AGO,
+                "start": 0 if state == "NEVER" else int(time.time()) - UPTIME_SECONDS,
             }
             for name, state in self.programs.items()
         ]
