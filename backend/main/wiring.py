@@ -30,6 +30,7 @@ from backend.downloads.worker import Retries, Worker
 from backend.presets.catalogue import Catalogue
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
+from backend.presets.sharing import Sharing
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
@@ -119,9 +120,11 @@ async def _add_downloads(
 
 
 def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient) -> Presets:
-    catalogue = Catalogue(settings.presets_dir, settings.state_folder / "presets")
+    added = settings.state_folder / "presets"
+    catalogue = Catalogue(settings.presets_dir, added)
     presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
     app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
+    app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.transport, added)
     return presets
 
 
@@ -136,7 +139,7 @@ async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) 
     tokens = app.state.tokens = tokens_of(settings)
     guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
     client = await stack.enter_async_context(guarded_client(guard))
-    transport = Transport(client, guard, tokens)
+    transport = app.state.transport = Transport(client, guard, tokens)
     hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
     app.state.hub_facts = HubFacts(hugging_face, settings.state_folder / "hub-facts")
     stack.push_async_callback(app.state.hub_facts.close)

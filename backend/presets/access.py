@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
+from backend.presets.sharing import Sharing
 
 # A workflow that is pasted as text; files have the limit of the whole request.
 MAX_TEXT_BYTES = 8 * 2**20
@@ -22,6 +23,11 @@ async def presets_of(connection: HTTPConnection) -> Presets:
 async def needs_of(connection: HTTPConnection) -> Needs:
     await presets_of(connection)
     return cast(Needs, connection.app.state.needs)
+
+
+async def sharing_of(connection: HTTPConnection) -> Sharing:
+    await presets_of(connection)
+    return cast(Sharing, connection.app.state.sharing)
 
 
 async def sent_workflow(request: Request) -> bytes:
@@ -53,6 +59,14 @@ WORKFLOW_BODY: dict[str, Any] = {
     }
 }
 
+PRESET_BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "A definition in YAML or JSON, as `/api/presets/export` gives it.",
+        "content": {"application/yaml": {"schema": {"type": "string"}}},
+    }
+}
+
 NeedsService = Annotated[Needs, Depends(needs_of)]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetsService = Annotated[Presets, Depends(presets_of)]
+SharingService = Annotated[Sharing, Depends(sharing_of)]

@@ -2,15 +2,24 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
 from backend.auth.access import SignedIn
-from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace
+from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, UpstreamError
 from backend.downloads.access import DownloadsService
 from backend.downloads.models import TransferView
-from backend.presets.access import WORKFLOW_BODY, NeedsService, PresetsService, SentWorkflow
+from backend.presets.access import (
+    PRESET_BODY,
+    WORKFLOW_BODY,
+    NeedsService,
+    PresetsService,
+    SentWorkflow,
+    SharingService,
+)
 from backend.presets.models import (
     Category,
+    ExportReport,
+    ExportRequest,
     FetchReport,
     Preset,
     PresetFile,
@@ -63,6 +72,28 @@ async def from_workflow(workflow: SentWorkflow, needs: NeedsService, _session: S
 async def fetch_for_workflow(workflow: SentWorkflow, needs: NeedsService, _session: SignedIn) -> FetchReport:
     """Fetch everything that the workflow lacks and that can be had. Send the same body once more."""
     return await needs.fetch(workflow)
+
+
+@router.post("/export", responses=responses(Forbidden))
+async def export(wanted: ExportRequest, sharing: SharingService, _session: SignedIn) -> ExportReport:
+    """What is on this pod as a preset, each file pinned to its hash. Reading large files takes several calls."""
+    return await sharing.export(wanted)
+
+
+@router.post(
+    "/import",
+    status_code=201,
+    responses=responses(Forbidden, Conflict, UpstreamError),
+    openapi_extra=PRESET_BODY,
+)
+async def add(
+    request: Request,
+    sharing: SharingService,
+    _session: SignedIn,
+    url: Annotated[str | None, Query(max_length=4096, description="Fetch it from here instead.")] = None,
+) -> Preset:
+    """Add a preset from a file or from an address."""
+    return await (sharing.add_from(url) if url else sharing.add(await request.body()))
 
 
 @router.get("/{preset_id}", responses=responses(NotFound))

@@ -17,48 +17,56 @@ def read_curated(folder: Path, origin: Origin) -> tuple[list[Preset], list[FileP
     problems: list[FileProblem] = []
     for path in sorted(folder.glob("*.y*ml")):
         try:
-            presets.append(_read(path, origin))
-        except _BadFile as error:
+            presets.append(parse_preset(path.name, _text_of(path), origin))
+        except BadPreset as error:
             problems.extend(error.problems)
     return presets, problems
 
 
-class _BadFile(Exception):
-    def __init__(self, problems: list[FileProblem]):
+class BadPreset(Exception):
+    """A text that holds no preset."""
+
+    def __init__(self, *problems: FileProblem):
         super().__init__()
         self.problems = problems
 
 
-def _read(path: Path, origin: Origin) -> Preset:
+def parse_preset(name: str, text: str, origin: Origin) -> Preset:
+    """The preset in a YAML text; `name` is what its problems are reported under."""
     try:
-        text = path.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
         if not isinstance(content, dict):
-            raise _BadFile([FileProblem(file=path.name, line=1, message="The file does not hold a preset.")])
-        return Preset(**{**content, "origin": origin})
-    except (OSError, UnicodeDecodeError) as error:
-        raise _BadFile(
-            [FileProblem(file=path.name, line=None, message=f"The file cannot be read: {error}")]
-        ) from None
+            raise BadPreset(FileProblem(file=name, line=1, message="The file does not hold a preset."))
+        return Preset.model_validate({**content, "origin": origin})
     except yaml.YAMLError as error:
-        raise _BadFile([_yaml_problem(path, error)]) from None
-    except ValidationError as error:
-        raise _BadFile(list(_schema_problems(path, text, error))) from None
+        raise BadPreset(_yaml_problem(name, error)) from None
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, ValidationError):
+            raise BadPreset(*_schema_problems(name, text, error)) from None
+        raise BadPreset(FileProblem(file=name, line=None, message="This is not a preset.")) from None
 
 
-def _yaml_problem(path: Path, error: yaml.YAMLError) -> FileProblem:
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"The file cannot be read: {error}"
+        raise BadPreset(FileProblem(file=path.name, line=None, message=message)) from None
+
+
+def _yaml_problem(name: str, error: yaml.YAMLError) -> FileProblem:
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error)
     return FileProblem(
-        file=path.name, line=mark.line + 1 if mark else None, message=f"This is not YAML: {reason}."
+        file=name, line=mark.line + 1 if mark else None, message=f"This is not YAML: {reason}."
     )
 
 
-def _schema_problems(path: Path, text: str, error: ValidationError) -> Iterable[FileProblem]:
+def _schema_problems(name: str, text: str, error: ValidationError) -> Iterable[FileProblem]:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
-        yield FileProblem(file=path.name, line=_line_of(root, item["loc"]), message=f"{where}: {item['msg']}")
+        yield FileProblem(file=name, line=_line_of(root, item["loc"]), message=f"{where}: {item['msg']}")
 
 
 def _line_of(node: yaml.Node | None, location: Location) -> int | None:

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 from backend.core.folders import MODEL_FOLDERS, current_name
 from backend.downloads.models import TransferView
 
+PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
+
 
 def model_folder(folder: str) -> str:
     """The folder by ComfyUI's present name; ValueError when it is none, or leads out of the models."""
@@ -62,7 +64,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{1,127}$")
+    id: str = Field(pattern=PRESET_ID)
     title: str = Field(min_length=1, max_length=200)
     category: str = Field(min_length=1, max_length=80)
     description: str = Field(default="", max_length=4000)
@@ -219,3 +221,25 @@ class FetchReport(BaseModel):
     transfers: list[TransferView]
     linked: list[str] = Field(description="Files that were here under another name and got a second one.")
     refused: list[Refusal]
+
+
+class ExportRequest(BaseModel):
+    """What an exported preset is to be called, and what goes into it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(pattern=PRESET_ID)
+    title: str = Field(min_length=1, max_length=200)
+    category: str = Field(default="Added", min_length=1, max_length=80)
+    files: list[str] | None = Field(default=None, description="Such as `vae/ae.safetensors`; null for all.")
+
+    def takes(self, place: str) -> bool:
+        return self.files is None or place in self.files
+
+
+class ExportReport(BaseModel):
+    """A preset that can be imported elsewhere, once everything is hashed."""
+
+    preset: str | None = Field(description="YAML; null while files are hashed, or when none has an address.")
+    hashing: list[str] = Field(description="Files that are still being hashed. Ask again to go on waiting.")
+    left_out: list[str] = Field(description="Files of which nobody knows where they can be had.")
