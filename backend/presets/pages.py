@@ -99,7 +99,10 @@ async def _preset_page(request: Request, presets: Presets, downloads: Downloads,
     transfers = [downloads.view(transfer) for transfer in await downloads.list()]
     view: dict[str, Any] = {
         "preset": preset,
-        "status": await presets.status(preset_id),
+        # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
+        "status": await presets.status(
+            preset_id, ask=request.method == "GET" and htmx.wants_fragment(request)
+        ),
         "transfers": {transfer.id: transfer for transfer in transfers},
         "verified": _verified_in(
             {

@@ -34,7 +34,8 @@ def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
     page = signed_in
     gates = [gate_on(hub, number, after=(number + 1) * 1_500_000) for number in range(3)]
     open_official_preset(page)
-    expect(page.get_by_text("Not here").first).to_be_visible()
+    expect(page.get_by_text("Not here · 6.0 MB")).to_have_count(3)
+    expect(page.get_by_text("18.0 MB to fetch")).to_be_visible()
     page.get_by_role("button", name="Download").click()
     for gate in gates:
         gate.wait_until_reached()
