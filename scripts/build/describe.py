@@ -3,6 +3,8 @@
 
 FOLDER/image.json       the facts that boot and dashboard read
 FOLDER/constraints.txt  every package of the image at its version, so that no custom node replaces one
+
+and into the venv, for the day when Docker fills a volume from it, its lock id.
 """
 
 import argparse
@@ -11,11 +13,15 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 VENV = Path("/workspace/venv")
+SPARE_VENV = Path("/opt/spare/venv")
+# The same name as in scripts/workspace/thin_venv.py
+MARKER = ".comfypod-lock-id"
 BAKED_NODES = Path("/opt/nodes")
 LISTS = {"minimal": [], "standard": ["standard"], "full": ["standard", "full"], "dev": ["standard", "full"]}
 
@@ -46,6 +52,17 @@ def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
     return [{key: node[key] for key in keys} | {"path": str(BAKED_NODES / node["name"])} for node in nodes]
 
 
+def architectures(accelerator: str) -> list[str]:
+    """What this PyTorch holds code for. `torch.cuda.get_arch_list` would ask for a GPU first."""
+    if accelerator == "cpu":
+        return []
+    program = "import torch; print(torch._C._cuda_getArchFlags())"
+    asked = subprocess.run(
+        [VENV / "bin" / "python", "-c", program], check=True, capture_output=True, text=True
+    )
+    return asked.stdout.split()
+
+
 def built_at() -> str:
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     when = dt.datetime.fromtimestamp(int(epoch), dt.UTC) if epoch else dt.datetime.now(dt.UTC)
@@ -58,6 +75,7 @@ def facts(packages: dict[str, str], lists: Path) -> dict[str, object]:
         "variant": variant,
         "accelerator": accelerator,
         "cuda": None if accelerator == "cpu" else accelerator.replace("-", "."),
+        "architectures": architectures(accelerator),
         "comfyui": {"tag": os.environ["COMFYUI_TAG"], "commit": os.environ["COMFYUI_COMMIT"]},
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "lock_id": lock_id(packages),
@@ -80,6 +98,8 @@ def main() -> None:
     (arguments.folder / "image.json").write_text(image + "\n")
     pins = "".join(f"{name}=={version}\n" for name, version in packages.items())
     (arguments.folder / "constraints.txt").write_text(pins)
+    (VENV / MARKER).write_text(lock_id(packages))
+    os.link(VENV / MARKER, SPARE_VENV / MARKER)
 
 
 if __name__ == "__main__":

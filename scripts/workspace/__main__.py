@@ -3,37 +3,42 @@
 import os
 import sys
 
-from scripts.workspace.accelerator import judge, probe_nvml
-from scripts.workspace.launch import command, write_manager_defaults
-from scripts.workspace.layout import Layout, layout_from
+from scripts.workspace.accelerator import image_from, judge, probe
+from scripts.workspace.install import bring_back_packages, install_environment
+from scripts.workspace.launch import command, extra_arguments, node_selection, refused, write_manager_defaults
+from scripts.workspace.layout import Layout, Place, layout_from
 from scripts.workspace.model_paths import write_model_paths
 from scripts.workspace.prepare import prepare
-from scripts.workspace.report import write_json
+from scripts.workspace.report import Report, write_json
 
 
 def main(arguments: list[str]) -> int:
     layout = layout_from(os.environ)
-    report = prepare(layout)
-    for note in report.notes:
-        print(f"workspace: {note}", flush=True)
-    for problem in report.problems:
-        print(f"workspace: {problem.message} {problem.remedy}", file=sys.stderr, flush=True)
-    if report.problems:
+    report, place = prepare(layout)
+    if place is None:
         return 1
     print(f"workspace: ready in {report.seconds} s ({report.case})", flush=True)
     if arguments == ["comfyui"]:
-        become_comfyui(layout)
+        become_comfyui(layout, place, report)
     return 0
 
 
-def become_comfyui(layout: Layout) -> None:
-    verdict = judge(layout.facts()["cuda"], probe_nvml)
+def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
+    verdict = judge(image_from(layout.facts()), probe)
     write_json(layout.run / "accelerator.json", verdict.as_json())
     print(f"accelerator: {verdict.message}", flush=True)
-    write_manager_defaults(layout)
-    arguments = command(layout, os.environ, verdict, write_model_paths(layout, os.environ))
-    os.chdir(layout.comfyui)
-    os.execv(arguments[0], arguments)  # noqa: S606 - no shell is what we want
+    environment = install_environment(place, os.environ)
+    safe = environment.get("SAFE_MODE") == "1"
+    left_out = frozenset() if safe else bring_back_packages(layout, place, environment, report)
+    write_manager_defaults(place)
+    paths = write_model_paths(layout, place, environment, report)
+    selection = node_selection(place, paths, environment, left_out)
+    extra = extra_arguments(environment, report)
+    arguments = command(layout, place, verdict, paths, selection=selection, extra=extra)
+    if extra and refused(arguments, layout, report):
+        arguments = command(layout, place, verdict, paths, selection=selection)
+    os.chdir(place.base)
+    os.execve(arguments[0], arguments, environment)  # noqa: S606 - no shell is what we want
 
 
 if __name__ == "__main__":

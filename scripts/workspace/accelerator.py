@@ -1,19 +1,43 @@
-"""Can this image's CUDA run on this machine's driver?"""
+"""Can this image's PyTorch run on this machine's driver and GPU?"""
 
-from collections.abc import Callable
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pynvml
 
+# A driver that works answers within a second or two, on a host with eight GPUs.
+PATIENCE_SECONDS = 30
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What the image was built for."""
+
+    # None for an image without CUDA.
+    cuda: str | None
+    # PyTorch's list, such as sm_86 and compute_120. Empty where it is not known.
+    architectures: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Driver:
-    """What NVML says. `cuda` is the newest CUDA that the driver can run, as (major, minor)."""
+    """What the driver says, by NVML and by CUDA's own library."""
 
     version: str
-    cuda: tuple[int, int]
+    # The newest CUDA that it can run.
+    cuda: Version
     devices: list[str]
+    # The newest of the devices' compute capabilities.
+    capability: Version | None = None
+    # Why CUDA does not come up, though there is a GPU.
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +45,7 @@ class Verdict:
     """`accelerator.json`."""
 
     kind: str
+    # ok, cpu_image, no_gpu, driver_too_old, gpu_unusable or gpu_not_supported
     verdict: str
     message: str
     driver: str | None = None
@@ -32,9 +57,13 @@ class Verdict:
         return asdict(self)
 
 
-def judge(cuda_image: str | None, probe: Callable[[], Driver | None]) -> Verdict:
+def image_from(facts: Mapping[str, Any]) -> Image:
+    return Image(cuda=facts["cuda"], architectures=tuple(facts["architectures"]))
+
+
+def judge(image: Image, probe: Callable[[], Driver | None]) -> Verdict:
     """Decide between GPU and CPU, with the reason in plain words."""
-    if cuda_image is None:
+    if image.cuda is None:
         return Verdict(kind="cpu", verdict="cpu_image", message="This image runs ComfyUI on the CPU.")
     driver = probe()
     if driver is None or not driver.devices:
@@ -43,30 +72,86 @@ def judge(cuda_image: str | None, probe: Callable[[], Driver | None]) -> Verdict
             verdict="no_gpu",
             message="No NVIDIA GPU was found, so ComfyUI runs on the CPU, which is slow. Rent a pod with a GPU, "
             "or start the container with --gpus all.",
-            cuda_image=cuda_image,
+            cuda_image=image.cuda,
         )
-    supported = f"{driver.cuda[0]}.{driver.cuda[1]}"
     found = Verdict(
         kind="cuda",
         verdict="ok",
         message=f"{driver.devices[0]} is ready.",
         driver=driver.version,
-        cuda_driver=supported,
-        cuda_image=cuda_image,
+        cuda_driver=_dotted(driver.cuda),
+        cuda_image=image.cuda,
         devices=driver.devices,
     )
+    fault = _fault(driver, image.cuda, image.architectures)
+    return replace(found, kind="cpu", verdict=fault[0], message=fault[1]) if fault else found
+
+
+def _fault(driver: Driver, cuda: str, architectures: Iterable[str]) -> tuple[str, str] | None:
+    """A word and a sentence for what keeps the GPU from being used."""
     # Within one major version newer libraries run on older drivers; across major versions they do not.
-    if driver.cuda[0] >= int(cuda_image.partition(".")[0]):
-        return found
-    message = (
-        f"Driver {driver.version} supports CUDA {supported}, and this image needs CUDA {cuda_image}. "
-        "ComfyUI runs on the CPU. Choose a host with a newer driver, or an image for an older CUDA."
-    )
-    return replace(found, kind="cpu", verdict="driver_too_old", message=message)
+    if driver.cuda[0] < int(cuda.partition(".")[0]):
+        return "driver_too_old", (
+            f"Driver {driver.version} supports CUDA {_dotted(driver.cuda)}, and this image needs CUDA {cuda}. "
+            "ComfyUI runs on the CPU. Choose a host with a newer driver, or an image for an older CUDA."
+        )
+    if driver.refusal:
+        return "gpu_unusable", (
+            f"{driver.devices[0]} is there, but CUDA cannot use it ({driver.refusal}). ComfyUI runs on the CPU. "
+            "The host is at fault: stop this pod and rent another."
+        )
+    built_for = [architecture for architecture in architectures if _parsed(architecture)]
+    if built_for and driver.capability and not any(_runs(name, driver.capability) for name in built_for):
+        return "gpu_not_supported", (
+            f"{driver.devices[0]} has compute capability {_dotted(driver.capability)}, and this image's PyTorch was "
+            f"built for {', '.join(built_for)}. ComfyUI runs on the CPU. Choose another GPU, or "
+            f"{_other_image(built_for, driver.capability)}."
+        )
+    return None
 
 
-def probe_nvml() -> Driver | None:
+def _runs(architecture: str, capability: Version) -> bool:
+    """Machine code (sm) runs on its own and later minor versions of one major, PTX (compute) on everything later.
+
+    A letter behind it binds it to that one GPU family.
+    """
+    parsed = _parsed(architecture)
+    if parsed is None:
+        return False
+    kind, version, bound = parsed
+    if bound:
+        return version == capability
+    return version <= capability and (kind == "compute" or version[0] == capability[0])
+
+
+def _parsed(architecture: str) -> tuple[str, Version, bool] | None:
+    match = re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", architecture)
+    return (match[1], (int(match[2]), int(match[3])), bool(match[4])) if match else None
+
+
+def _other_image(built_for: Iterable[str], capability: Version) -> str:
+    oldest = min(parsed[1] for name in built_for if (parsed := _parsed(name)))
+    return "an image for an older CUDA" if capability < oldest else "an image for a newer CUDA"
+
+
+def _dotted(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def probe() -> Driver | None:
     """None where there is no driver."""
+    seen = _ask_nvml()
+    if seen is None or not seen.devices:
+        return seen
+    answer = _ask_cuda()
+    if answer["error"]:
+        return replace(seen, refusal=answer["error"])
+    return replace(
+        seen, capability=max((tuple(device["capability"]) for device in answer["devices"]), default=None)
+    )
+
+
+def _ask_nvml() -> Driver | None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
@@ -83,3 +168,15 @@ def probe_nvml() -> Driver | None:
         return None
     finally:
         pynvml.nvmlShutdown()
+
+
+def _ask_cuda() -> dict[str, Any]:
+    command = [sys.executable, "-m", "scripts.workspace.cuda"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
+    except subprocess.TimeoutExpired:
+        return {"error": f"no answer within {PATIENCE_SECONDS} seconds"}
+    except subprocess.CalledProcessError as error:
+        return {"error": f"asking it ended with code {error.returncode}"}
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

@@ -1,39 +1,103 @@
 """ComfyUI's command line."""
 
 import shlex
-from collections.abc import Mapping
-from pathlib import Path
+import subprocess
+from collections.abc import Mapping, Sequence
 
 from scripts.workspace.accelerator import Verdict
-from scripts.workspace.layout import Layout
+from scripts.workspace.layout import Layout, Place
+from scripts.workspace.model_paths import ModelPaths
+from scripts.workspace.node_packages import nodes_in
+from scripts.workspace.report import Problem, Report
 
 PORT = 3000
+# What ComfyUI's main.py begins with.
+READ_ARGUMENTS = "import comfy.options; comfy.options.enable_args_parsing(); import comfy.cli_args"
+ARGPARSE_ERROR = 2
+PARSER_SECONDS = 30
 
 
-def command(layout: Layout, environment: Mapping[str, str], verdict: Verdict, model_paths: Path) -> list[str]:
-    """The arguments, program first. ValueError when COMFYUI_EXTRA_ARGS cannot be split."""
-    arguments = [
-        str(layout.venv / "bin" / "python"),
-        str(layout.comfyui / "main.py"),
+def command(
+    layout: Layout,
+    place: Place,
+    verdict: Verdict,
+    paths: ModelPaths,
+    *,
+    selection: Sequence[str] = (),
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """The arguments, program first. The pod's own come last, because ComfyUI takes the last of two."""
+    # ComfyUI reads the user's own model paths beside its main.py, also when they are broken.
+    main = layout.spare / "ComfyUI" / "main.py" if paths.own_is_replaced else place.main
+    return [
+        str(place.venv / "bin" / "python"),
+        str(main),
+        *extra,
+        # Whatever goes round nginx goes round the sign-in.
         *("--listen", "127.0.0.1", "--port", str(PORT)),
-        *("--base-directory", str(layout.comfyui)),
-        *("--database-url", f"sqlite:///{layout.comfyui / 'user' / 'comfyui.db'}"),
-        *("--extra-model-paths-config", str(model_paths)),
+        *("--base-directory", str(place.base)),
+        *("--database-url", f"sqlite:///{place.base / 'user' / 'comfyui.db'}"),
+        *("--extra-model-paths-config", *map(str, paths.configs)),
         "--enable-manager",
+        *(["--cpu"] if verdict.kind == "cpu" else []),
+        *selection,
     ]
-    own_paths = layout.comfyui / "extra_model_paths.yaml"
-    if own_paths.is_file():
-        arguments += ["--extra-model-paths-config", str(own_paths)]
-    if verdict.kind == "cpu":
-        arguments.append("--cpu")
+
+
+def node_selection(
+    place: Place, paths: ModelPaths, environment: Mapping[str, str], left_out: frozenset[str]
+) -> list[str]:
+    """Which custom nodes ComfyUI loads: none in safe mode, else all but those left out."""
     if environment.get("SAFE_MODE") == "1":
-        arguments.append("--disable-all-custom-nodes")
-    return arguments + shlex.split(environment.get("COMFYUI_EXTRA_ARGS", ""))
+        return ["--disable-all-custom-nodes"]
+    if not left_out:
+        return []
+    folders = [*place.custom_nodes, *([paths.baked_nodes] if paths.baked_nodes else [])]
+    loaded = sorted({node.name for folder in folders for node in nodes_in(folder)} - left_out)
+    return ["--disable-all-custom-nodes", *(["--whitelist-custom-nodes", *loaded] if loaded else [])]
 
 
-def write_manager_defaults(layout: Layout) -> None:
+def extra_arguments(environment: Mapping[str, str], report: Report) -> list[str]:
+    """COMFYUI_EXTRA_ARGS, split as a shell would."""
+    try:
+        return shlex.split(environment.get("COMFYUI_EXTRA_ARGS", ""))
+    except ValueError as error:
+        report.problem(_not_used(f"it cannot be read ({error})", "Close every quotation mark in it"))
+        return []
+
+
+def refused(command: Sequence[str], layout: Layout, report: Report) -> bool:
+    """Whether ComfyUI's own parser takes this command line; it knows which arguments go together."""
+    python, _, *arguments = command
+    try:
+        done = subprocess.run(
+            [python, "-c", READ_ARGUMENTS, *arguments],
+            cwd=layout.spare / "ComfyUI",
+            capture_output=True,
+            text=True,
+            timeout=PARSER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode != ARGPARSE_ERROR:
+        return False
+    complaint = done.stderr.strip().rpartition("error: ")[2]
+    report.problem(_not_used(f"ComfyUI does not take it ({complaint})", "Correct it"))
+    return True
+
+
+def _not_used(why: str, remedy: str) -> Problem:
+    return Problem(
+        code="extra_arguments",
+        message=f"COMFYUI_EXTRA_ARGS is left out, because {why}.",
+        remedy=f"{remedy} and start the pod again.",
+    )
+
+
+def write_manager_defaults(place: Place) -> None:
     """ComfyUI-Manager behind our gate is a personal cloud. A file that is there already is its owner's."""
-    path = layout.comfyui / "user" / "__manager" / "config.ini"
+    path = place.base / "user" / "__manager" / "config.ini"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("[default]\nnetwork_mode = personal_cloud\nuse_uv = True\n")

@@ -23,6 +23,8 @@ class Layout:
     # Reports for the control plane.
     run: Path
     baked_nodes: Path
+    # Takes the workspace's place where a volume cannot be used: local, and gone with the pod.
+    scratch: Path
     # Whether a volume hides the image's own workspace.
     mounted: bool
 
@@ -31,17 +33,49 @@ class Layout:
         return self.workspace / "ComfyUI"
 
     @property
-    def venv(self) -> Path:
+    def venv_link(self) -> Path:
+        """For people's terminals. ComfyUI itself runs from the venv that this points to."""
         return self.workspace / "venv"
 
     @property
     def state(self) -> Path:
         return self.workspace / ".comfypod"
 
+    @property
+    def venvs(self) -> Path:
+        return self.state / "venvs"
+
+    @property
+    def constraints(self) -> Path:
+        """Every package of the image at its version."""
+        return self.image.with_name("constraints.txt")
+
     def facts(self) -> dict[str, Any]:
-        """`image.json`: variant, accelerator, cuda, lock_id, nodes."""
+        """`image.json`: variant, accelerator, cuda, architectures, lock_id, nodes."""
         facts: dict[str, Any] = json.loads(self.image.read_text())
         return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where ComfyUI runs."""
+
+    # Holds models, input, output, user, temp and custom_nodes.
+    base: Path
+    main: Path
+    venv: Path
+    # The volume's ComfyUI when `base` only stands in for it; it is read, never written.
+    unused: Path | None = None
+
+    @property
+    def state(self) -> Path:
+        return self.base.parent / ".comfypod"
+
+    @property
+    def custom_nodes(self) -> list[Path]:
+        """Folders with the user's own nodes."""
+        bases = [self.base, self.unused] if self.unused else [self.base]
+        return [base / "custom_nodes" for base in bases]
 
 
 def layout_from(environment: Mapping[str, str]) -> Layout:
@@ -52,5 +86,6 @@ def layout_from(environment: Mapping[str, str]) -> Layout:
         image=Path(environment.get("IMAGE_FACTS", "/opt/comfypod/image.json")),
         run=Path(environment.get("RUN_DIR", "/run/comfypod")),
         baked_nodes=Path(environment.get("BAKED_NODES_DIR", "/opt/nodes")),
+        scratch=Path(environment.get("STATE_DIR", "/var/lib/comfypod")) / "scratch",
         mounted=workspace.is_mount(),
     )

@@ -1,52 +1,180 @@
-"""Where ComfyUI looks for models and nodes besides its own folders."""
+"""Where ComfyUI looks for models and nodes besides its own folders.
 
-from collections.abc import Mapping
+The answer is written anew at every start, from folders that are really there.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from scripts.workspace.layout import Layout
+from scripts.workspace.layout import Layout, Place
+from scripts.workspace.own_model_paths import Sections, read_own
+from scripts.workspace.report import Report
 
-MOUNTS = ("/models", "/runpod-volume/models")
-FOLDERS = (
-    "audio_encoders", "background_removal", "checkpoints", "clip_vision", "controlnet", "diffusion_models",
-    "embeddings", "latent_upscale_models", "loras", "model_patches", "style_models", "text_encoders",
-    "upscale_models", "vae", "vae_approx",
-)  # fmt: skip
-
-
-def write_model_paths(layout: Layout, environment: Mapping[str, str]) -> Path:
-    """`extra_model_paths.yaml` in the run folder: made anew at every start, so it never goes stale."""
-    sections: dict[str, Any] = {}
-    for number, mount in enumerate(extra_mounts(environment)):
-        sections[f"mount_{number}"] = {
-            "base_path": str(mount),
-            **{folder: f"{folder}/" for folder in FOLDERS},
-        }
-    nodes = _offered_nodes(layout)
-    if nodes:
-        sections["image"] = {"base_path": str(nodes.parent), "custom_nodes": nodes.name}
-    path = layout.run / "extra_model_paths.yaml"
-    path.write_text(yaml.safe_dump(sections, sort_keys=False))
-    return path
+# Where hosts mount models.
+MOUNTS = ("/models", "/runpod-volume")
+# Where a mount may hold its models: at its root, as some images' volumes do, or inside a ComfyUI.
+INSIDE = (".", "models", "ComfyUI/models")
+# ComfyUI's folders, with the older names for some of them.
+KINDS = frozenset({
+    "audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs",
+    "controlnet", "detection", "diffusers", "diffusion_models", "embeddings", "frame_interpolation",
+    "geometry_estimation", "gligen", "hypernetworks", "latent_upscale_models", "loras", "model_patches",
+    "optical_flow", "photomaker", "style_models", "t2i_adapter", "text_encoders", "unet", "upscale_models", "vae",
+    "vae_approx",
+})  # fmt: skip
+CHOSEN = "model-paths.json"
 
 
-def extra_mounts(environment: Mapping[str, str]) -> list[Path]:
-    named = [part.strip() for part in environment.get("EXTRA_MODEL_PATHS", "").split(",") if part.strip()]
-    return [Path(mount) for mount in (*named, *MOUNTS) if Path(mount).is_dir()]
+@dataclass(frozen=True, kw_only=True)
+class ModelPaths:
+    """Configuration files for ComfyUI, and the folder of baked nodes that one of them offers."""
+
+    configs: list[Path]
+    baked_nodes: Path | None
+    # Whether ComfyUI must not see the file beside its own main.py.
+    own_is_replaced: bool
 
 
-def _offered_nodes(layout: Layout) -> Path | None:
+def write_model_paths(
+    layout: Layout, place: Place, environment: Mapping[str, str], report: Report
+) -> ModelPaths:
+    """`extra_model_paths.yaml` in the run folder, and where needed a checked copy of the user's own beside it."""
+    baked = _offered_nodes(layout, place)
+    sections = _mounts(layout, place, environment, report)
+    if place.unused:
+        sections["volume"] = _nodes_section(place.unused / "custom_nodes")
+    if baked:
+        sections["image"] = _nodes_section(baked)
+    generated = _write(layout.run / "extra_model_paths.yaml", {name: s for name, s in sections.items() if s})
+
+    own_file = (place.unused or place.base) / "extra_model_paths.yaml"
+    own, complaints = read_own(own_file)
+    for complaint in complaints:
+        report.note(complaint)
+    read_by_comfyui = place.main.resolve().parent == own_file.parent.resolve()
+    if read_by_comfyui and not complaints:
+        own = {}  # no copy needed
+    copy = [_write(layout.run / "own_model_paths.yaml", own)] if own else []
+    return ModelPaths(
+        configs=[generated, *copy],
+        baked_nodes=baked,
+        own_is_replaced=read_by_comfyui and bool(complaints),
+    )
+
+
+def model_folders(base: Path, kinds: Iterable[str]) -> dict[Path, list[str]]:
+    """The folders for models that a mount really has, by the folder that holds them."""
+    found = {}
+    for root in dict.fromkeys(base / inside for inside in INSIDE):
+        here = [kind for kind in sorted(kinds) if (root / kind).is_dir()]
+        if here:
+            found[root] = here
+    return found
+
+
+def normalised(name: str) -> str:
+    """Node folders that ComfyUI's users take for the same: whatever their case, their dashes, and whether disabled."""
+    return re.sub(r"[-_]+", "-", name.lower().partition("@")[0].removesuffix(".disabled"))
+
+
+def _mounts(layout: Layout, place: Place, environment: Mapping[str, str], report: Report) -> Sections:
+    kinds = KINDS | _names(place.base / "models")
+    sections: Sections = {}
+    seen = {(place.base / "models").resolve()}
+    named = [*_from_environment(environment), *_chosen(layout, report)]
+    for path, is_named in [(path, True) for path in named] + [(path, False) for path in _usual(layout)]:
+        folders = _folders_in(path, kinds)
+        if is_named and not folders:
+            report.note(f"{path} is not used for models: {_why_not(path)}.")
+        for root, present in folders.items():
+            if root.resolve() not in seen:
+                seen.add(root.resolve())
+                sections[f"mount_{len(sections)}"] = {"base_path": str(root), **{k: f"{k}/" for k in present}}
+    return sections
+
+
+def _usual(layout: Layout) -> list[Path]:
+    return [layout.workspace, *map(Path, MOUNTS)]
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[Path]:
+    parts = environment.get("EXTRA_MODEL_PATHS", "").split(",")
+    return [Path(part.strip()) for part in parts if part.strip()]
+
+
+def _chosen(layout: Layout, report: Report) -> list[Path]:
+    """`{"paths": ["/mnt/x"]}`, written by the control plane."""
+    file = layout.state / CHOSEN
+    try:
+        return [Path(path) for path in json.loads(file.read_bytes())["paths"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError):
+        report.note(f'{file} is left out: it should read {{"paths": ["/a/folder"]}}.')
+        return []
+
+
+def _folders_in(path: Path, kinds: Iterable[str]) -> dict[Path, list[str]]:
+    try:
+        return model_folders(path, kinds) if path.is_absolute() else {}
+    except OSError:
+        return {}
+
+
+def _why_not(path: Path) -> str:
+    if not path.is_absolute():
+        return "it should begin with /"
+    try:
+        if not path.exists():
+            return "it does not exist"
+        if not path.is_dir():
+            return "it is not a folder"
+        next(path.iterdir(), None)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "it has no folder such as checkpoints or loras"
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in folder.iterdir() if entry.is_dir()}
+    except OSError:
+        return set()
+
+
+def _nodes_section(folder: Path) -> dict[str, str | bool]:
+    try:
+        next(folder.iterdir(), None)
+    except OSError:
+        return {}
+    return {"base_path": str(folder.parent), "custom_nodes": folder.name}
+
+
+def _offered_nodes(layout: Layout, place: Place) -> Path | None:
     """Links to the baked nodes that the user does not have as well: none is ever loaded twice."""
     if not layout.baked_nodes.is_dir():
         return None
-    own = {entry.name.lower() for entry in (layout.comfyui / "custom_nodes").iterdir()}
     offered = layout.run / "nodes"
     offered.mkdir(exist_ok=True)
     for link in offered.iterdir():
         link.unlink()
+    own = {normalised(name) for folder in place.custom_nodes for name in _own_nodes(folder)}
     for node in sorted(layout.baked_nodes.iterdir()):
-        if node.name.lower() not in own:
+        if normalised(node.name) not in own:
             (offered / node.name).symlink_to(node)
     return offered
+
+
+def _own_nodes(folder: Path) -> set[str]:
+    """With those that Manager put into `.disabled`: a node that was switched off must not come back from the image."""
+    return _names(folder) | _names(folder / ".disabled")
+
+
+def _write(path: Path, sections: Sections) -> Path:
+    path.write_text(yaml.safe_dump(sections, sort_keys=False))
+    return path

@@ -1,88 +1,157 @@
 """Makes the workspace ready, whatever is mounted there."""
 
+import dataclasses
+import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scripts.workspace import venvs, volume
 from scripts.workspace.code import adopt_foreign_code, lay_out
-from scripts.workspace.layout import Layout
+from scripts.workspace.layout import Layout, Place
 from scripts.workspace.lock import LockedElsewhere, volume_lock
-from scripts.workspace.report import Problem, Report, problem_of
-from scripts.workspace.thin_venv import bring_up, package_infos
+from scripts.workspace.node_packages import Pending, pending_for
+from scripts.workspace.report import Problem, Report, Unusable, problem_of
+from scripts.workspace.thin_venv import lock_id_of, site_packages
+
+NOTHING_IS_KEPT = (
+    "ComfyUI runs without it: your models can be used, but nothing that you make now will be kept."
+)
 
 
-def prepare(layout: Layout) -> Report:
-    """Never raises for what a volume can do to us: the report says what is wrong and how to mend it."""
+def prepare(layout: Layout) -> tuple[Report, Place | None]:
+    """Never raises for what a volume can do to us: the report says what is wrong and how to mend it.
+
+    Without a place there is nothing to start ComfyUI from yet.
+    """
     began = time.monotonic()
-    report = Report()
-    report.write(layout.run)
+    report = Report(folder=layout.run)
+    report.write()
     try:
-        report.case = case_of(layout)
-        if report.case == "unmounted":
-            _probe(layout.workspace)
-        else:
-            with volume_lock(layout.state / "preparing.lock"):
-                _set_up(layout, report)
-        report.state = "ready"
+        place = _on_the_volume(layout, report)
     except LockedElsewhere as error:
-        report.problems.append(
-            Problem(
-                code="locked",
-                message=f"Another pod ({error}) is still preparing this volume.",
-                remedy="Stop the other pod, or wait until it is done; this one tries again by itself.",
-            )
-        )
-        report.state = "failed"
+        report.problem(_locked(error))
+        place = None
+    except Unusable as error:
+        place = _beside_the_volume(layout, error.problem, report)
     except OSError as error:
-        report.problems.append(problem_of(error, layout.workspace))
-        report.state = "failed"
+        place = _beside_the_volume(layout, problem_of(error, layout.workspace), report)
+    report.state = "ready" if place else "failed"
     report.seconds = round(time.monotonic() - began, 3)
-    report.write(layout.run)
-    return report
+    report.write()
+    return report, place
 
 
 def case_of(layout: Layout) -> str:
     """unmounted: the image's own tree is there, also when Docker filled a new volume from it.
 
-    empty, warm: a new volume, one of ours. foreign: somebody else's, or filled from another image of ours.
+    empty: no ComfyUI there. warm: one of ours. foreign: somebody else's, or Docker filled it from another image of ours.
     """
     main = layout.comfyui / "main.py"
-    if not layout.mounted and main.is_file():
+    if not layout.mounted and main.is_file() and not main.is_symlink():
         return "unmounted"
-    if main.is_symlink() or (layout.venv / ".comfypod-lock-id").exists():
+    if main.is_symlink() or layout.venvs.is_dir():
         return "warm"
     if not main.exists():
         return "empty"
-    return "unmounted" if _is_filled_from_this_image(layout) else "foreign"
+    return "unmounted" if _is_filled_by_this_image(layout) else "foreign"
 
 
-def _set_up(layout: Layout, report: Report) -> None:
+def _on_the_volume(layout: Layout, report: Report) -> Place:
+    volume.check(layout)
+    report.case = case_of(layout)
+    if report.case == "unmounted":
+        return Place(base=layout.comfyui, main=layout.comfyui / "main.py", venv=layout.venv_link)
+    with volume_lock(layout.state / "preparing.lock"):
+        return _set_up(layout, report)
+
+
+def _set_up(layout: Layout, report: Report) -> Place:
     report.case = case_of(layout)  # another pod may just have finished
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = adopt_foreign_code(layout, stamp)
-    if aside:
-        report.notes.append(
-            f"Code that is not this image's is kept as {aside.name}; all data stays in place."
-        )
-    lay_out(layout)
-    note = bring_up(layout, layout.facts()["lock_id"], stamp)
-    if note:
-        report.notes.append(note)
+    lock_id = layout.facts()["lock_id"]
+    for aside in (adopt_foreign_code(layout, stamp), venvs.make_room_for_link(layout, lock_id, stamp)):
+        if aside:
+            report.note(f"What another image left here is kept as {aside.name}; all data stays in place.")
+    linked = lay_out(layout)
+    if not linked:
+        report.note("This volume knows no links, so ComfyUI's code stays in the image.")
+    venv = _bring_up(layout, lock_id)
+    venvs.point_link_at(layout, venv)
+    code = layout.comfyui if linked else layout.spare / "ComfyUI"
+    return Place(base=layout.comfyui, main=code / "main.py", venv=venv)
 
 
-def _probe(folder: Path) -> None:
-    probe = folder / ".comfypod-probe"
-    probe.touch()
-    probe.unlink()
+def _bring_up(layout: Layout, lock_id: str) -> Path:
+    venv = venvs.find(layout, lock_id)
+    if venv is None:
+        previous = venvs.last_used(layout)
+        pending = pending_for([layout.comfyui / "custom_nodes"], previous, layout.spare / "venv")
+        venv = venvs.make(layout, lock_id, pending)
+    venvs.mark_used(venv)
+    return venv
 
 
-def _is_filled_from_this_image(layout: Layout) -> bool:
-    """The same ComfyUI, and an environment with at least this image's packages."""
-    main, twin = layout.comfyui / "main.py", layout.spare / "ComfyUI" / "main.py"
-    return _is_same(main, twin) and package_infos(layout.spare / "venv") <= package_infos(layout.venv)
+def _beside_the_volume(layout: Layout, problem: Problem, report: Report) -> Place | None:
+    """ComfyUI from the image, its data on local disk, models and nodes read from the volume. None when even that fails."""
+    report.case = "unusable"
+    try:
+        place = _set_up_scratch(layout)
+    except OSError as error:
+        report.problem(problem)
+        report.problem(problem_of(error, layout.scratch))
+        return None
+    report.problem(dataclasses.replace(problem, message=f"{problem.message} {NOTHING_IS_KEPT}"))
+    return place
+
+
+def _set_up_scratch(layout: Layout) -> Place:
+    scratch = dataclasses.replace(layout, workspace=layout.scratch)
+    lock_id = layout.facts()["lock_id"]
+    lay_out(scratch)
+    _copy_workflows(layout.comfyui / "user", scratch.comfyui / "user")
+    venv = venvs.find(scratch, lock_id) or _make_scratch_venv(layout, scratch, lock_id)
+    main = layout.spare / "ComfyUI" / "main.py"
+    return Place(base=scratch.comfyui, main=main, venv=venv, unused=layout.comfyui)
+
+
+def _make_scratch_venv(layout: Layout, scratch: Layout, lock_id: str) -> Path:
+    """It borrows what the nodes' packages are on the volume, or lists what they need."""
+    theirs = venvs.find(layout, lock_id)
+    if theirs:
+        return venvs.make(scratch, lock_id, Pending(), also=[site_packages(theirs)])
+    pending = pending_for([layout.comfyui / "custom_nodes"], None, layout.spare / "venv")
+    return venvs.make(scratch, lock_id, pending)
+
+
+def _copy_workflows(user: Path, target: Path) -> None:
+    """Workflows and settings, so that they can be opened; caches and databases stay where they are."""
+    for path in (*user.glob("*/workflows/**/*.json"), *user.glob("*/comfy.settings.json")):
+        copy = target / path.relative_to(user)
+        if not copy.exists() and path.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                shutil.copyfile(path, copy)
+
+
+def _locked(error: LockedElsewhere) -> Problem:
+    return Problem(
+        code="locked",
+        message=f"Another pod ({error}) is still preparing this volume.",
+        remedy="Stop the other pod, or wait until it is done; this one tries again by itself.",
+    )
+
+
+def _is_filled_by_this_image(layout: Layout) -> bool:
+    """The same ComfyUI and the same packages."""
+    code = (file for file in (layout.spare / "ComfyUI").glob("*.py") if file.is_file())
+    same_code = all(_is_same(layout.comfyui / file.name, file) for file in code)
+    return same_code and lock_id_of(layout.venv_link) == layout.facts()["lock_id"]
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    """By size and time: a volume that Docker filled from this image has other inodes."""
-    a, b = path.stat(), other.stat()
-    return (a.st_size, int(a.st_mtime)) == (b.st_size, int(b.st_mtime))
+    try:
+        return path.read_bytes() == other.read_bytes()
+    except OSError:
+        return False

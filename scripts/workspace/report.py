@@ -1,4 +1,4 @@
-"""Tells the control plane how preparing goes, in files that it shows."""
+"""Tells the control plane and the log how preparing goes."""
 
 import errno
 import json
@@ -11,28 +11,60 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
+    """What is wrong and what to do, in sentences for the pod's owner."""
+
     code: str
     message: str
     remedy: str
 
 
+class Unusable(Exception):
+    """The volume cannot be used as it is."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
 @dataclass(kw_only=True)
 class Report:
-    """`workspace.json`."""
+    """`workspace.json`. Every change is on disk and in the log at once: what follows may take minutes."""
 
+    folder: Path
+    # preparing, ready or failed
     state: str = "preparing"
-    # unmounted, empty, warm or foreign
+    # unmounted, empty, warm, foreign or unusable
     case: str = ""
+    # What is being done right now, empty when nothing is.
+    activity: str = ""
     seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def write(self, folder: Path) -> None:
-        write_json(folder / "workspace.json", asdict(self))
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.write()
+        print(f"workspace: {text}", flush=True)
+
+    def problem(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.write()
+        print(f"workspace: WARNING: {problem.message} {problem.remedy}", flush=True)
+
+    def begin(self, activity: str) -> None:
+        self.activity = activity
+        self.write()
+        if activity:
+            print(f"workspace: {activity}", flush=True)
+
+    def write(self) -> None:
+        content = asdict(self)
+        del content["folder"]
+        write_json(self.folder / "workspace.json", content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Atomically: a reader sees the old report or the new one."""
+    """Atomically: a reader sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=2))
@@ -45,14 +77,14 @@ def problem_of(error: OSError, workspace: Path) -> Problem:
         case errno.EROFS:
             return Problem(
                 code="read_only",
-                message=f"The volume at {workspace} is read-only, so ComfyUI cannot be set up on it.",
+                message=f"The volume at {workspace} is read-only.",
                 remedy="Mount it with write access and start the pod again.",
             )
         case errno.ENOSPC | errno.EDQUOT:
             return Problem(
                 code="volume_full",
                 message=f"The volume at {workspace} is full.",
-                remedy="Free a few megabytes or enlarge it; nothing on it was changed or deleted.",
+                remedy="Free some space or enlarge it, then restart ComfyUI.",
             )
         case errno.EACCES | errno.EPERM:
             return Problem(

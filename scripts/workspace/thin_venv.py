@@ -1,68 +1,57 @@
 """A venv on the volume that borrows the image's packages.
 
-It has its own interpreter links and site-packages, where custom nodes install what they need. One `.pth` line
-brings in the packages of the spare; copies of their `*.dist-info` folders let pip and uv see that they are there.
-A thin venv belongs to one set of image packages, named by the lock id.
+It has its own scripts and site-packages, where custom nodes install what they need. One `.pth` line brings in the
+packages of the spare; copies of the records in their `*.dist-info` folders let pip and uv see that they are there.
 """
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.workspace.code import NO_LINKS
 from scripts.workspace.layout import Layout
 
+# Holds the lock id, and by its time tells when the venv was last used. The image's own venv has one too.
 MARKER = ".comfypod-lock-id"
 BORROWED = "comfypod-image-packages.pth"
+# What scripts of the image's venv say of where they are.
+BUILT_AT = b"/workspace/venv"
+# Scripts are smaller. What is bigger is a program, and is linked.
+LARGEST_SCRIPT = 256 * 1024
 
 
-def bring_up(layout: Layout, lock_id: str, stamp: str) -> str | None:
-    """Make `venv` the thin venv of `lock_id`. Returns a note when another one had to be put aside."""
-    current = _lock_id_of(layout.venv)
-    if current == lock_id:
-        return None
-    note = _put_aside(layout, current, stamp)
-    kept = _kept_name(layout, lock_id)
-    if not kept.is_dir():
-        _build(layout, lock_id, kept)
-    kept.rename(layout.venv)
-    return note
+def build(layout: Layout, making: Path, final: Path, also: Iterable[Path] = ()) -> None:
+    """A thin venv at `making` that works once it has been renamed to `final`.
+
+    `also` are more folders with packages to borrow.
+    """
+    spare = layout.spare / "venv"
+    packages = site_packages(spare)
+    own = making / packages.relative_to(spare)
+    own.mkdir(parents=True)
+    (making / "bin").mkdir()
+    for entry in sorted((spare / "bin").iterdir()):
+        _lay_script(entry, making / "bin" / entry.name, final)
+    _copy_rewritten(spare / "pyvenv.cfg", making / "pyvenv.cfg", final)
+    for info in packages.glob("*.dist-info"):
+        _copy_records(info, own / info.name)
+    borrowed = "".join(f"import site; site.addsitedir({str(path)!r})\n" for path in (packages, *also))
+    (own / BORROWED).write_text(borrowed)
 
 
-def _lock_id_of(venv: Path) -> str | None:
+def rewrite_scripts(venv: Path, final: Path) -> None:
+    """Make the scripts of a venv that is about to move say where they will be."""
+    for script in (venv / "bin").iterdir():
+        if script.is_file() and not script.is_symlink() and script.stat().st_size <= LARGEST_SCRIPT:
+            script.write_bytes(_moved(script.read_bytes(), final))
+
+
+def lock_id_of(venv: Path) -> str | None:
+    """None for what is no venv of ours, or was never finished."""
     try:
         return (venv / MARKER).read_text().strip()
     except OSError:
         return None
-
-
-def _put_aside(layout: Layout, current: str | None, stamp: str) -> str | None:
-    """Never deleted: a thin venv waits for its image to come back, a foreign one for its owner."""
-    if not layout.venv.exists() and not layout.venv.is_symlink():
-        return None
-    aside = _kept_name(layout, current) if current else layout.workspace / f"venv.replaced-{stamp}"
-    layout.venv.rename(aside)
-    return f"The environment of {'another image version' if current else 'another image'} is kept as {aside.name}."
-
-
-def _kept_name(layout: Layout, lock_id: str) -> Path:
-    return layout.workspace / f"venv.{lock_id}"
-
-
-def _build(layout: Layout, lock_id: str, target: Path) -> None:
-    """Under a temporary name first, so that a half-made one is never taken for a whole one."""
-    spare = layout.spare / "venv"
-    making = target.with_name(f".{target.name}.making")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    shutil.copytree(spare / "bin", making / "bin", symlinks=True)
-    shutil.copy2(spare / "pyvenv.cfg", making)
-    packages = _site_packages(spare)
-    own = making / packages.relative_to(spare)
-    own.mkdir(parents=True)
-    for info in packages.glob("*.dist-info"):
-        shutil.copytree(info, own / info.name)
-    (own / BORROWED).write_text(f"import site; site.addsitedir({str(packages)!r})\n")
-    (making / MARKER).write_text(lock_id)
-    making.rename(target)
 
 
 def package_infos(venv: Path) -> set[str]:
@@ -70,5 +59,40 @@ def package_infos(venv: Path) -> set[str]:
     return {info.name for info in venv.glob("lib/python3*/site-packages/*.dist-info")}
 
 
-def _site_packages(venv: Path) -> Path:
+def site_packages(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*/site-packages"))
+
+
+def _lay_script(entry: Path, target: Path, final: Path) -> None:
+    if entry.is_symlink():
+        _link_or_copy(entry.readlink(), entry, target)
+    elif entry.stat().st_size > LARGEST_SCRIPT:
+        _link_or_copy(entry, entry, target)
+    else:
+        _copy_rewritten(entry, target, final)
+
+
+def _link_or_copy(points_to: Path, source: Path, target: Path) -> None:
+    try:
+        target.symlink_to(points_to)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        shutil.copy(source.resolve(), target)
+
+
+def _copy_rewritten(source: Path, target: Path, final: Path) -> None:
+    target.write_bytes(_moved(source.read_bytes(), final))
+    target.chmod(source.stat().st_mode)
+
+
+def _moved(content: bytes, final: Path) -> bytes:
+    return content.replace(BUILT_AT, bytes(final))
+
+
+def _copy_records(info: Path, target: Path) -> None:
+    """Licences and the like, in folders of their own, stay in the image."""
+    target.mkdir()
+    for record in info.iterdir():
+        if record.is_file():
+            shutil.copyfile(record, target / record.name)

@@ -1,90 +1,77 @@
-"""How ComfyUI is started: with which GPU, which folders, which arguments."""
-
-from pathlib import Path
+"""How ComfyUI is started: with which folders, which arguments, which environment."""
 
 import pytest
-import yaml
 
-from scripts.workspace.accelerator import Driver, Verdict, judge
-from scripts.workspace.code import lay_out
-from scripts.workspace.launch import command, write_manager_defaults
 from scripts.workspace.layout import Layout
-from scripts.workspace.model_paths import write_model_paths
-
-CPU = Verdict(kind="cpu", verdict="no_gpu", message="")
-CUDA = Verdict(kind="cuda", verdict="ok", message="")
+from tests.scripts.conftest import start
 
 
-def driver(major: int, minor: int) -> Driver:
-    return Driver(version="570.1", cuda=(major, minor), devices=["A card"])
+def test_data_and_database_stay_on_the_volume_and_only_nginx_reaches_it(layout: Layout) -> None:
+    started = start(layout)
+    assert started.argument("--base-directory") == str(layout.comfyui)
+    assert started.argument("--database-url") == f"sqlite:///{layout.comfyui}/user/comfyui.db"
+    assert (started.argument("--listen"), started.argument("--port")) == ("127.0.0.1", "3000")
 
 
-@pytest.mark.parametrize(
-    ("cuda_image", "found", "kind", "verdict"),
-    [
-        (None, driver(13, 0), "cpu", "cpu_image"),
-        ("13.0", None, "cpu", "no_gpu"),
-        ("13.0", driver(12, 8), "cpu", "driver_too_old"),
-        ("13.0", driver(13, 0), "cuda", "ok"),
-        ("12.8", driver(12, 4), "cuda", "ok"),
-        ("12.6", driver(13, 1), "cuda", "ok"),
-    ],
-)
-def test_the_gpu_is_used_when_its_driver_can_run_the_images_cuda(
-    cuda_image: str | None, found: Driver | None, kind: str, verdict: str
-) -> None:
-    judged = judge(cuda_image, lambda: found)
-    assert (judged.kind, judged.verdict) == (kind, verdict)
-    assert judged.message
+def test_an_image_without_cuda_runs_comfyui_on_the_cpu(layout: Layout) -> None:
+    started = start(layout)
+    assert "--cpu" in started.arguments
+    assert started.verdict["verdict"] == "cpu_image"
 
 
-def test_without_a_gpu_comfyui_runs_on_the_cpu(layout: Layout) -> None:
-    assert "--cpu" in command(layout, {}, CPU, Path("paths.yaml"))
-    assert "--cpu" not in command(layout, {}, CUDA, Path("paths.yaml"))
+def test_what_nodes_install_goes_to_the_volume_and_is_cached_there(layout: Layout) -> None:
+    environment = start(layout).environment
+    venv = layout.venvs / "py3-first"
+    assert environment["PATH"].startswith(f"{venv}/bin:")
+    assert environment["UV_CACHE_DIR"] == str(layout.state / "cache" / "uv")
+    assert environment["PIP_CACHE_DIR"] == str(layout.state / "cache" / "pip")
 
 
-def test_data_and_database_stay_on_the_volume(layout: Layout) -> None:
-    arguments = command(layout, {}, CUDA, Path("paths.yaml"))
-    assert arguments[arguments.index("--base-directory") + 1] == str(layout.comfyui)
-    assert str(layout.comfyui / "user") in arguments[arguments.index("--database-url") + 1]
-    assert arguments[arguments.index("--listen") + 1] == "127.0.0.1"
+def test_safe_mode_starts_without_custom_nodes(layout: Layout) -> None:
+    assert "--disable-all-custom-nodes" in start(layout, SAFE_MODE="1").arguments
+    assert "--disable-all-custom-nodes" not in start(layout, SAFE_MODE="0").arguments
 
 
 def test_extra_arguments_are_split_as_a_shell_would(layout: Layout) -> None:
-    environment = {"COMFYUI_EXTRA_ARGS": "--preview-method auto --note 'two words'", "SAFE_MODE": "1"}
-    arguments = command(layout, environment, CUDA, Path("paths.yaml"))
-    assert arguments[-4:] == ["--preview-method", "auto", "--note", "two words"]
-    assert "--disable-all-custom-nodes" in arguments
+    started = start(layout, COMFYUI_EXTRA_ARGS="--preview-method auto --front-end-version 'two words'")
+    assert started.arguments[1:5] == ["--preview-method", "auto", "--front-end-version", "two words"]
+    assert started.problems == []
 
 
-def test_mounted_model_folders_are_offered_to_comfyui(layout: Layout, tmp_path: Path) -> None:
-    lay_out(layout)
-    layout.run.mkdir()
-    mount = tmp_path / "more models"
-    mount.mkdir()
-    written = write_model_paths(layout, {"EXTRA_MODEL_PATHS": f"{mount}, /does/not/exist"})
-    (section,) = yaml.safe_load(written.read_text()).values()
-    assert section["base_path"] == str(mount)
-    assert section["loras"] == "loras/"
+@pytest.mark.parametrize(
+    ("extra", "reason"),
+    [
+        ("--front-end-version 'never closed", "No closing quotation"),
+        ("--no-such-argument", "unrecognized arguments: --no-such-argument"),
+        ("--preview-method", "expected one argument"),
+        ("--preview-method gorgeous", "invalid choice: 'gorgeous'"),
+        ("--highvram", "not allowed with argument"),  # beside --cpu
+    ],
+)
+def test_arguments_that_comfyui_would_not_take_are_named_and_left_out(
+    layout: Layout, extra: str, reason: str
+) -> None:
+    started = start(layout, COMFYUI_EXTRA_ARGS=extra)
+    assert started.exit_code == 0
+    assert started.arguments[1] == "--listen"
+    (problem,) = started.report["problems"]
+    assert problem["code"] == "extra_arguments"
+    assert reason in problem["message"]
+    assert problem["remedy"]
+    assert "Traceback" not in started.output
 
 
-def test_a_baked_node_that_the_user_has_too_is_not_loaded_twice(layout: Layout) -> None:
-    lay_out(layout)
-    layout.run.mkdir()
-    for name in ("Both", "OnlyBaked"):
-        (layout.baked_nodes / name).mkdir(parents=True)
-    (layout.comfyui / "custom_nodes" / "both").mkdir()
-    written = write_model_paths(layout, {})
-    section = yaml.safe_load(written.read_text())["image"]
-    offered = Path(section["base_path"]) / section["custom_nodes"]
-    assert [entry.name for entry in offered.iterdir()] == ["OnlyBaked"]
+def test_where_comfyui_listens_is_the_pods_own(layout: Layout) -> None:
+    """ComfyUI takes the last of two."""
+    started = start(layout, COMFYUI_EXTRA_ARGS="--listen 0.0.0.0 --port=8188")
+    assert started.arguments.index("0.0.0.0") < started.arguments.index("127.0.0.1")
+    assert started.arguments.index("--port=8188") < started.arguments.index("3000")
 
 
 def test_managers_settings_are_written_once_and_then_belong_to_the_user(layout: Layout) -> None:
-    lay_out(layout)
-    write_manager_defaults(layout)
+    start(layout)
     config = layout.comfyui / "user/__manager/config.ini"
     assert "personal_cloud" in config.read_text()
     config.write_text("mine")
-    write_manager_defaults(layout)
+    start(layout)
     assert config.read_text() == "mine"

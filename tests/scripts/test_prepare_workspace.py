@@ -1,9 +1,7 @@
 """A pod starts on whatever volume its owner brings; nothing on it is ever lost."""
 
 import dataclasses
-import json
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -15,13 +13,19 @@ from scripts.workspace.layout import Layout
 from scripts.workspace.lock import LockedElsewhere, volume_lock
 from scripts.workspace.prepare import prepare
 from scripts.workspace.report import Report
-from tests.scripts.conftest import set_lock_id
+from tests.scripts.conftest import LOCK_ID, SITE_PACKAGES, fill_from_image, set_lock_id, start
 
 
 def ready(layout: Layout) -> Report:
-    report = prepare(layout)
+    report, place = prepare(layout)
     assert (report.state, report.problems) == ("ready", [])
+    assert place
+    assert place.venv.joinpath("pyvenv.cfg").is_file()
     return report
+
+
+def venv_of(layout: Layout, lock_id: str = LOCK_ID) -> Path:
+    return layout.venvs / lock_id
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -31,12 +35,6 @@ def snapshot(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_symlink() or path.is_file()
     }
-
-
-def fill_from_image(layout: Layout) -> None:
-    """What Docker does with a new named volume."""
-    shutil.copytree(layout.spare / "ComfyUI", layout.comfyui)
-    shutil.copytree(layout.spare / "venv", layout.venv, symlinks=True)
 
 
 def test_nothing_mounted_changes_nothing(layout: Layout) -> None:
@@ -54,17 +52,23 @@ def test_a_volume_that_docker_filled_from_the_image_is_left_as_it_is(layout: Lay
     assert snapshot(layout.workspace) == before
 
 
-def test_a_volume_that_was_filled_from_a_smaller_image_gets_the_packages_of_this_one(layout: Layout) -> None:
+def test_a_volume_that_docker_filled_from_another_version_keeps_that_ones_packages(layout: Layout) -> None:
     fill_from_image(layout)
-    (layout.spare / "venv/lib/python3.13/site-packages/node_needs-1.0.dist-info").mkdir()
+    package = layout.venv_link / SITE_PACKAGES / "node_package.py"
+    package.write_text("installed by a node")
+    set_lock_id(layout, "py3-second")
     assert ready(layout).case == "foreign"
-    assert (layout.venv / "lib/python3.13/site-packages/node_needs-1.0.dist-info").is_dir()
+    assert layout.venv_link.readlink() == Path(".comfypod/venvs/py3-second")
+    set_lock_id(layout, LOCK_ID)
+    assert ready(layout).case == "warm"
+    assert (layout.venv_link / SITE_PACKAGES / "node_package.py").read_text() == "installed by a node"
+    assert (layout.venv_link / "bin" / "tool").read_text() == f"#!{venv_of(layout)}/bin/python\n"
 
 
 def test_an_empty_volume_gets_real_data_folders_and_links_for_code(layout: Layout) -> None:
     assert ready(layout).case == "empty"
     assert (layout.comfyui / "main.py").readlink() == layout.spare / "ComfyUI" / "main.py"
-    assert (layout.comfyui / "comfy" / "samplers.py").read_text() == "steps = 20\n"
+    assert (layout.comfyui / "comfy" / "cli_args.py").is_file()
     for folder in ("models/checkpoints", "output", "user", "custom_nodes"):
         assert (layout.comfyui / folder).is_dir()
         assert not (layout.comfyui / folder).is_symlink()
@@ -72,11 +76,29 @@ def test_an_empty_volume_gets_real_data_folders_and_links_for_code(layout: Layou
 
 def test_the_venv_on_the_volume_borrows_the_images_packages(layout: Layout) -> None:
     ready(layout)
-    packages = layout.venv / "lib/python3.13/site-packages"
+    packages = layout.venv_link / SITE_PACKAGES
     assert (packages / "torch-2.13.0.dist-info" / "METADATA").is_file()
     assert not (packages / "torch").exists()
     (borrowed,) = packages.glob("*.pth")
-    assert str(layout.spare / "venv/lib/python3.13/site-packages") in borrowed.read_text()
+    assert str(layout.spare / "venv" / SITE_PACKAGES) in borrowed.read_text()
+
+
+def test_the_venv_of_a_lock_id_is_run_by_its_own_path_and_linked_for_people(layout: Layout) -> None:
+    started = start(layout)
+    assert started.exit_code == 0
+    assert started.program == str(venv_of(layout) / "bin" / "python")
+    assert started.environment["VIRTUAL_ENV"] == str(venv_of(layout))
+    assert layout.venv_link.resolve() == venv_of(layout)
+    assert (layout.venv_link / "bin" / "tool").read_text() == f"#!{venv_of(layout)}/bin/python\n"
+
+
+def test_two_image_versions_on_one_volume_leave_each_others_venv_alone(layout: Layout) -> None:
+    ready(layout)
+    first = snapshot(venv_of(layout))
+    set_lock_id(layout, "py3-second")
+    assert start(layout).program == str(venv_of(layout, "py3-second") / "bin" / "python")
+    assert layout.venv_link.resolve() == venv_of(layout, "py3-second")
+    assert snapshot(venv_of(layout)) == first
 
 
 def test_a_second_start_changes_nothing(layout: Layout) -> None:
@@ -90,20 +112,17 @@ def test_what_people_made_survives_a_newer_image_and_the_way_back(layout: Layout
     ready(layout)
     model = layout.comfyui / "models/loras/mine.safetensors"
     model.write_text("weights")
-    package = layout.venv / "lib/python3.13/site-packages/node_package.py"
+    package = layout.venv_link / SITE_PACKAGES / "node_package.py"
     package.write_text("installed by a node")
-    set_lock_id(layout, "py3.13-second")
+    set_lock_id(layout, "py3-second")
     (layout.spare / "ComfyUI" / "new_module.py").write_text("")
-    report = ready(layout)
-    assert "kept as venv.py3.13-first" in report.notes[0]
+    ready(layout)
     assert not package.exists()
     assert (layout.comfyui / "new_module.py").is_symlink()
-    set_lock_id(layout, "py3.13-first")
-    (layout.spare / "ComfyUI" / "new_module.py").unlink()
+    set_lock_id(layout, LOCK_ID)
     ready(layout)
     assert package.read_text() == "installed by a node"
     assert model.read_text() == "weights"
-    assert not (layout.comfyui / "new_module.py").is_symlink()
 
 
 def test_a_volume_of_another_image_is_adopted_and_nothing_is_lost(layout: Layout) -> None:
@@ -136,7 +155,7 @@ def test_a_volume_of_another_image_is_adopted_and_nothing_is_lost(layout: Layout
     assert len(report.notes) == 2
 
 
-@pytest.mark.parametrize("step", ["lay_out", "bring_up", "adopt_foreign_code"])
+@pytest.mark.parametrize("step", ["lay_out", "_bring_up", "adopt_foreign_code"])
 def test_a_pod_killed_in_the_middle_is_made_good_by_the_next_start(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -155,29 +174,27 @@ def test_a_pod_killed_in_the_middle_is_made_good_by_the_next_start(
             prepare(layout)
     ready(layout)
     assert (layout.comfyui / "main.py").is_symlink()
-    assert (layout.venv / "pyvenv.cfg").is_file()
     assert "another image" in snapshot(layout.workspace).values()
     assert all((layout.comfyui / name).is_symlink() for name in ("main.py", "comfy"))
 
 
 def test_a_half_made_venv_is_not_taken_for_a_whole_one(layout: Layout) -> None:
-    leftover = layout.workspace / ".venv.py3.13-first.making"
+    leftover = layout.venvs / f".{LOCK_ID}.making"
     (leftover / "bin").mkdir(parents=True)
     ready(layout)
-    assert (layout.venv / "pyvenv.cfg").is_file()
     assert not leftover.exists()
 
 
 def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:
     reports: list[Report] = []
     views = [dataclasses.replace(layout, run=layout.run / str(number)) for number in range(4)]
-    pods = [threading.Thread(target=lambda view=view: reports.append(prepare(view))) for view in views]
+    pods = [threading.Thread(target=lambda view=view: reports.append(prepare(view)[0])) for view in views]
     for pod in pods:
         pod.start()
     for pod in pods:
         pod.join()
     assert [report.state for report in reports] == ["ready"] * 4
-    assert (layout.venv / "pyvenv.cfg").is_file()
+    assert (layout.venv_link / "pyvenv.cfg").is_file()
     assert not list(layout.workspace.glob("*.replaced-*"))
 
 
@@ -199,25 +216,20 @@ def test_a_pod_that_holds_the_lock_for_too_long_is_named(tmp_path: Path) -> None
         pass
 
 
-def test_a_volume_that_is_no_folder_is_reported_with_a_remedy(layout: Layout) -> None:
-    layout.workspace.rmdir()
-    layout.workspace.write_text("a file")
-    report = prepare(layout)
-    assert report.state == "failed"
-    shown = json.loads((layout.run / "workspace.json").read_text())
-    assert shown["problems"][0]["remedy"]
-
-
-def test_a_volume_that_refuses_links_gets_copies(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_without_links_holds_data_and_packages_and_the_code_stays_in_the_image(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "symlink_to", refuse)
-        patch.setattr(preparing, "bring_up", lambda *_: None)
-        assert prepare(layout).state == "ready"
-    assert (layout.comfyui / "comfy" / "samplers.py").read_text() == "steps = 20\n"
-    assert not (layout.comfyui / "main.py").is_symlink()
+        report, place = prepare(layout)
+    assert place
+    assert place.main == layout.spare / "ComfyUI" / "main.py"
+    assert place.base == layout.comfyui
+    assert (place.venv / "bin" / "python").is_file()
+    assert "no links" in report.notes[0]
 
 
 def test_a_code_file_that_was_replaced_is_set_aside_and_named(layout: Layout) -> None:

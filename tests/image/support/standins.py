@@ -54,7 +54,15 @@ def write_wheel(folder: Path, name: str, version: str, module: str) -> Path:
 
 
 def torch_module(version: str) -> str:
-    return f'__version__ = "{version}"\n'
+    """With what the build asks it: the GPUs that it holds code for."""
+    return f'''__version__ = "{version}"
+
+
+class _C:
+    @staticmethod
+    def _cuda_getArchFlags():
+        return "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120 compute_120"
+'''
 
 
 def write_wheels(folder: Path) -> None:

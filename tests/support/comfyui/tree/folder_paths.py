@@ -17,12 +17,15 @@ class FolderPaths:
         self.custom_nodes = [base / "custom_nodes"]
 
     def add_config(self, path: Path) -> None:
-        """An extra_model_paths.yaml: sections with a base_path and one or more folders per kind."""
-        for section in (yaml.safe_load(path.read_text()) or {}).values():
-            base = Path(str(section.get("base_path", path.parent))).expanduser()
+        """An extra_model_paths.yaml: sections with a base_path and one or more folders per kind.
+
+        Anything else than that ends the program, as it does the real one.
+        """
+        for section in yaml.safe_load(path.read_text()).values():
+            base = path.parent / Path(section.get("base_path", path.parent)).expanduser()
             for kind, value in section.items():
                 if kind not in ("base_path", "is_default"):
-                    self._add(kind, base, str(value))
+                    self._add(kind, base, value)
 
     def _add(self, kind: str, base: Path, value: str) -> None:
         for line in value.splitlines():

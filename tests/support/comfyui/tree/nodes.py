@@ -39,12 +39,16 @@ def _info(name: str, module: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return {"input": {"required": inputs}, "name": name, "python_module": module, "output": []}
 
 
-def load_custom_nodes(folders: list[Path]) -> list[str]:
+def load_custom_nodes(folders: list[Path], only: list[str] | None = None) -> list[str]:
     loaded = []
     for folder in folders:
         for path in sorted(folder.iterdir()):
-            if (path / "__init__.py").is_file() and not path.name.endswith(".disabled"):
-                loaded += [path.name] if load(path) else []
+            if not (path / "__init__.py").is_file() or path.name.endswith(".disabled"):
+                continue
+            if only is not None and path.name not in only:
+                print(f"Skipping {path.name} due to disable_all_custom_nodes and whitelist_custom_nodes")
+                continue
+            loaded += [path.name] if load(path) else []
     return loaded
 
 

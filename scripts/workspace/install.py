@@ -1,0 +1,169 @@
+"""Brings the packages of the user's nodes back into a new venv, first from the cache on the volume, then online.
+
+The image's own packages are constraints: a node that contradicts them is left out of this run and tried again at the
+next start, and never keeps ComfyUI from starting.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.workspace.layout import Layout, Place
+from scripts.workspace.lock import LockedElsewhere, volume_lock
+from scripts.workspace.node_packages import Pending, load_pending, missing, nodes_in, requirements_of
+from scripts.workspace.report import Problem, Report
+
+# For everything together: ComfyUI starts after this, whatever is still missing.
+LIMIT_SECONDS = 900.0
+# For one node. Compiling one from source takes minutes.
+STEP_SECONDS = 300.0
+LONGEST_REASON = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installer:
+    """uv of the image, at work on one venv."""
+
+    uv: Path
+    venv: Path
+    constraints: Path
+    environment: Mapping[str, str]
+    # On the clock of time.monotonic().
+    deadline: float
+
+    def install(self, *arguments: str, prefer: Path | None = None) -> str | None:
+        """None when done, otherwise why not. `prefer` holds versions to take if they are in the cache."""
+        preferred = ("--constraint", str(prefer)) if prefer else ()
+        if self._run("--offline", *preferred, *arguments) is None:
+            return None
+        return self._run(*arguments)
+
+    def _run(self, *arguments: str) -> str | None:
+        command = [
+            *(str(self.uv), "pip", "install", "--no-progress", "--python", str(self.venv)),
+            *("--constraint", str(self.constraints), *arguments),
+        ]
+        limit = min(STEP_SECONDS, self.deadline - time.monotonic())
+        if limit <= 0:
+            return "there was no time left for it"
+        try:
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, timeout=limit, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return f"it took longer than {limit:.0f} seconds"
+        return None if done.returncode == 0 else reason(done.stderr)
+
+
+def reason(complaint: str) -> str:
+    """What uv says, on one line and without its drawing."""
+    words = [word for word in complaint.split() if word.strip("×╰─▶│├")]
+    text = " ".join(words)
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
+
+
+def bring_back_packages(
+    layout: Layout, place: Place, environment: Mapping[str, str], report: Report
+) -> frozenset[str]:
+    """Names of the nodes that have to be left out, because what they need cannot be installed."""
+    if not _anything(load_pending(place.venv)):
+        return frozenset()
+    installer = Installer(
+        uv=layout.spare / "venv" / "bin" / "uv",
+        venv=place.venv,
+        constraints=layout.constraints,
+        environment=environment,
+        deadline=time.monotonic() + LIMIT_SECONDS,
+    )
+    try:
+        with volume_lock(place.state / f"{place.venv.name}.installing.lock", wait=LIMIT_SECONDS):
+            return _install(installer, place, report)
+    except LockedElsewhere as error:
+        report.note(
+            f"Another pod ({error}) is still installing packages; ComfyUI starts without waiting for it."
+        )
+    except OSError as error:
+        report.note(f"Packages of nodes could not be installed: {error.strerror or error}.")
+    return frozenset()
+
+
+def _anything(pending: Pending) -> bool:
+    return bool(pending.nodes or pending.packages)
+
+
+def _install(installer: Installer, place: Place, report: Report) -> frozenset[str]:
+    pending = load_pending(place.venv)  # another pod may just have installed them
+    nodes = [node for folder in place.custom_nodes for node in nodes_in(folder) if node.name in pending.nodes]
+    report.begin(_activity([node.name for node in nodes], pending.packages))
+    try:
+        failed = _install_nodes(installer, nodes, pending, report)
+        pending.nodes = sorted(failed)
+        pending.packages = _install_rest(installer, pending.packages, report)
+        pending.save(place.venv)
+    finally:
+        report.begin("")
+    return failed
+
+
+def _activity(nodes: list[str], packages: list[str]) -> str:
+    if not nodes:
+        return f"Installing {len(packages)} packages."
+    return f"Installing the packages of {len(nodes)} node{'s' * (len(nodes) > 1)}: {', '.join(nodes)}."
+
+
+def _install_nodes(
+    installer: Installer, nodes: list[Path], pending: Pending, report: Report
+) -> frozenset[str]:
+    prefer = report.folder / "preferred-versions.txt"
+    prefer.write_text("".join(f"{package}\n" for package in pending.packages))
+    failed = set()
+    for node in nodes:
+        arguments = requirements_of(node)
+        why = installer.install(*arguments, prefer=prefer) if arguments else None
+        if why:
+            failed.add(node.name)
+            report.problem(_left_out(node.name, why))
+        else:
+            pending.nodes.remove(node.name)
+            pending.save(installer.venv)
+    return frozenset(failed)
+
+
+def _install_rest(installer: Installer, packages: list[str], report: Report) -> list[str]:
+    """What no node asked for by name, in the version it had; returns what could not be had."""
+    rest = missing(packages, installer.venv)
+    if not rest or installer.install("--no-deps", *rest) is None:
+        return []
+    failed = [package for package in rest if installer.install("--no-deps", package) is not None]
+    if failed:
+        report.note(f"Could not be installed again for this image: {', '.join(failed)}.")
+    return failed
+
+
+def _left_out(node: str, why: str) -> Problem:
+    return Problem(
+        code="node_left_out",
+        message=f"{node} is left out of this run, because its packages cannot be installed beside this image's: {why}",
+        remedy="Update or remove the node, or restart ComfyUI to try again.",
+    )
+
+
+def install_environment(place: Place, environment: Mapping[str, str]) -> dict[str, str]:
+    """For ComfyUI, its nodes and whatever they start: this venv, and caches that outlive the pod with the volume."""
+    bin_folder = place.venv / "bin"
+    caches = {name: str(place.state / "cache" / tool) for name, tool in _CACHES.items()}
+    kept = {} if place.unused else {name: environment[name] for name in caches if name in environment}
+    path = environment.get("PATH", os.defpath)
+    return {
+        **environment,
+        **caches,
+        **kept,
+        "VIRTUAL_ENV": str(place.venv),
+        "PATH": os.pathsep.join([str(bin_folder), path]),
+    }
+
+
+_CACHES = {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}
