@@ -1,6 +1,7 @@
 """`python -m scripts.workspace prepare`: make the workspace ready. `… comfyui`: that, and then become ComfyUI."""
 
 import os
+import signal
 import sys
 
 from scripts.workspace.accelerator import image_from, judge, probe
@@ -11,8 +12,12 @@ from scripts.workspace.model_paths import write_model_paths
 from scripts.workspace.prepare import prepare
 from scripts.workspace.report import Report, write_json
 
+# 128 and the signal's number, as a shell would say.
+TERMINATED = 128 + signal.SIGTERM
+
 
 def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that locks are given back
     layout = layout_from(os.environ)
     report, place = prepare(layout)
     if place is None:
@@ -30,7 +35,7 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     environment = install_environment(place, os.environ)
     safe = environment.get("SAFE_MODE") == "1"
     left_out = frozenset() if safe else bring_back_packages(layout, place, environment, report)
-    write_manager_defaults(place)
+    write_manager_defaults(place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
     extra = extra_arguments(environment, report)

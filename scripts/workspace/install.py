@@ -34,14 +34,17 @@ class Installer:
     # On the clock of time.monotonic().
     deadline: float
 
-    def install(self, *arguments: str, prefer: Path | None = None) -> str | None:
-        """None when done, otherwise why not. `prefer` holds versions to take if they are in the cache."""
-        preferred = ("--constraint", str(prefer)) if prefer else ()
-        if self._run("--offline", *preferred, *arguments) is None:
-            return None
-        return self._run(*arguments)
+    def install(self, *arguments: str, folder: Path, prefer: Path | None = None) -> str | None:
+        """None when done, otherwise why not. Local paths among the arguments are relative to `folder`.
 
-    def _run(self, *arguments: str) -> str | None:
+        `prefer` holds versions to take if they are in the cache.
+        """
+        preferred = ("--constraint", str(prefer)) if prefer else ()
+        if self._run("--offline", *preferred, *arguments, folder=folder) is None:
+            return None
+        return self._run(*arguments, folder=folder)
+
+    def _run(self, *arguments: str, folder: Path) -> str | None:
         command = [
             *(str(self.uv), "pip", "install", "--no-progress", "--python", str(self.venv)),
             *("--constraint", str(self.constraints), *arguments),
@@ -51,7 +54,13 @@ class Installer:
             return "there was no time left for it"
         try:
             done = subprocess.run(
-                command, env=self.environment, capture_output=True, text=True, timeout=limit, check=False
+                command,
+                cwd=folder,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=limit,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return f"it took longer than {limit:.0f} seconds"
@@ -122,7 +131,7 @@ def _install_nodes(
     failed = set()
     for node in nodes:
         arguments = requirements_of(node)
-        why = installer.install(*arguments, prefer=prefer) if arguments else None
+        why = installer.install(*arguments, folder=node, prefer=prefer) if arguments else None
         if why:
             failed.add(node.name)
             report.problem(_left_out(node.name, why))
@@ -135,9 +144,9 @@ def _install_nodes(
 def _install_rest(installer: Installer, packages: list[str], report: Report) -> list[str]:
     """What no node asked for by name, in the version it had; returns what could not be had."""
     rest = missing(packages, installer.venv)
-    if not rest or installer.install("--no-deps", *rest) is None:
+    if not rest or installer.install("--no-deps", *rest, folder=installer.venv) is None:
         return []
-    failed = [package for package in rest if installer.install("--no-deps", package) is not None]
+    failed = [one for one in rest if installer.install("--no-deps", one, folder=installer.venv) is not None]
     if failed:
         report.note(f"Could not be installed again for this image: {', '.join(failed)}.")
     return failed

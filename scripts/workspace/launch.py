@@ -95,9 +95,15 @@ def _not_used(why: str, remedy: str) -> Problem:
     )
 
 
-def write_manager_defaults(place: Place) -> None:
+def write_manager_defaults(place: Place, report: Report) -> None:
     """ComfyUI-Manager behind our gate is a personal cloud. A file that is there already is its owner's."""
     path = place.base / "user" / "__manager" / "config.ini"
-    if not path.exists():
+    if path.exists():
+        return
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("[default]\nnetwork_mode = personal_cloud\nuse_uv = True\n")
+    except OSError as error:
+        report.note(
+            f"ComfyUI-Manager keeps its own settings, because {path} cannot be written: {error.strerror}."
+        )

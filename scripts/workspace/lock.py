@@ -57,7 +57,8 @@ def _made(folder: Path) -> bool:
         folder.mkdir()
     except FileExistsError:
         return False
-    (folder / "holder").write_text(f"{socket.gethostname()} {os.getpid()}")
+    with suppress(OSError):  # a full disk; the name is for people only
+        (folder / "holder").write_text(f"{socket.gethostname()} {os.getpid()}")
     return True
 
 

@@ -16,7 +16,7 @@ from scripts.workspace.report import Problem, Report, Unusable, problem_of
 from scripts.workspace.thin_venv import lock_id_of, site_packages
 
 NOTHING_IS_KEPT = (
-    "ComfyUI runs without it: your models can be used, but nothing that you make now will be kept."
+    "ComfyUI runs without the volume: its models can be used, but nothing that you make now will be kept."
 )
 
 

@@ -1,0 +1,208 @@
+"""A newer image: the packages of the user's nodes come back, and a node that cannot have its own is left out."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from scripts.workspace.layout import Layout
+from scripts.workspace.prepare import prepare
+from tests.image.support.standins import write_wheel
+from tests.scripts.conftest import LOCK_ID, Start, set_lock_id, start
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Index:
+    """A package index: folders with wheels, listed as any web server lists them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        handler = partial(QuietHandler, directory=str(folder))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def add(self, name: str, version: str = "1.0") -> Path:
+        (self.folder / name).mkdir(exist_ok=True)
+        return write_wheel(self.folder / name, name, version, f'__version__ = "{version}"\n')
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "UV_DEFAULT_INDEX": f"http://127.0.0.1:{self.server.server_port}/",
+            "UV_NO_CONFIG": "1",
+            "UV_HTTP_TIMEOUT": "2",
+        }
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    index = Index(tmp_path / "index")
+    yield index
+    index.close()
+
+
+def add_node(layout: Layout, name: str, requirements: str) -> Path:
+    node = layout.comfyui / "custom_nodes" / name
+    node.mkdir(parents=True)
+    (node / "__init__.py").touch()
+    (node / "requirements.txt").write_text(requirements)
+    return node
+
+
+def install(started: Start, *packages: str) -> None:
+    """As ComfyUI-Manager does it while ComfyUI runs."""
+    command = ["uv", "pip", "install", "--quiet", "--python", started.program, *packages]
+    subprocess.run(command, env=started.environment, check=True)
+
+
+def version_of(started: Start, package: str) -> str:
+    """As ComfyUI sees it, empty where it is not there."""
+    program = f"import {package}; print({package}.__version__)"
+    asked = subprocess.run([started.program, "-c", program], capture_output=True, text=True, check=False)
+    return asked.stdout.strip()
+
+
+def test_a_newer_image_brings_the_packages_of_nodes_back(layout: Layout, index: Index) -> None:
+    index.add("listed")
+    index.add("declared")
+    start(layout)
+    add_node(layout, "Lists", "listed\n")
+    declares = add_node(layout, "Declares", "")
+    (declares / "requirements.txt").unlink()
+    (declares / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["declared>=1"]\n')
+    set_lock_id(layout, "py3-second")
+    started = start(layout, **index.variables)
+    assert (version_of(started, "listed"), version_of(started, "declared")) == ("1.0", "1.0")
+    assert started.report["problems"] == []
+    assert "Installing the packages of 2 nodes: Declares, Lists." in started.output
+
+
+def test_what_was_installed_by_hand_comes_back_in_its_version_and_from_the_volumes_cache(
+    layout: Layout, index: Index
+) -> None:
+    """The index is gone by then."""
+    index.add("handmade", "1.0")
+    index.add("handmade", "2.0")
+    index.add("needed", "1.0")
+    first = start(layout, **index.variables)
+    add_node(layout, "Node", "needed\n")
+    install(first, "handmade==1.0", "needed")
+    index.close()
+    set_lock_id(layout, "py3-second")
+    started = start(layout, **index.variables)
+    assert (version_of(started, "handmade"), version_of(started, "needed")) == ("1.0", "1.0")
+    assert started.report["problems"] == started.report["notes"] == []
+
+
+def test_a_package_that_came_from_a_file_is_fetched_from_there_again(layout: Layout, index: Index) -> None:
+    wheel = index.add("local")
+    install(start(layout, **index.variables), str(wheel))
+    set_lock_id(layout, "py3-second")
+    assert version_of(start(layout, **index.variables), "local") == "1.0"
+
+
+def test_packages_of_the_image_are_neither_taken_along_nor_replaced(layout: Layout, index: Index) -> None:
+    index.add("torch", "1.0")
+    start(layout)
+    add_node(layout, "Node", "torch==1.0\n")
+    set_lock_id(layout, "py3-second")
+    started = start(layout, **index.variables)
+    assert started.problems == ["node_left_out"]
+    assert not list((layout.venvs / "py3-second").glob("lib/*/site-packages/torch-1.0*"))
+
+
+def test_a_node_whose_packages_cannot_be_had_is_left_out_and_the_others_are_loaded(
+    layout: Layout, index: Index
+) -> None:
+    index.add("there")
+    (layout.baked_nodes / "Baked").mkdir(parents=True)
+    start(layout)
+    add_node(layout, "Good", "there\n")
+    add_node(layout, "Broken", "nowhere-to-be-found\n")
+    set_lock_id(layout, "py3-second")
+    started = start(layout, **index.variables)
+    assert "--disable-all-custom-nodes" in started.arguments
+    assert started.arguments_of("--whitelist-custom-nodes") == ["Baked", "Good"]
+    (problem,) = started.report["problems"]
+    assert problem["code"] == "node_left_out"
+    assert problem["message"].startswith("Broken is left out")
+    assert "nowhere-to-be-found" in problem["message"]
+    assert problem["remedy"]
+
+
+def test_a_node_that_was_left_out_is_tried_again_at_the_next_start(layout: Layout, index: Index) -> None:
+    start(layout)
+    node = add_node(layout, "Node", "too-new\n")
+    set_lock_id(layout, "py3-second")
+    assert start(layout, **index.variables).problems == ["node_left_out"]
+    index.add("mended")
+    (node / "requirements.txt").write_text("mended\n")
+    started = start(layout, **index.variables)
+    assert started.problems == []
+    assert "--disable-all-custom-nodes" not in started.arguments
+    assert "Installing" not in start(layout, **index.variables).output
+
+
+def test_a_node_that_was_removed_is_not_asked_for_again(layout: Layout, index: Index) -> None:
+    start(layout)
+    node = add_node(layout, "Node", "nowhere-to-be-found\n")
+    set_lock_id(layout, "py3-second")
+    assert start(layout, **index.variables).problems == ["node_left_out"]
+    node.rename(node.with_name("Node.disabled"))
+    assert start(layout, **index.variables).problems == []
+
+
+def test_a_package_that_no_node_asks_for_is_only_mentioned(layout: Layout, index: Index) -> None:
+    wheel = index.add("gone")
+    install(start(layout, **index.variables), "gone")
+    wheel.unlink()
+    set_lock_id(layout, "py3-second")
+    variables = index.variables | {"UV_CACHE_DIR": str(layout.workspace / "another cache")}
+    started = start(layout, **variables)
+    assert started.problems == []
+    assert started.report["notes"] == ["Could not be installed again for this image: gone==1.0."]
+    assert "--disable-all-custom-nodes" not in started.arguments
+
+
+def test_the_older_image_finds_its_packages_without_installing_anything(layout: Layout, index: Index) -> None:
+    index.add("mine")
+    install(start(layout, **index.variables), "mine")
+    set_lock_id(layout, "py3-second")
+    start(layout, **index.variables)
+    index.close()
+    set_lock_id(layout, LOCK_ID)
+    started = start(layout)
+    assert version_of(started, "mine") == "1.0"
+    assert "Installing" not in started.output
+
+
+def test_nodes_of_another_images_volume_get_their_packages(layout: Layout, index: Index) -> None:
+    index.add("theirs")
+    layout.comfyui.mkdir()
+    (layout.comfyui / "main.py").write_text("another image")
+    add_node(layout, "Theirs", "theirs\n")
+    prepare(layout)  # a mount, which the folder that `start` sees is not
+    started = start(layout, **index.variables)
+    assert version_of(started, "theirs") == "1.0"
+
+
+def test_safe_mode_installs_nothing_and_forgets_nothing(layout: Layout, index: Index) -> None:
+    index.add("later")
+    start(layout)
+    add_node(layout, "Node", "later\n")
+    set_lock_id(layout, "py3-second")
+    assert version_of(start(layout, SAFE_MODE="1", **index.variables), "later") == ""
+    assert version_of(start(layout, **index.variables), "later") == "1.0"
