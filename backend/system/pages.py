@@ -14,6 +14,15 @@ from backend.web.templating import renderer_of
 router = APIRouter(include_in_schema=False)
 
 DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
+MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."
+CRASHED = "It has crashed and will be started again. Its log, on the page Services, says why."
+WHY_AWAY = {
+    "stopped": "It was stopped. Start it on the page Services.",
+    "backoff": CRASHED,
+    "exited": CRASHED,
+    "fatal": "It has crashed too often. Its log, on the page Services, says why; there it can be started again.",
+    "unknown": "This pod does not run it.",
+}
 
 
 @router.get("/")
@@ -50,21 +59,16 @@ def show_docs(request: Request, _session: SignedIn) -> Response:
 
 
 @router.get("/_pod/starting")
-def show_starting(request: Request, system: SystemService, service: str = "comfyui") -> Response:
+async def show_starting(
+    request: Request, system: SystemService, services: PodServices, service: str = "comfyui"
+) -> Response:
     """nginx shows this in place of a service that does not answer."""
     name = TITLES.get(service, "The service")
-    reason = _reason(system.workspace_problem())
+    reason = system.workspace_problem() or WHY_AWAY.get(await services.state(service), MOMENT)
     if "text/html" not in request.headers.get("accept", ""):
         raise Unavailable(f"{name} is not up yet. {reason}")
     view = {"name": name, "reason": reason}
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
-
-
-def _reason(problem: str | None) -> str:
-    return (
-        problem
-        or "It is starting, or it has stopped and is being started again. A first start takes longest."
-    )
 
 
 async def _services_page(request: Request, services: Services) -> Response:

@@ -28,6 +28,10 @@ class Services:
         """Those that this pod runs; empty where there is no supervisor, as on a developer's machine."""
         return await asyncio.to_thread(self._supervisor.services)
 
+    async def state(self, name: str) -> str:
+        """The supervisor's word, or `unknown` where the pod does not run the service."""
+        return next((service.state for service in await self.all() if service.name == name), "unknown")
+
     async def get(self, name: str) -> Service:
         for service in await self.all():
             if service.name == name:

@@ -107,3 +107,22 @@ async def test_another_site_cannot_restart_anything(pod: ControlPlane, superviso
         )
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site")
     assert supervisor.calls == []
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ("STARTING", "It is starting"),
+        ("STOPPED", "It was stopped. Start it on the page Services."),
+        ("BACKOFF", "It has crashed and will be started again."),
+        ("NEVER", "This pod does not run it."),
+    ],
+)
+async def test_who_opens_a_service_that_is_away_reads_why(
+    pod: ControlPlane, supervisor: FakeSupervisor, state: str, sentence: str
+) -> None:
+    supervisor.programs["jupyter"] = state
+    answer = await pod.client.get("/_pod/starting?service=jupyter", headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert "JupyterLab is not up yet" in answer.text
+    assert sentence in answer.text

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,26 +9,20 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.image.support.container import TrackedContainer, docker
+from tests.image.support.container import docker
+from tests.image.support.pod import PASSWORD, Pod
 from tests.support.browser import browser_context_args, browser_type_launch_args
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 
 __all__ = ["browser_context_args", "browser_type_launch_args"]
 
-PASSWORD = "container password"
 DASHBOARD = "http://127.0.0.1:8001"
 COMFYUI = "http://127.0.0.1:3001"
 GATED = [3001, 8081, 8889]
 PRESET = "image_z_image_turbo"
 SIZE = 500_000
 FILES = ["diffusion_models/z_image_turbo_bf16", "text_encoders/qwen_3_4b", "vae/ae"]
-# What the supervisor says of itself on every start and stop.
-EXPECTED = [
-    r"CRIT Server 'unix_http_server' running without any HTTP authentication",
-    r"WARN received SIGTERM",
-    r"WARN stopped:",
-]
 
 
 @pytest.fixture(scope="module")
@@ -50,49 +43,25 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pod(minimal_cpu: str, hub: Hub, volume: Path) -> Iterator[TrackedContainer]:
+def pod(minimal_cpu: str, hub: Hub, volume: Path) -> Iterator[Pod]:
     """On the host's network, so that it reaches our hub; with an empty volume, as on a first start."""
-    variables = {
-        "ACCESS_PASSWORD": PASSWORD,
-        "HF_ENDPOINT": hub.url,
-        "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://"),
-    }
-    options = [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
-    container = TrackedContainer(
-        minimal_cpu, "--network", "host", "--volume", f"{volume}:/workspace", *options, expected=EXPECTED
-    )
-    with container:
+    variables = {"HF_ENDPOINT": hub.url, "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://")}
+    mount = ("--volume", f"{volume}:/workspace")
+    with Pod(minimal_cpu, *mount, variables=variables, network=("--network", "host")) as container:
         container.wait_until_healthy()
         yield container
 
 
 @pytest.fixture
-def visitor(pod: TrackedContainer) -> Iterator[httpx.Client]:
+def visitor(pod: Pod) -> Iterator[httpx.Client]:
     with httpx.Client(headers={"Accept": "text/html"}) as client:
         yield client
 
 
 @pytest.fixture
-def owner(pod: TrackedContainer) -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=30) as client:
-        answer = client.post(f"{DASHBOARD}/api/auth/login", json={"password": PASSWORD})
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        client.cookies.clear()
+def owner(pod: Pod) -> Iterator[httpx.Client]:
+    with pod.owner() as client:
         yield client
-
-
-def wait_for_line(pod: TrackedContainer, *words: str) -> None:
-    """Follow the container's log until a line holds all the words; the log is the event."""
-    command = ["docker", "logs", "--follow", pod.name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as following:
-        assert following.stdout
-        found = any(all(word in line for word in words) for line in following.stdout)
-        following.terminate()
-    assert found, f"the container ended without a line that holds {words}"
-
-
-def wait_for_comfyui(pod: TrackedContainer) -> None:
-    wait_for_line(pod, "To see the GUI go to")
 
 
 @pytest.mark.parametrize("port", GATED)
@@ -104,7 +73,7 @@ def test_every_port_is_shut_without_the_password(visitor: httpx.Client, port: in
     assert visitor.get(f"http://127.0.0.1:{port}/_pod/sign-in").status_code == 200
 
 
-def test_only_nginx_listens_on_the_outside(pod: TrackedContainer) -> None:
+def test_only_nginx_listens_on_the_outside(pod: Pod) -> None:
     table = pod.run("cat", "/proc/net/tcp")
     listening = [line.split()[1] for line in table.splitlines()[1:] if line.split()[3] == "0A"]
     ports = {int(address.split(":")[1], 16): address.split(":")[0] for address in listening}
@@ -112,24 +81,20 @@ def test_only_nginx_listens_on_the_outside(pod: TrackedContainer) -> None:
     assert ports[8001] == ports[3001] == "00000000"
 
 
-def test_comfyui_opens_after_the_sign_in_on_its_own_port(
-    pod: TrackedContainer, visitor: httpx.Client
-) -> None:
-    wait_for_comfyui(pod)
+def test_comfyui_opens_after_the_sign_in_on_its_own_port(pod: Pod, visitor: httpx.Client) -> None:
+    pod.wait_for_comfyui()
     answer = visitor.post(f"{COMFYUI}/_pod/sign-in", data={"password": PASSWORD, "next": "/"})
     assert answer.status_code == 303
     assert "ComfyUI" in visitor.get(f"{COMFYUI}/").text
 
 
-def test_a_link_from_another_page_of_the_pod_reaches_comfyui(
-    pod: TrackedContainer, owner: httpx.Client
-) -> None:
-    wait_for_comfyui(pod)
+def test_a_link_from_another_page_of_the_pod_reaches_comfyui(pod: Pod, owner: httpx.Client) -> None:
+    pod.wait_for_comfyui()
     answer = owner.get(f"{COMFYUI}/system_stats", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
 
 
-def test_comfyui_never_sees_the_session(pod: TrackedContainer) -> None:
+def test_comfyui_never_sees_the_session(pod: Pod) -> None:
     """nginx must take both forms of it off; the rendered configuration is what counts."""
     rendered = pod.run("nginx", "-T", "-c", "/opt/comfypod/nginx/nginx.conf")
     assert rendered.count('proxy_set_header Authorization "";') == 1
@@ -137,7 +102,7 @@ def test_comfyui_never_sees_the_session(pod: TrackedContainer) -> None:
 
 
 def test_a_preset_is_found_watched_and_installed_in_a_browser(
-    pod: TrackedContainer, page: Page, hub: Hub, volume: Path
+    pod: Pod, page: Page, hub: Hub, volume: Path
 ) -> None:
     """Sign in, search, download, see the bar move, find the file verified: all of it through nginx."""
     vae = hub.repository("Comfy-Org/z_image_turbo").files("main")["split_files/vae/ae.safetensors"]
@@ -157,10 +122,10 @@ def test_a_preset_is_found_watched_and_installed_in_a_browser(
     assert hashlib.sha256(content).hexdigest() == vae.content.sha256
 
 
-def test_comfyui_offers_what_was_downloaded(pod: TrackedContainer, owner: httpx.Client) -> None:
-    wait_for_comfyui(pod)
+def test_comfyui_offers_what_was_downloaded(pod: Pod, owner: httpx.Client) -> None:
+    pod.wait_for_comfyui()
     for transfer in owner.post(f"{DASHBOARD}/api/presets/{PRESET}/download").json():
-        wait_for_line(pod, "transfer done", transfer["id"])
+        pod.wait_for_line("transfer done", transfer["id"])
     assert owner.get(f"{COMFYUI}/models/vae").json() == ["ae.safetensors"]
 
 
@@ -172,14 +137,14 @@ def test_the_overview_knows_the_services_and_the_volume(owner: httpx.Client) -> 
     assert view["accelerator"]["verdict"] == "cpu_image"
 
 
-def test_a_service_that_is_down_is_shown_as_such(pod: TrackedContainer, owner: httpx.Client) -> None:
+def test_a_service_that_is_down_is_shown_as_such(pod: Pod, owner: httpx.Client) -> None:
     answer = owner.get("http://127.0.0.1:8889/lab", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert "JupyterLab is not up yet" in answer.text
 
 
-def test_a_pod_stops_cleanly(pod: TrackedContainer) -> None:
-    """Last on purpose. Nobody had to be killed: the exit code would be 137."""
-    docker("stop", "--time", "20", pod.name)
+def test_a_pod_stops_cleanly(pod: Pod) -> None:
+    """Last on purpose. Who is not done after five seconds is killed, and the exit code says so: 137."""
+    docker("stop", "--time", "5", pod.name)
     assert pod.inspect()["State"]["ExitCode"] == 0
     assert re.search(r"stopped: nginx \(exit status 0\)", pod.logs())

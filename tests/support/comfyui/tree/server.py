@@ -1,7 +1,9 @@
 """The routes that ComfyPod and its users rely on, bare and below /api as in the real one."""
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +43,7 @@ class Server:
             web.get("/object_info", self.object_info),
             web.get("/object_info/{node_class}", self.object_info_of),
             web.get("/ws", self.socket),
+            web.post("/v2/manager/reboot", self.reboot),
         ]
         app.add_routes([web.get("/", self.index), *routes])
         app.add_routes([web.route(route.method, f"/api{route.path}", route.handler) for route in routes])
@@ -110,3 +113,9 @@ class Server:
             if message.type == WSMsgType.TEXT and json.loads(message.data).get("type") == "feature_flags":
                 await socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
         return socket
+
+    async def reboot(self, _: web.Request) -> web.Response:
+        """As ComfyUI-Manager 4.3 does where a supervisor is said to be there: leave a mark, and end."""
+        Path(os.environ["__COMFY_CLI_SESSION__"] + ".reboot").touch()
+        print("\nRestarting...\n\n", flush=True)
+        sys.exit(0)

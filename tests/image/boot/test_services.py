@@ -1,0 +1,78 @@
+"""What the owner does with the services of a real pod: looks, stops, starts, reads, and ends it all."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.image.support.container import docker
+from tests.image.support.pod import PASSWORD, Pod
+
+TOKEN = "hf_secret_of_the_owner"
+
+
+def volume_with_node(folder: Path, code: str) -> tuple[str, str]:
+    """The mount of a volume whose owner has installed a custom node."""
+    node = folder / "ComfyUI/custom_nodes/somebodys-node/__init__.py"
+    node.parent.mkdir(parents=True)
+    node.write_text(f"{code}\nNODE_CLASS_MAPPINGS = {{}}\n")
+    return "--volume", f"{folder}:/workspace"
+
+
+def act(owner: httpx.Client, pod: Pod, service: str, action: str) -> str:
+    answer = owner.post(f"{pod.dashboard}/api/system/services/{service}/{action}")
+    answer.raise_for_status()
+    state: str = answer.json()["state"]
+    return state
+
+
+def test_comfyui_is_stopped_and_started_again(minimal_cpu: str) -> None:
+    with Pod(minimal_cpu) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        assert act(owner, pod, "comfyui", "stop") == "stopped"
+        page = owner.get(pod.url(3001), headers={"Accept": "text/html"})
+        assert page.status_code == 503
+        assert "It was stopped. Start it on the page Services." in page.text
+        assert act(owner, pod, "comfyui", "start") == "starting"
+        pod.wait_for_comfyui(times=2)
+        assert owner.get(f"{pod.url(3001)}/system_stats").status_code == 200
+
+
+def test_the_control_plane_restarts_itself_and_nobody_else(minimal_cpu: str) -> None:
+    expected = ("WARN exited: dashboard",)
+    with Pod(minimal_cpu, expected=expected) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        assert act(owner, pod, "dashboard", "restart")
+        pod.wait_for_line("Uvicorn running on", times=2)
+        assert owner.get(f"{pod.dashboard}/api/system").status_code == 200
+        assert pod.logs().count("To see the GUI") == 1
+
+
+@pytest.mark.parametrize("reader", ["page", "container"])
+def test_logs_are_kept_for_the_page_and_for_the_host_without_secrets(
+    minimal_cpu: str, tmp_path: Path, reader: str
+) -> None:
+    mount = volume_with_node(
+        tmp_path,
+        "import os; print('the token is', os.environ['HF_TOKEN'], os.environ.get('ACCESS_PASSWORD'))",
+    )
+    with Pod(minimal_cpu, *mount, variables={"HF_TOKEN": TOKEN}) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        address = f"{pod.dashboard}/api/system/services/comfyui/log"
+        log = owner.get(address).text if reader == "page" else pod.logs()
+        assert "To see the GUI go to" in log
+        assert "the token is " in log
+        assert TOKEN not in log
+        assert PASSWORD not in log
+
+
+def test_a_pod_stops_in_time_although_comfyui_does_not_listen(minimal_cpu: str, tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('cannot be stopped', flush=True); time.sleep(1000)"
+    )
+    killed = (r"WARN killing 'comfyui'", r"WARN stopped: comfyui")
+    with Pod(minimal_cpu, *volume_with_node(tmp_path, stubborn), expected=killed) as pod:
+        pod.wait_for_line("cannot be stopped")
+        docker("stop", "--time", "5", pod.name)
+        assert pod.inspect()["State"]["ExitCode"] == 0

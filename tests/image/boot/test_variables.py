@@ -1,0 +1,189 @@
+"""Somebody fills in the form of a host: what each variable does to a pod."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.image.support.container import TrackedContainer, docker, run_once
+from tests.image.support.pod import Pod
+from tests.support.hub import Hub, running_hub
+from tests.support.hub.formats import safetensors
+
+PRESET = "realesrgan-x4"
+REPOSITORY = "Comfy-Org/Real-ESRGAN_repackaged"
+MODEL = "RealESRGAN_x4plus.safetensors"
+SIZE = 4_000_000
+EX_USAGE = 64
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with running_hub() as running:
+        running.add(REPOSITORY, MODEL, safetensors(SIZE))
+        yield running
+
+
+def arguments_of_comfyui(owner: httpx.Client, pod: Pod) -> Sequence[str]:
+    arguments: list[str] = owner.get(f"{pod.url(3001)}/system_stats").json()["system"]["argv"]
+    return arguments
+
+
+def names_of_services(owner: httpx.Client, pod: Pod) -> set[str]:
+    services = owner.get(f"{pod.dashboard}/api/system/services").json()
+    return {service["name"] for service in services}
+
+
+def test_time_zone_is_that_of_the_whole_pod(minimal_cpu: str) -> None:
+    with Pod(minimal_cpu, variables={"TIME_ZONE": "Asia/Tokyo"}) as pod:
+        pod.wait_until_healthy()
+        assert pod.run("date", "+%Z").strip() == "JST"
+        pod.wait_for_comfyui()
+        comfyui = pod.run("pgrep", "--full", "ComfyUI/main.py").split()[0]
+        assert "TZ=Asia/Tokyo" in pod.run("cat", f"/proc/{comfyui}/environ").split("\0")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("TIME_ZONE", "Mars/Olympus"), ("TIME_ZONE", "../../etc/passwd"), ("ACCESS_PASSWORD", "x" * 2000)],
+)
+def test_a_value_that_cannot_be_is_refused_at_once_in_words(
+    minimal_cpu: str, variable: str, value: str
+) -> None:
+    with TrackedContainer(minimal_cpu, "--env", f"{variable}={value}") as container:
+        assert docker("wait", container.name).strip() == str(EX_USAGE)
+        assert variable in container.logs()
+
+
+def ssh(pod: Pod, command: str, *options: str) -> str:
+    quiet = [f"-o{option}" for option in ("BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR")]
+    return docker("exec", pod.name, "ssh", *quiet, *options, "root@127.0.0.1", command, check=False)
+
+
+def test_a_public_key_opens_ssh_to_its_owner_alone(minimal_cpu: str, tmp_path: Path) -> None:
+    made = "ssh-keygen -q -t ed25519 -N '' -f /owner && cat /owner.pub /owner"
+    public, _, private = run_once(minimal_cpu, "bash", "-c", made).partition("\n")
+    key = tmp_path / "owner"
+    key.write_text(private)
+    key.chmod(0o600)
+    mount = ("--volume", f"{tmp_path}:/keys:ro")
+    with Pod(minimal_cpu, *mount, variables={"PUBLIC_KEY": public}) as pod:
+        pod.wait_for_line("Server listening on 0.0.0.0 port 22")
+        assert "Permission denied (publickey)" in ssh(pod, "true")
+        for command in ("command -v python", "bash -lc 'command -v python'"):
+            assert ssh(pod, command, "-i", "/keys/owner").strip() == "/workspace/venv/bin/python"
+
+
+def test_without_a_public_key_nothing_listens_for_ssh(pod: TrackedContainer) -> None:
+    assert "0016" not in {
+        line.split()[1].rpartition(":")[2] for line in pod.run("cat", "/proc/net/tcp").splitlines()
+    }
+
+
+STANDIN_TOOLS = {
+    "ENABLE_CODE_SERVER": ("code-server", "/opt/code-server/bin/code-server", 8080, 8081),
+    "ENABLE_JUPYTERLAB": ("jupyter", "/opt/jupyter/bin/jupyter-lab", 8888, 8889),
+}
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> list[str]:
+    """Mounts that put a small web server where a `dev` image has code-server and JupyterLab."""
+    options = []
+    for name, program, port, _ in STANDIN_TOOLS.values():
+        script = tmp_path / name
+        script.write_text(
+            f"#!/bin/sh\nexec python3 -m http.server {port} --bind 127.0.0.1 --directory /opt\n"
+        )
+        script.chmod(0o755)
+        options += ["--volume", f"{script}:{program}:ro"]
+    return options
+
+
+def test_tools_that_the_image_has_run_behind_the_gate(minimal_cpu: str, tools: list[str]) -> None:
+    with Pod(minimal_cpu, *tools) as pod:
+        pod.wait_until_healthy()
+        with pod.owner() as owner:
+            assert {"code-server", "jupyter"} <= names_of_services(owner, pod)
+        for *_, outside in STANDIN_TOOLS.values():
+            assert httpx.get(pod.url(outside), headers={"Accept": "application/json"}).status_code == 401
+
+
+@pytest.mark.parametrize("variable", STANDIN_TOOLS)
+@pytest.mark.parametrize("off", ["false", "False", "0", "no"])
+def test_a_tool_that_is_switched_off_does_not_run(
+    minimal_cpu: str, tools: list[str], variable: str, off: str
+) -> None:
+    name = STANDIN_TOOLS[variable][0]
+    with Pod(minimal_cpu, *tools, variables={variable: off}) as pod:
+        pod.wait_until_healthy()
+        with pod.owner() as owner:
+            assert {"code-server", "jupyter"} - names_of_services(owner, pod) == {name}
+
+
+def test_safe_mode_starts_comfyui_without_custom_nodes(standard_cpu: str) -> None:
+    with Pod(standard_cpu, variables={"SAFE_MODE": "1"}) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        assert "--disable-all-custom-nodes" in arguments_of_comfyui(owner, pod)
+
+
+def test_extra_arguments_reach_comfyui_as_a_shell_would_split_them(minimal_cpu: str) -> None:
+    extra = "--preview-method auto --front-end-version 'a name@1.0'"
+    with Pod(minimal_cpu, variables={"COMFYUI_EXTRA_ARGS": extra}) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        assert arguments_of_comfyui(owner, pod)[-4:] == [
+            "--preview-method",
+            "auto",
+            "--front-end-version",
+            "a name@1.0",
+        ]
+
+
+def test_presets_are_fetched_after_start_and_go_on_where_a_killed_pod_left_off(
+    minimal_cpu: str, hub: Hub, tmp_path: Path
+) -> None:
+    variables = {
+        "PRESET_DOWNLOAD": f"no-such-preset,{PRESET}",
+        "HF_ENDPOINT": hub.url,
+        "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://"),
+    }
+    gate = hub.hold(hub.repository(REPOSITORY).files("main")[MODEL], after=SIZE // 2)
+    mount = ("--volume", f"{tmp_path}:/workspace")
+    unknown = "no-such-preset.*preset of PRESET_DOWNLOAD was not started"
+    with Pod(
+        minimal_cpu, *mount, variables=variables, network=("--network", "host"), expected=[unknown]
+    ) as pod:
+        gate.wait_until_reached()
+        docker("kill", pod.name)
+        gate.release()
+        docker("start", pod.name)
+        pod.wait_for_line("transfer done")
+    model = tmp_path / "ComfyUI/models/upscale_models" / MODEL
+    assert model.stat().st_size == SIZE
+    assert any(
+        request.headers.get("Range", "").startswith("bytes=")
+        and not request.headers["Range"].startswith("bytes=0-")
+        for request in hub.requests_to("cdn")
+    )
+
+
+def test_the_managers_restart_button_brings_comfyui_back(minimal_cpu: str) -> None:
+    # It ends itself in the middle of a request, which aiohttp and the supervisor remark upon.
+    expected = ("Traceback", "WARN exited: comfyui")
+    with Pod(minimal_cpu, expected=expected) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        with pytest.raises(httpx.HTTPError):  # it ends before it answers
+            owner.post(f"{pod.url(3001)}/v2/manager/reboot").raise_for_status()
+        pod.wait_for_comfyui(times=2)
+        assert owner.get(f"{pod.url(3001)}/system_stats").status_code == 200
+
+
+def test_what_a_killed_pod_left_behind_does_no_harm(minimal_cpu: str, tmp_path: Path) -> None:
+    with Pod(minimal_cpu, "--volume", f"{tmp_path}:/workspace") as pod:
+        pod.wait_for_comfyui()
+        pod.run("touch", "/run/comfypod/comfyui-session.reboot")
+        docker("kill", pod.name)
+        docker("start", pod.name)
+        pod.wait_for_comfyui(times=2)
+        assert "reboot" not in pod.run("ls", "/run/comfypod")
