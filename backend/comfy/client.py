@@ -34,6 +34,14 @@ class ComfyClient:
         stats = await self._get("/system_stats")
         return stats if isinstance(stats, dict) else {}
 
+    async def queue_remaining(self) -> int:
+        """`GET /prompt`: how many prompts wait or run."""
+        answer = await self._get("/prompt")
+        try:
+            return int(answer["exec_info"]["queue_remaining"])
+        except (TypeError, KeyError, ValueError):
+            return 0
+
     async def model_folders(self) -> list[str]:
         """`GET /models`: the kinds of models that this ComfyUI knows."""
         return _names(await self._get("/models"))

@@ -1,11 +1,14 @@
 """The JSON door of downloads."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, UpstreamError
-from backend.downloads.access import DownloadsService
-from backend.downloads.models import DownloadRequest, TransferView, Wanted
+from backend.downloads.access import DownloadsGovernor, DownloadsService
+from backend.downloads.models import DownloadRequest, Filter, LogLine, OrderRequest, TransferView, Wanted
+from backend.downloads.policy import Policy
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/downloads", tags=["downloads"])
@@ -20,9 +23,56 @@ async def start(wanted: DownloadRequest, downloads: DownloadsService, _session: 
 
 
 @router.get("", responses=responses())
-async def show_all(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
-    """Every unfinished transfer and the newest finished ones, oldest first."""
+async def show_all(
+    downloads: DownloadsService, _session: SignedIn, wanted: Annotated[Filter, Query()]
+) -> list[TransferView]:
+    """Every unfinished transfer and the newest finished ones, in the order of the queue."""
+    views = [downloads.view(transfer) for transfer in await downloads.list()]
+    return [view for view in views if wanted.holds(view)]
+
+
+@router.get("/policy", responses=responses())
+async def show_policy(governor: DownloadsGovernor, _session: SignedIn) -> Policy:
+    """How many files and connections at once, how fast, and when."""
+    return governor.policy
+
+
+@router.put("/policy", responses=responses(Forbidden))
+async def change_policy(policy: Policy, governor: DownloadsGovernor, _session: SignedIn) -> Policy:
+    """Takes effect at once, also on what is under way; it is remembered."""
+    await governor.change(policy)
+    return governor.policy
+
+
+@router.post("/order", responses=CONTROL)
+async def order(wanted: OrderRequest, downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
+    """Fetch these first. What is under way already goes on."""
+    await downloads.put_first(wanted.ids)
     return [downloads.view(transfer) for transfer in await downloads.list()]
+
+
+@router.post("/pause", responses=responses(Forbidden))
+async def pause_all(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
+    """Stop everything for now; what has arrived is kept."""
+    return [downloads.view(transfer) for transfer in await downloads.pause_all()]
+
+
+@router.post("/resume", responses=responses(Forbidden))
+async def resume_all(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
+    """Go on with everything that is paused."""
+    return [downloads.view(transfer) for transfer in await downloads.resume_all()]
+
+
+@router.post("/retry", responses=responses(Forbidden))
+async def retry_failed(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
+    """Try again what failed, and nothing else."""
+    return [downloads.view(transfer) for transfer in await downloads.retry_failed()]
+
+
+@router.post("/clear", status_code=204, responses=responses(Forbidden))
+async def clear(downloads: DownloadsService, _session: SignedIn) -> None:
+    """Forget what is done or cancelled. Files on disk stay."""
+    await downloads.clear_history()
 
 
 @router.get("/{transfer_id}", responses=responses(NotFound))
@@ -53,3 +103,15 @@ async def pause(transfer_id: str, downloads: DownloadsService, _session: SignedI
 async def resume(transfer_id: str, downloads: DownloadsService, _session: SignedIn) -> TransferView:
     """Go on with a paused transfer."""
     return downloads.view(await downloads.resume(transfer_id))
+
+
+@router.post("/{transfer_id}/accept", responses=CONTROL)
+async def accept(transfer_id: str, downloads: DownloadsService, _session: SignedIn) -> TransferView:
+    """Keep bytes that were put aside, although they are not the promised ones."""
+    return downloads.view(await downloads.accept(transfer_id))
+
+
+@router.get("/{transfer_id}/log", responses=responses(NotFound))
+async def log(transfer_id: str, downloads: DownloadsService, _session: SignedIn) -> list[LogLine]:
+    """What happened to this transfer, oldest first."""
+    return list(await downloads.log(transfer_id))

@@ -5,6 +5,7 @@ TransferFault
 ├── LastingFault      trying again does not help: no such file, a licence to accept
 │   └── NotAModel     the source sends something else; nothing of it is worth keeping
 ├── NoSpace           freeing space helps; the transfer is paused
+│   └── DiskFull      not a byte more can be written: everything is paused
 └── WrongContent      all bytes came and they are not the promised ones
 """
 
@@ -36,6 +37,10 @@ class NotAModel(LastingFault):
 
 class NoSpace(TransferFault):
     """The disk cannot hold the file."""
+
+
+class DiskFull(NoSpace):
+    """The operating system refuses to write: the disk or the quota is used up."""
 
 
 class WrongContent(TransferFault):

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import aiofiles.os
 
+from backend.core.waiting import to_the_end
 from backend.downloads import formats
 from backend.downloads.answers import Changed, Unsatisfiable
-from backend.downloads.faults import LastingFault, NoSpace, NotAModel, PassingFault, WrongContent
+from backend.downloads.contents import Contents
+from backend.downloads.faults import DiskFull, LastingFault, NotAModel, PassingFault, WrongContent
 from backend.downloads.found import Located
-from backend.downloads.lanes import Lanes, Limits, Link, Shared
+from backend.downloads.lanes import Lanes, Limits, Shared
+from backend.downloads.link import Link
 from backend.downloads.models import Progress, Transfer, Verification
 from backend.downloads.part_file import PartFile, opened
 from backend.downloads.partial import Partial, Receipt
@@ -45,8 +48,11 @@ RoomCheck = Callable[[int], None]
 class Fetcher:
     """Fetches files below one models folder."""
 
-    def __init__(self, sources: Sources, models: Path, limits: Limits, throttle: Throttle):
+    def __init__(
+        self, sources: Sources, contents: Contents, models: Path, limits: Limits, throttle: Throttle
+    ):
         self._sources = sources
+        self._contents = contents
         self._models = models
         self._shared = Shared(limits=limits, throttle=throttle, places=asyncio.Semaphore(CONNECTIONS))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="transfer")
@@ -70,18 +76,51 @@ class Fetcher:
             partial = self.partial_of(transfer)
             await aiofiles.os.makedirs(partial.target.parent, exist_ok=True)
             located = await self._sources.locate(url)
-            receipt = await asyncio.to_thread(_resume_point, partial, transfer, located)
-            progress.received, progress.total = receipt.received, receipt.bytes
-            try:
-                async with opened(partial, receipt, progress, self._threads) as file:
-                    lanes = Lanes(Link(self._sources, located), file, progress, check_room, self._shared)
-                    await _bring(file, lanes, located)
-                    on_verifying()
-                    digest = await file.digest()
-            except NotAModel:
-                await asyncio.to_thread(partial.discard)
-                raise
-            return await asyncio.to_thread(_settle, partial, located, receipt.sha256, digest)
+            attempt = Attempt(partial, transfer, located, transfer.sha256 or located.sha256, progress)
+            async with self._contents.claim(attempt.sha256):
+                arrived = await self._find(attempt) or await self._fetch(attempt, check_room, on_verifying)
+                await self._contents.remember(transfer, arrived.sha256)
+            return arrived
+
+    async def _find(self, attempt: "Attempt") -> Arrived | None:
+        """The file, if an attempt that was killed had it in its place already, or if its content is here."""
+        if await aiofiles.os.path.exists(attempt.partial.target):
+            return await asyncio.to_thread(_adopt, attempt)
+        size = await self._contents.share(attempt.sha256, attempt.transfer)
+        if size is None or attempt.sha256 is None:
+            return None
+        attempt.progress.installed = True
+        await asyncio.to_thread(attempt.partial.discard)
+        return Arrived(bytes=size, sha256=attempt.sha256, verification=Verification.VERIFIED)
+
+    async def _fetch(
+        self, attempt: "Attempt", check_room: RoomCheck, on_verifying: Callable[[], object]
+    ) -> Arrived:
+        partial, progress = attempt.partial, attempt.progress
+        receipt = await asyncio.to_thread(_resume_point, attempt)
+        progress.received, progress.total = receipt.received, receipt.bytes
+        try:
+            async with opened(partial, receipt, progress, self._threads) as file:
+                link = Link(self._sources, attempt.located)
+                await _bring(file, Lanes(link, file, progress, check_room, self._shared), attempt.located)
+                on_verifying()
+                digest = await file.digest()
+        except NotAModel:
+            await asyncio.to_thread(partial.discard)
+            raise
+        return await to_the_end(asyncio.to_thread(_settle, attempt, digest))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one attempt is about."""
+
+    partial: Partial
+    transfer: Transfer
+    located: Located
+    # The content's promised hash, if anybody promised one.
+    sha256: str | None
+    progress: Progress
 
 
 async def _bring(file: PartFile, lanes: Lanes, located: Located) -> None:
@@ -126,18 +165,19 @@ async def _start_over(file: PartFile) -> None:
     )
 
 
-def _resume_point(partial: Partial, transfer: Transfer, located: Located) -> Receipt:
+def _resume_point(attempt: Attempt) -> Receipt:
     """What an earlier attempt left, if it is the same content; else a receipt for nothing."""
+    transfer, located = attempt.transfer, attempt.located
     fresh = Receipt(
         url=transfer.url,
         spans=(),
         bytes=located.bytes,
-        sha256=transfer.sha256 or located.sha256,
+        sha256=attempt.sha256,
         identity=located.identity,
         validator=None,
         preset=transfer.preset,
     )
-    earlier = partial.read()
+    earlier = attempt.partial.read()
     if earlier is None or not _is_resumable(earlier, fresh):
         return fresh
     return replace(
@@ -152,10 +192,26 @@ def _is_resumable(earlier: Receipt, fresh: Receipt) -> bool:
     return fresh.bytes is None or end(earlier.spans) <= fresh.bytes
 
 
-def _settle(partial: Partial, located: Located, sha256: str | None, digest: str) -> Arrived:
+def _adopt(attempt: Attempt) -> Arrived:
+    """A file of the wanted name is there. Take it for ours exactly when it is what was wanted."""
+    partial, located = attempt.partial, attempt.located
+    found = partial.target.stat().st_size
+    if found != (located.bytes or attempt.transfer.bytes):
+        raise _taken(partial)
+    with partial.target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    verification = _verification(partial.target, located, attempt.sha256, digest)
+    if verification == Verification.MISMATCH:
+        raise _taken(partial)
+    partial.discard()
+    return Arrived(bytes=found, sha256=digest, verification=verification)
+
+
+def _settle(attempt: Attempt, digest: str) -> Arrived:
     """Verify the content and give it its name."""
+    partial = attempt.partial
     size = partial.part.stat().st_size
-    verification = _verify(partial, located, sha256, digest)
+    verification = _verify(attempt, digest)
     problem = formats.problem_of(partial.part, partial.target.name)
     if problem:
         partial.reject()
@@ -163,29 +219,40 @@ def _settle(partial: Partial, located: Located, sha256: str | None, digest: str)
     try:
         partial.finish()
     except FileExistsError:
-        raise LastingFault(
-            "file_exists",
-            f"A file called {partial.target.name} appeared in {partial.target.parent.name} meanwhile. "
-            "Nothing was overwritten.",
-        ) from None
+        raise _taken(partial) from None
+    attempt.progress.installed = True
     return Arrived(bytes=size, sha256=digest, verification=verification)
 
 
-def _verify(partial: Partial, located: Located, sha256: str | None, digest: str) -> Verification:
-    if sha256:
-        expected, found = sha256, digest
-    elif located.git_sha1:
-        expected, found = located.git_sha1, _git_sha1(partial.part)
-    else:
-        return Verification.UNVERIFIED
-    if expected == found:
-        return Verification.VERIFIED
-    partial.reject()
+def _taken(partial: Partial) -> LastingFault:
+    return LastingFault(
+        "file_exists",
+        f"Another file called {partial.target.name} is in {partial.target.parent.name} by now. "
+        "Nothing was overwritten. Delete it or choose another name.",
+    )
+
+
+def _verify(attempt: Attempt, digest: str) -> Verification:
+    verification = _verification(attempt.partial.part, attempt.located, attempt.sha256, digest)
+    if verification != Verification.MISMATCH:
+        return verification
+    attempt.partial.reject()
     raise WrongContent(
         "hash_mismatch",
-        f"The content is not the promised one (expected {expected[:12]}…, got {found[:12]}…). "
-        "It was put aside and not installed. Retry to fetch it again, or cancel to delete it.",
+        f"The content is not the promised one: its SHA-256 is {digest[:12]}…. It was put aside and not installed. "
+        "Retry to fetch it again, keep it all the same, or cancel to delete it.",
     )
+
+
+def _verification(path: Path, located: Located, sha256: str | None, digest: str) -> Verification:
+    """What the published hash says about the file, whose sha256 is `digest`."""
+    if sha256:
+        matches = digest == sha256
+    elif located.git_sha1:
+        matches = _git_sha1(path) == located.git_sha1
+    else:
+        return Verification.UNVERIFIED
+    return Verification.VERIFIED if matches else Verification.MISMATCH
 
 
 def _git_sha1(path: Path) -> str:
@@ -201,7 +268,7 @@ def _disk_faults() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL_DISK:
-            raise NoSpace("disk_full", "The disk is full. Free some space, then resume.") from None
+            raise DiskFull("disk_full", "The disk is full. Free some space, then resume.") from None
         raise LastingFault(
             "disk_error", f"The file cannot be written: {error.strerror}. Check the volume."
         ) from None

@@ -10,6 +10,12 @@ from backend.downloads.faults import NotAModel
 # The limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
+# Python's pickle: loading such a file runs what its author wrote into it.
+PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".pickle", ".joblib")
+
+
+def is_pickle(filename: str) -> bool:
+    return filename.lower().endswith(PICKLES)
 
 
 def check_content_type(filename: str, content_type: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import httpx
 
 from backend.downloads import formats
-from backend.downloads.addresses import origin
 from backend.downloads.answers import (
     Opening,
     check_part,
@@ -18,11 +17,10 @@ from backend.downloads.answers import (
     read_opening,
 )
 from backend.downloads.faults import PassingFault
-from backend.downloads.found import Located
+from backend.downloads.link import Link
 from backend.downloads.models import Progress
 from backend.downloads.part_file import PartFile
 from backend.downloads.plan import Piece, Plan, connections_for
-from backend.downloads.sources import Sources
 from backend.downloads.spans import gaps
 from backend.downloads.throttle import Throttle
 
@@ -35,49 +33,10 @@ NO_LIMIT = 2**63
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How patient a fetch is, and how many connections it may open."""
+    """How patient a fetch is."""
 
     stall_seconds: float = 30.0
     answer_seconds: float = 60.0
-    # For one file.
-    connections: int = 16
-
-
-class Link:
-    """Where the bytes come from: the hub's address first, then the one it redirects to, for as long as that is good."""
-
-    def __init__(self, sources: Sources, located: Located):
-        self._sources = sources
-        self._located = located
-        # Signed: lives here and nowhere else.
-        self._direct: str | None = None
-
-    @property
-    def promised(self) -> int | None:
-        """Size of the file, as the hub told it."""
-        return self._located.bytes
-
-    @asynccontextmanager
-    async def open(self, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
-        if self._direct:
-            async with self._sources.open(self._direct, headers) as response:
-                if not self._is_expired(response):
-                    yield response
-                    return
-            self._direct = None
-        async with self._sources.open(self._located.url, {**self._located.headers, **headers}) as response:
-            if self._is_expired(response):
-                raise PassingFault("link_expired", "The hub's link to the file has expired.")
-            if self._is_elsewhere(response):
-                self._direct = str(response.url)
-            yield response
-
-    def _is_elsewhere(self, response: httpx.Response) -> bool:
-        return origin(str(response.url)) != origin(self._located.url)
-
-    def _is_expired(self, response: httpx.Response) -> bool:
-        """A signed address is good for about an hour. After that the hub gives another one."""
-        return response.status_code in (401, 403) and self._is_elsewhere(response)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +99,7 @@ class Lanes:
     async def run(self, size: int) -> None:
         """Fetch everything that is missing. Raises the last connection's fault when none is left."""
         plan = Plan(gaps(self._file.spans, size), size)
-        lanes = connections_for(plan.left, self._limits.connections)
+        lanes = connections_for(plan.left, self._throttle.connections)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(lanes):

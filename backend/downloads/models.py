@@ -78,10 +78,14 @@ class Transfer:
     state: State = State.QUEUED
     verification: Verification | None = None
     problem: Problem | None = None
-    # How many times in a row it failed.
+    # How many times in a row it failed without a byte more.
     failures: int = 0
     # The preset that first asked for it.
     preset: str | None = None
+    # Its place in the queue: lower goes first.
+    position: float = 0.0
+    # Whether ComfyUI offers the file now; None as long as nobody could ask.
+    seen_by_comfyui: bool | None = None
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -111,6 +115,16 @@ class Wanted:
     bytes: int | None = None
     alternatives: tuple[str, ...] = ()
     preset: str | None = None
+    # The user knows that files of this format can run code when they are loaded.
+    allow_pickle: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """Something that happened to a transfer."""
+
+    at: datetime
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +132,11 @@ class TransferChanged:
     """News: a transfer was asked for, or its state is another one now."""
 
     transfer: Transfer
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueChanged:
+    """News: transfers were put into another order, or removed from the history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +158,8 @@ class Progress:
     checked: int = 0
     # How many are open this very moment.
     connections: int = 0
+    # The file has its final name.
+    installed: bool = False
 
     @property
     def seconds_left(self) -> float | None:
@@ -160,6 +181,16 @@ class DownloadRequest(BaseModel):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Promised hash of the content."
     )
+    allow_pickle: bool = Field(
+        default=False,
+        description="Needed for `.ckpt`, `.pt`, `.pth`, `.bin` and the like: loading such a file can run code that is in it.",
+    )
+
+
+class OrderRequest(BaseModel):
+    """What shall be fetched first."""
+
+    ids: list[str] = Field(max_length=1000, description="Transfers in the order wanted; all others follow.")
 
 
 class ProblemView(BaseModel):
@@ -181,11 +212,32 @@ class TransferView(BaseModel):
     problem: ProblemView | None
     bytes: int | None
     received: int
+    checked: int = Field(description="Bytes that have been hashed; trails `received`.")
     speed: float = Field(description="Bytes per second.")
     seconds_left: float | None
+    connections: int = Field(description="How many are open at this moment.")
     failures: int
+    seen_by_comfyui: bool | None = Field(
+        description="Whether ComfyUI offers the file now; null as long as it could not be asked."
+    )
     sha256: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     retry_at: datetime | None
+
+
+class Filter(BaseModel):
+    """Which transfers shall be shown."""
+
+    state: set[State] = Field(default_factory=set, description="Any of these states; default: all.")
+    preset: str | None = Field(default=None, max_length=200, description="Only what this preset asked for.")
+    q: str = Field(default="", max_length=200, description="Part of the folder, the file name or the host.")
+
+    def holds(self, view: TransferView) -> bool:
+        text = f"{view.folder}/{view.filename} {view.host}".lower()
+        return (
+            (not self.state or view.state in self.state)
+            and (self.preset is None or view.preset == self.preset)
+            and self.q.lower() in text
+        )

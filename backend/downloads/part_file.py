@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
+from backend.core.waiting import to_the_end
 from backend.downloads.models import Progress
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import Spans, add, covered, prefix
@@ -150,7 +151,7 @@ async def opened(
     try:
         yield file
     finally:
-        await asyncio.shield(file.close())
+        await to_the_end(file.close())
 
 
 def _write_all(descriptor: int, batch: Sequence[bytes], at: int) -> None:

@@ -1,34 +1,40 @@
 """What people ask of downloads: one transfer per destination, and control over it."""
 
 import asyncio
+import contextlib
 import dataclasses
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from backend.core import clock
-from backend.core.errors import Conflict, InvalidRequest, NotFound, OutOfSpace, UpstreamError
+from backend.core.errors import Conflict, InvalidRequest, NotFound, UpstreamError
 from backend.core.events import EventBus
+from backend.downloads import formats
 from backend.downloads.addresses import clean_folder, clean_name, clean_url, name_in
 from backend.downloads.faults import TransferFault
 from backend.downloads.guard import Guard
 from backend.downloads.models import (
     ACTIVE,
     UNFINISHED,
+    LogLine,
     Problem,
     ProblemView,
     Progress,
+    QueueChanged,
     State,
     Transfer,
     TransferChanged,
     TransferView,
     Wanted,
 )
-from backend.downloads.partial import Partial, receipts_below
+from backend.downloads.partial import Partial
+from backend.downloads.room import Room
 from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
 from backend.storage.service import Storage
 
 RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.WAITING, State.PAUSED})
+FORGETTABLE = frozenset({State.DONE, State.CANCELLED})
 CANCELLABLE = UNFINISHED | {State.FAILED, State.QUARANTINED}
 HISTORY = 500
 
@@ -46,10 +52,17 @@ class Downloads:
         self._events = events
         # Filled by the worker while a transfer runs.
         self.progress: dict[str, Progress] = {}
+        self.room = Room(store, storage, self.progress)
 
     async def request(self, wanted: Wanted) -> Transfer:
         """Ask for one file. Asking twice gives the same transfer."""
-        transfer = await self._transfer_for(wanted)
+        transfer = await self.prepared(wanted)
+        if formats.is_pickle(transfer.filename) and not wanted.allow_pickle:
+            raise Conflict(
+                f"{transfer.filename} is in a format that can run code when it is loaded. Confirm that you trust "
+                f"{transfer.host} and its author, or look for a .safetensors file instead.",
+                code="pickle_unconfirmed",
+            )
         existing = await self._store.newest_for(transfer.folder, transfer.filename)
         if existing and (existing.state in UNFINISHED or self._is_installed(existing)):
             return _adopt(existing, transfer)
@@ -62,11 +75,12 @@ class Downloads:
             await self.check_room([transfer.bytes])
         if not await self._store.add(transfer):
             return await self.request(wanted)  # somebody else asked at the same moment
+        await self._store.note(transfer.id, f"Asked for, from {transfer.url}.")
         self._announce(transfer)
         return transfer
 
-    async def list(self) -> list[Transfer]:
-        """Unfinished transfers and the newest finished ones, oldest first."""
+    async def list(self) -> Sequence[Transfer]:
+        """Unfinished transfers and the newest finished ones, in the order of the queue."""
         return await self._store.all(HISTORY)
 
     async def get(self, transfer_id: str) -> Transfer:
@@ -76,6 +90,11 @@ class Downloads:
                 "There is no such download. It may have been removed from the history.", id=transfer_id
             )
         return transfer
+
+    async def log(self, transfer_id: str) -> Sequence[LogLine]:
+        """What happened to it, oldest first."""
+        await self.get(transfer_id)
+        return await self._store.log(transfer_id)
 
     async def latest(self, folder: str, filename: str) -> Transfer | None:
         """The newest transfer to a destination."""
@@ -93,13 +112,16 @@ class Downloads:
         await asyncio.to_thread(self._partial_of(transfer).discard)
         return changed
 
-    async def pause(self, transfer_id: str) -> Transfer:
-        """Stop for now; what has arrived stays."""
+    async def pause(self, transfer_id: str, problem: Problem | None = None) -> Transfer:
+        """Stop for now; what has arrived stays. `problem` says why, if it was not a person's wish."""
         transfer = await self.get(transfer_id)
         if transfer.state == State.PAUSED:
             return transfer
-        changed = transfer.changed(state=State.PAUSED, received=self._received(transfer), retry_at=None)
+        changed = transfer.changed(
+            state=State.PAUSED, received=self._received(transfer), retry_at=None, problem=problem
+        )
         await self._change(changed, ACTIVE, "Only a download that is under way can be paused.")
+        await self._store.note(transfer.id, problem.message if problem else "Paused.")
         return changed
 
     async def resume(self, transfer_id: str) -> Transfer:
@@ -117,25 +139,53 @@ class Downloads:
             state=State.QUEUED, problem=None, failures=0, retry_at=None, finished_at=None, verification=None
         )
         await self._change(changed, RETRYABLE, "It is finished: there is nothing to retry.")
+        await self._store.note(transfer.id, "Queued again.")
         return changed
 
-    async def recover(self) -> None:
-        """After a start: queue what was under way, and adopt partial files that the database does not know."""
-        for transfer in await self._store.in_state(State.RUNNING, State.VERIFYING, State.WAITING):
-            await self._store.save(
-                transfer.changed(state=State.QUEUED, retry_at=None), only_if=[transfer.state]
-            )
-        for target, receipt in await asyncio.to_thread(receipts_below, self._storage.models):
-            relative = target.relative_to(self._storage.models)
-            wanted = Wanted(
-                url=receipt.url,
-                folder=relative.parent.as_posix(),
-                filename=relative.name,
-                sha256=receipt.sha256,
-                bytes=receipt.bytes,
-                preset=receipt.preset,
-            )
-            await self._adopt_partial(wanted, receipt.received)
+    async def accept(self, transfer_id: str) -> Transfer:
+        """Take bytes that were put aside, although they are not the promised ones."""
+        transfer = await self.get(transfer_id)
+        if transfer.state != State.QUARANTINED:
+            raise Conflict("Nothing was put aside for this download.", code="wrong_state", id=transfer.id)
+        try:
+            await asyncio.to_thread(self._partial_of(transfer).accept)
+        except FileExistsError:
+            raise Conflict(
+                f"{transfer.filename} is in {transfer.folder} already. Delete it first.", code="file_exists"
+            ) from None
+        except FileNotFoundError:
+            raise NotFound("What was put aside is not there any more. Retry to fetch it again.") from None
+        changed = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
+        await self._change(changed, [State.QUARANTINED], "Somebody else has decided already.")
+        return changed
+
+    async def retry_failed(self) -> Sequence[Transfer]:
+        """Queue again everything that failed, and nothing else."""
+        failed = await self._store.in_state(State.FAILED, State.WAITING)
+        return [await self.retry(transfer.id) for transfer in failed]
+
+    async def pause_all(self, problem: Problem | None = None) -> Sequence[Transfer]:
+        paused = []
+        for transfer in await self._store.in_state(*ACTIVE):
+            with contextlib.suppress(Conflict):  # done meanwhile
+                paused.append(await self.pause(transfer.id, problem))
+        return paused
+
+    async def resume_all(self) -> Sequence[Transfer]:
+        return [await self.resume(transfer.id) for transfer in await self._store.in_state(State.PAUSED)]
+
+    async def put_first(self, ids: Sequence[str]) -> None:
+        """Fetch these before all others that wait, in this order."""
+        for transfer_id in ids:
+            await self.get(transfer_id)
+        await self._store.put_first(ids)
+        self._events.publish(QueueChanged())
+
+    async def clear_history(self) -> None:
+        """Forget what is done or cancelled. Files on disk stay."""
+        for transfer in await self._store.in_state(*FORGETTABLE):
+            await self._store.forget(transfer.id, FORGETTABLE)
+        self._events.publish(QueueChanged())
 
     def view(self, transfer: Transfer) -> TransferView:
         """The record together with how far it is this very moment."""
@@ -146,37 +196,21 @@ class Downloads:
             name: getattr(transfer, name) for name in TransferView.model_fields if hasattr(transfer, name)
         }
         problem = transfer.problem and ProblemView(**dataclasses.asdict(transfer.problem))
-        live = {"received": progress.received, "speed": progress.speed, "seconds_left": progress.seconds_left}
+        live = {
+            "received": progress.received,
+            "checked": progress.checked,
+            "speed": progress.speed,
+            "seconds_left": progress.seconds_left,
+            "connections": progress.connections,
+        }
         return TransferView(**fields | live | {"problem": problem, "bytes": progress.total or transfer.bytes})
 
     async def check_room(self, sizes: Iterable[int]) -> None:
         """OutOfSpace unless files of these sizes fit beside everything that is still to come."""
-        needed = sum(sizes)
-        promised = 0
-        for transfer in await self._store.in_state(*ACTIVE):
-            promised += max(0, (transfer.bytes or 0) - self._received(transfer))
-        free = self._storage.disk().free - promised
-        if needed > free:
-            raise OutOfSpace(
-                f"This needs {needed / 1e9:.2f} GB and {max(0, free) / 1e9:.2f} GB are free. "
-                f"Free {(needed - free) / 1e9:.2f} GB and try again.",
-                needed=needed,
-                free=max(0, free),
-            )
+        await self.room.check(sizes)
 
-    async def _adopt_partial(self, wanted: Wanted, received: int) -> None:
-        try:
-            transfer = await self._transfer_for(wanted)
-        except InvalidRequest:
-            return  # not one of ours, whatever it says
-        if await self._store.newest_for(transfer.folder, transfer.filename) is None:
-            problem = Problem(
-                code="found",
-                message="Found on the volume, unfinished. Resume to go on, or cancel to delete it.",
-            )
-            await self._store.add(transfer.changed(state=State.PAUSED, received=received, problem=problem))
-
-    async def _transfer_for(self, wanted: Wanted) -> Transfer:
+    async def prepared(self, wanted: Wanted) -> Transfer:
+        """The transfer that `wanted` would become, checked and cleaned but not asked for."""
         url = self._sources.canonical(clean_url(wanted.url))
         self._guard.check_request(url)
         folder = clean_folder(wanted.folder)

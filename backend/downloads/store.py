@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from backend.core import clock
 from backend.core.database import Database, placeholders
-from backend.downloads.models import UNFINISHED, Problem, State, Transfer, Verification
+from backend.downloads.models import UNFINISHED, LogLine, Problem, State, Transfer, Verification
 
 MIGRATIONS = (
     """
@@ -35,14 +35,29 @@ MIGRATIONS = (
     CREATE UNIQUE INDEX one_transfer_per_destination ON transfers (folder, filename)
         WHERE state IN ('queued', 'running', 'verifying', 'waiting', 'paused')
     """,
+    """
+    ALTER TABLE transfers ADD COLUMN position REAL NOT NULL DEFAULT 0;
+    ALTER TABLE transfers ADD COLUMN seen_by_comfyui INTEGER;
+    UPDATE transfers SET position = rowid;
+    CREATE TABLE transfer_log (
+        transfer TEXT NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,
+        at TEXT NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE INDEX transfer_log_by_transfer ON transfer_log (transfer);
+    CREATE TABLE download_policy (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), policy TEXT NOT NULL)
+    """,
 )
 
 COLUMNS = (
     "id", "url", "alternatives", "folder", "filename", "sha256", "bytes", "received", "state", "verification",
     "problem_code", "problem_message", "failures", "preset", "created_at", "started_at", "finished_at", "retry_at",
+    "position", "seen_by_comfyui",
 )  # fmt: skip
-FIELDS = ", ".join(f":{column}" for column in COLUMNS)
-CHANGES = ", ".join(f"{column} = :{column}" for column in COLUMNS if column != "id")
+NAMES = ", ".join(column for column in COLUMNS if column != "position")
+FIELDS = ", ".join(f":{column}" for column in COLUMNS if column != "position")
+# A transfer gets its place when it is asked for, and another one only from `arrange`.
+CHANGES = ", ".join(f"{column} = :{column}" for column in COLUMNS if column not in ("id", "position"))
 
 
 class TransferStore:
@@ -57,7 +72,11 @@ class TransferStore:
     async def add(self, transfer: Transfer) -> bool:
         """False when another unfinished transfer has the same destination."""
         try:
-            await self._database.execute(f"INSERT INTO transfers VALUES ({FIELDS})", _to_row(transfer))
+            await self._database.execute(
+                f"INSERT INTO transfers ({NAMES}, position) "
+                f"SELECT {FIELDS}, COALESCE(MAX(position), 0) + 1 FROM transfers",
+                _to_row(transfer),
+            )
         except sqlite3.IntegrityError:
             return False
         return True
@@ -73,21 +92,60 @@ class TransferStore:
         return _from_row(row) if row else None
 
     async def all(self, limit: int = 500) -> list[Transfer]:
-        """Unfinished ones and the newest finished ones, oldest first."""
+        """Unfinished ones and the newest finished ones, in the order of the queue."""
         unfinished = sorted(UNFINISHED)
         rows = await self._database.fetch_all(
             f"SELECT * FROM transfers WHERE state IN ({placeholders(unfinished)}) OR id IN "
-            "(SELECT id FROM transfers ORDER BY created_at DESC LIMIT ?) ORDER BY created_at, id",
+            "(SELECT id FROM transfers ORDER BY created_at DESC LIMIT ?) ORDER BY position, created_at, id",
             (*unfinished, limit),
         )
         return [_from_row(row) for row in rows]
 
     async def in_state(self, *states: State) -> list[Transfer]:
-        """In the order they were asked for."""
+        """In the order of the queue."""
         rows = await self._database.fetch_all(
-            f"SELECT * FROM transfers WHERE state IN ({placeholders(states)}) ORDER BY created_at, id", states
+            f"SELECT * FROM transfers WHERE state IN ({placeholders(states)}) ORDER BY position, created_at, id",
+            states,
         )
         return [_from_row(row) for row in rows]
+
+    async def put_first(self, ids: Sequence[str]) -> None:
+        """Give these places before all others, in this order."""
+        if ids:
+            whens = " ".join("WHEN ? THEN ?" for _ in ids)
+            places = [value for place, key in enumerate(ids) for value in (key, place)]
+            await self._database.execute(
+                f"UPDATE transfers SET position = (SELECT MIN(position) FROM transfers) - {len(ids)} "
+                f"+ CASE id {whens} END WHERE id IN ({placeholders(ids)})",
+                (*places, *ids),
+            )
+
+    async def forget(self, transfer_id: str, only_if: Iterable[State]) -> bool:
+        """Remove the record and its log, if its state is one of `only_if`."""
+        states = list(only_if)
+        statement = f"DELETE FROM transfers WHERE id = ? AND state IN ({placeholders(states)})"
+        return await self._database.execute(statement, (transfer_id, *states)) == 1
+
+    async def note(self, transfer_id: str, message: str) -> None:
+        """Add a line to the transfer's log; nothing happens when the transfer is forgotten."""
+        await self._database.execute(
+            "INSERT INTO transfer_log SELECT id, ?, ? FROM transfers WHERE id = ?",
+            (clock.to_text(clock.now()), message, transfer_id),
+        )
+
+    async def log(self, transfer_id: str) -> list[LogLine]:
+        rows = await self._database.fetch_all(
+            "SELECT at, message FROM transfer_log WHERE transfer = ? ORDER BY rowid", (transfer_id,)
+        )
+        return [LogLine(at=clock.from_text(row["at"]), message=row["message"]) for row in rows]
+
+    async def policy(self) -> str | None:
+        """The policy as it was written, JSON."""
+        row = await self._database.fetch_one("SELECT policy FROM download_policy")
+        return row["policy"] if row else None
+
+    async def set_policy(self, policy: str) -> None:
+        await self._database.execute("INSERT OR REPLACE INTO download_policy VALUES (1, ?)", (policy,))
 
     async def newest_for(self, folder: str, filename: str) -> Transfer | None:
         row = await self._database.fetch_one(
@@ -121,6 +179,7 @@ def _from_row(row: sqlite3.Row) -> Transfer:
             "state": State(row["state"]),
             "verification": Verification(row["verification"]) if row["verification"] else None,
             "problem": Problem(code=code, message=message) if code else None,
+            "seen_by_comfyui": None if row["seen_by_comfyui"] is None else bool(row["seen_by_comfyui"]),
             "created_at": clock.from_text(row["created_at"]),
             "started_at": _moment(row["started_at"]),
             "finished_at": _moment(row["finished_at"]),

@@ -2,20 +2,33 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
-import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
+from backend.comfy.client import ComfyClient
 from backend.core import clock
+from backend.core.errors import Unavailable
 from backend.core.events import EventBus
-from backend.downloads.faults import LastingFault, NoSpace, PassingFault, TransferFault, WrongContent
+from backend.core.waiting import to_the_end
+from backend.downloads.faults import (
+    DiskFull,
+    LastingFault,
+    NoSpace,
+    PassingFault,
+    TransferFault,
+    WrongContent,
+)
 from backend.downloads.fetch import Arrived, Fetcher
+from backend.downloads.governor import Governor, PolicyChanged
+from backend.downloads.meter import Meter
 from backend.downloads.models import (
     Problem,
     Progress,
-    ProgressMade,
     State,
     Transfer,
     TransferChanged,
@@ -23,13 +36,10 @@ from backend.downloads.models import (
 )
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
-from backend.storage.service import Storage
 
 log = structlog.get_logger(__name__)
 
 WORKING = (State.RUNNING, State.VERIFYING)
-TICK_SECONDS = 0.25
-SPEED_SECONDS = 3.0  # how far back the shown speed looks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,32 +64,34 @@ class Worker:
         self,
         downloads: Downloads,
         store: TransferStore,
-        storage: Storage,
         fetcher: Fetcher,
+        governor: Governor,
+        comfy: ComfyClient,
         events: EventBus,
         *,
-        places: int,
         retries: Retries,
     ):
         self._downloads = downloads
         self._store = store
-        self._storage = storage
         self._fetcher = fetcher
+        self._governor = governor
+        self._comfy = comfy
         self._events = events
-        self._places = places
         self._retries = retries
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._destinations: set[str] = set()
-        self._timers: set[asyncio.Task[None]] = set()
+        # Pauses before a retry, and questions to ComfyUI.
+        self._errands: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         events.subscribe(TransferChanged, self._on_change)
+        events.subscribe(PolicyChanged, lambda _: self._wake.set())
 
     async def run(self) -> None:
         """Until cancelled. Unfinished transfers keep what has arrived."""
-        await self._downloads.recover()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._report_progress())
+                group.create_task(Meter(self._downloads.progress, self._events).run())
+                group.create_task(self._governor.run())
                 group.create_task(self._start_transfers())
         finally:
             await self._stop_transfers()
@@ -92,7 +104,7 @@ class Worker:
 
     async def _fill_places(self) -> None:
         for transfer in await self._store.in_state(State.QUEUED):
-            if len(self._tasks) >= self._places:
+            if len(self._tasks) >= self._governor.policy.files_at_once:
                 return
             if transfer.destination not in self._destinations:
                 await self._start(transfer)
@@ -107,6 +119,7 @@ class Worker:
         self._destinations.add(running.destination)
         task = asyncio.create_task(self._carry(running), name=f"transfer {running.id}")
         self._tasks[running.id] = task
+        await self._store.note(running.id, _started(running))
         self._events.publish(TransferChanged(transfer=running))
 
     async def _carry(self, transfer: Transfer) -> None:
@@ -116,7 +129,7 @@ class Worker:
         except TransferFault as fault:
             await self._conclude_fault(transfer, fault)
         except asyncio.CancelledError:
-            await asyncio.shield(self._clean_up_after_cancel(transfer))
+            await to_the_end(self._clean_up(transfer))
         except Exception:
             log.exception("transfer failed in an unexpected way", transfer=transfer.id)
             sentence = "Something broke on our side. The log of the dashboard has more."
@@ -130,16 +143,18 @@ class Worker:
     async def _attempt(self, transfer: Transfer) -> Arrived:
         """Try the address, then the alternatives, which count only when a hash makes sure they are the same."""
         addresses = (transfer.url, *(transfer.alternatives if transfer.sha256 else ()))
-        for address in addresses[:-1]:
-            with contextlib.suppress(LastingFault):
+        for address, following in itertools.pairwise(addresses):
+            try:
                 return await self._fetch(transfer, address)
+            except LastingFault as fault:
+                await self._store.note(transfer.id, f"{fault.message} Another address is tried: {following}")
         return await self._fetch(transfer, addresses[-1])
 
     async def _fetch(self, transfer: Transfer, address: str) -> Arrived:
         progress = self._downloads.progress[transfer.id]
 
         def check_room(remaining: int) -> None:
-            self._check_room(transfer.id, remaining)
+            self._downloads.room.check_rest(transfer.id, remaining)
 
         verifying: list[asyncio.Task[bool]] = []
 
@@ -151,45 +166,47 @@ class Worker:
         finally:
             await asyncio.gather(*verifying)
 
-    def _check_room(self, transfer_id: str, remaining: int) -> None:
-        """NoSpace unless the rest of this file fits beside the rest of the other running ones."""
-        others = (p for key, p in self._downloads.progress.items() if key != transfer_id and p.total)
-        promised = sum(max(0, (p.total or 0) - p.received) for p in others)
-        free = self._storage.disk().free - promised
-        if remaining > free:
-            raise NoSpace(
-                "disk_full",
-                f"{remaining / 1e9:.2f} GB are still to come and {max(0, free) / 1e9:.2f} GB are free. "
-                f"Free {(remaining - free) / 1e9:.2f} GB, then resume.",
-            )
-
     async def _conclude(self, transfer: Transfer, arrived: Arrived) -> None:
-        await self._storage.remember(transfer.folder, transfer.filename, arrived.sha256)
-        await self._save(
-            transfer.changed(
-                state=State.DONE,
-                verification=arrived.verification,
-                bytes=arrived.bytes,
-                received=arrived.bytes,
-                sha256=arrived.sha256,
-                failures=0,
-                finished_at=clock.now(),
-            )
+        done = transfer.changed(
+            state=State.DONE,
+            verification=arrived.verification,
+            bytes=arrived.bytes,
+            received=arrived.bytes,
+            sha256=arrived.sha256,
+            failures=0,
+            finished_at=clock.now(),
         )
+        if not await self._save(done):
+            await self._clean_up(transfer)
+            return
+        await self._store.note(transfer.id, f"Done: {arrived.bytes} bytes, {arrived.verification.value}.")
         log.info("transfer done", transfer=transfer.id, destination=transfer.destination, bytes=arrived.bytes)
+        self._run_errand(self._ask_comfyui(done))
+
+    async def _ask_comfyui(self, transfer: Transfer) -> None:
+        """Done means that ComfyUI offers the file. Where none runs, nothing is claimed."""
+        with contextlib.suppress(Unavailable):
+            seen = await self._comfy.offers(transfer.folder, transfer.filename)
+            asked = transfer.changed(seen_by_comfyui=seen)
+            if await self._store.save(asked, only_if=[State.DONE]):
+                self._events.publish(TransferChanged(transfer=asked))
 
     async def _conclude_fault(self, transfer: Transfer, fault: TransferFault) -> None:
         progress = self._downloads.progress[transfer.id]
-        problem = Problem(code=fault.code, message=fault.message)
         failed = transfer.changed(
-            problem=problem, received=progress.received, bytes=progress.total or transfer.bytes
+            problem=Problem(code=fault.code, message=fault.message),
+            # Only failures in a row count: whoever gets on is not given up.
+            failures=0 if progress.received > transfer.received else transfer.failures,
+            received=progress.received,
+            bytes=progress.total or transfer.bytes,
         )
         log.warning("transfer stopped", transfer=transfer.id, code=fault.code)
+        await self._store.note(transfer.id, fault.message)
         match fault:
-            case PassingFault() if transfer.failures < self._retries.times:
+            case PassingFault() if failed.failures < self._retries.times:
                 await self._wait_and_retry(failed, fault.wait)
             case NoSpace():
-                await self._save(failed.changed(state=State.PAUSED))
+                await self._pause_for_space(failed, fault)
             case WrongContent():
                 await self._save(
                     failed.changed(
@@ -199,15 +216,25 @@ class Worker:
             case _:
                 await self._save(failed.changed(state=State.FAILED, finished_at=clock.now()))
 
+    async def _pause_for_space(self, transfer: Transfer, fault: NoSpace) -> None:
+        """When not a byte more can be written, the whole queue waits for a person to free some."""
+        await self._save(transfer.changed(state=State.PAUSED))
+        if isinstance(fault, DiskFull):
+            await self._downloads.pause_all(transfer.problem)
+
     async def _wait_and_retry(self, transfer: Transfer, asked: float | None) -> None:
         """Give the place to another transfer while this one waits."""
         failures = transfer.failures + 1
         pause = self._retries.pause_after(failures, asked)
         waiting = transfer.changed(state=State.WAITING, failures=failures, retry_at=clock.in_seconds(pause))
         if await self._save(waiting):
-            timer = asyncio.create_task(self._queue_when_due(waiting, pause))
-            self._timers.add(timer)
-            timer.add_done_callback(self._timers.discard)
+            await self._store.note(transfer.id, f"Tried again in {pause:.0f} s.")
+            self._run_errand(self._queue_when_due(waiting, pause))
+
+    def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
+        errand = asyncio.create_task(work)
+        self._errands.add(errand)
+        errand.add_done_callback(self._errands.discard)
 
     async def _save(self, transfer: Transfer) -> bool:
         """Write and announce, unless a person has decided otherwise meanwhile."""
@@ -216,10 +243,14 @@ class Worker:
             self._events.publish(TransferChanged(transfer=transfer))
         return saved
 
-    async def _clean_up_after_cancel(self, transfer: Transfer) -> None:
+    async def _clean_up(self, transfer: Transfer) -> None:
+        """Cancelled means that nothing is on disk, also when the last byte was faster than the person."""
         current = await self._store.get(transfer.id)
         if current and current.state == State.CANCELLED:
-            await asyncio.to_thread(self._fetcher.partial_of(transfer).discard)
+            partial = self._fetcher.partial_of(transfer)
+            await asyncio.to_thread(partial.discard)
+            if self._downloads.progress[transfer.id].installed:
+                await asyncio.to_thread(partial.target.unlink, missing_ok=True)
 
     async def _queue_when_due(self, transfer: Transfer, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -234,30 +265,12 @@ class Worker:
             task.cancel()
         self._wake.set()
 
-    async def _report_progress(self) -> None:
-        """Measure speeds and tell, a few times a second, while anything is running."""
-        seen: dict[str, int] = {}
-        last = time.monotonic()
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            now = time.monotonic()
-            self._measure(seen, now - last)
-            last = now
-
-    def _measure(self, seen: dict[str, int], elapsed: float) -> None:
-        progress = self._downloads.progress
-        weight = min(1.0, elapsed / SPEED_SECONDS)
-        for key, current in progress.items():
-            arrived = max(0, current.received - seen.get(key, current.received))
-            current.speed += weight * (arrived / elapsed - current.speed)
-        moved = tuple(key for key, current in progress.items() if seen.get(key) != current.received)
-        seen.clear()
-        seen.update({key: current.received for key, current in progress.items()})
-        if moved:
-            self._events.publish(ProgressMade(ids=moved))
-
     async def _stop_transfers(self) -> None:
-        tasks = [*self._tasks.values(), *self._timers]
+        tasks = [*self._tasks.values(), *self._errands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _started(transfer: Transfer) -> str:
+    return f"Goes on after {transfer.received} bytes." if transfer.received else "Started."

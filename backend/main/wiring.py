@@ -1,9 +1,11 @@
 """Makes the services and ties them together, bottom up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import httpx
 import structlog
@@ -14,11 +16,15 @@ from backend.config.settings import Settings
 from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.downloads.contents import Contents
 from backend.downloads.facts import HubFacts
 from backend.downloads.fetch import Fetcher
+from backend.downloads.governor import Governor
 from backend.downloads.guard import Guard, guarded_client
 from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.lanes import Limits
+from backend.downloads.policy import Policy
+from backend.downloads.recovery import recover
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
 from backend.downloads.sources import Sources
@@ -59,11 +65,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
-        worker = await _add_downloads(app, settings, database, storage, events, stack)
+        transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
         presets = _add_presets(app, settings, storage, comfy)
         background = [
             presets.catalogue.load_first(),
-            worker.run(),
+            transfers,
             publish_every(
                 system_sockets.SECONDS, state.system_channel, partial(system_sockets.frame, state.system)
             ),
@@ -93,30 +99,34 @@ async def _storage(settings: Settings, database: Database) -> Storage:
     )
 
 
-async def _add_downloads(
-    app: FastAPI,
-    settings: Settings,
-    database: Database,
-    storage: Storage,
-    events: EventBus,
-    stack: AsyncExitStack,
-) -> Worker:
-    sources, guard = await _add_sources(app, settings, stack)
-    store = TransferStore(database)
+@dataclass(frozen=True)
+class Ground:
+    """What downloads are built on."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    comfy: ComfyClient
+    events: EventBus
+    stack: AsyncExitStack
+
+
+async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, None]:
+    """Returns the work to be done in the background."""
+    settings, storage, events = ground.settings, ground.storage, ground.events
+    sources, guard = await _add_sources(app, settings, ground.stack)
+    store = TransferStore(ground.database)
     await store.prepare()
     downloads = app.state.downloads = Downloads(store, storage, sources, guard, events)
     app.state.download_channels = DownloadChannels(downloads, events)
+    throttle, default = Throttle(), Policy(files_at_once=settings.download_workers)
+    governor = app.state.governor = Governor(store, throttle, ground.comfy, events, default)
+    await governor.load()
     limits = Limits(stall_seconds=settings.download_stall_seconds)
-    fetcher = Fetcher(sources, storage.models, limits, Throttle())
-    return Worker(
-        downloads,
-        store,
-        storage,
-        fetcher,
-        events,
-        places=settings.download_workers,
-        retries=Retries(first_pause=settings.download_retry_seconds),
-    )
+    fetcher = Fetcher(sources, Contents(storage), storage.models, limits, throttle)
+    retries = Retries(first_pause=settings.download_retry_seconds)
+    worker = Worker(downloads, store, fetcher, governor, ground.comfy, events, retries=retries)
+    return _transfer(worker, partial(recover, downloads, store, storage.models))
 
 
 def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient) -> Presets:
@@ -126,6 +136,11 @@ def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: Comf
     app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
     app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.transport, added)
     return presets
+
+
+async def _transfer(worker: Worker, recover: Callable[[], Awaitable[None]]) -> None:
+    await recover()
+    await worker.run()
 
 
 def _report_death(task: asyncio.Task[None]) -> None:

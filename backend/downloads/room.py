@@ -1,0 +1,77 @@
+"""Whether what is asked for fits on the disk, and what could be freed if it does not."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from backend.core.errors import OutOfSpace
+from backend.downloads.faults import NoSpace
+from backend.downloads.models import ACTIVE, Progress, State, Transfer
+from backend.downloads.partial import Partial
+from backend.downloads.store import TransferStore
+from backend.storage.service import Storage
+
+
+class Room:
+    """Free space is what the disk has, less what is still to come for transfers that were asked for before."""
+
+    def __init__(self, store: TransferStore, storage: Storage, progress: Mapping[str, Progress]):
+        self._store = store
+        self._storage = storage
+        self._progress = progress
+
+    async def check(self, sizes: Iterable[int]) -> None:
+        """OutOfSpace unless files of these sizes fit."""
+        needed = sum(sizes)
+        free = await self.free()
+        if needed <= free:
+            return
+        leftovers = await self.leftovers()
+        raise OutOfSpace(
+            f"This needs {gigabytes(needed)} and {gigabytes(free)} are free. "
+            f"Free {gigabytes(needed - free)} and try again. {_advice(leftovers)}",
+            needed=needed,
+            free=free,
+            freeable=sum(leftovers.values()),
+            cancel=[transfer.id for transfer in leftovers],
+        )
+
+    async def free(self) -> int:
+        promised = sum(self._to_come(transfer) for transfer in await self._store.in_state(*ACTIVE))
+        return max(0, self._storage.disk().free - promised)
+
+    def check_rest(self, transfer_id: str, remaining: int) -> None:
+        """NoSpace unless the rest of a running file fits beside the rest of the other running ones."""
+        others = (p for key, p in self._progress.items() if key != transfer_id and p.total)
+        promised = sum(max(0, (p.total or 0) - p.received) for p in others)
+        free = max(0, self._storage.disk().free - promised)
+        if remaining > free:
+            raise NoSpace(
+                "disk_full",
+                f"{gigabytes(remaining)} are still to come and {gigabytes(free)} are free. "
+                f"Free {gigabytes(remaining - free)}, then resume.",
+            )
+
+    async def leftovers(self) -> dict[Transfer, int]:
+        """Stopped downloads that keep bytes on disk: how many cancelling each would free."""
+        stopped = await self._store.in_state(State.PAUSED, State.FAILED, State.QUARANTINED)
+        sizes = await asyncio.to_thread(lambda: {transfer: self._occupied(transfer) for transfer in stopped})
+        return {transfer: size for transfer, size in sizes.items() if size}
+
+    def _to_come(self, transfer: Transfer) -> int:
+        progress = self._progress.get(transfer.id)
+        received = progress.received if progress else transfer.received
+        return max(0, (transfer.bytes or 0) - received)
+
+    def _occupied(self, transfer: Transfer) -> int:
+        return Partial(self._storage.path_of(transfer.folder, transfer.filename)).occupied()
+
+
+def gigabytes(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
+
+
+def _advice(leftovers: dict[Transfer, int]) -> str:
+    if not leftovers:
+        return "Models that you do not use can be deleted on the pages of their presets."
+    names = ", ".join(transfer.filename for transfer in leftovers)
+    return f"Cancelling stopped downloads would free {gigabytes(sum(leftovers.values()))}: {names}."
