@@ -161,18 +161,12 @@ def _left_out(node: str, why: str) -> Problem:
 
 
 def install_environment(place: Place, environment: Mapping[str, str]) -> dict[str, str]:
-    """For ComfyUI, its nodes and whatever they start: this venv, and caches that outlive the pod with the volume."""
-    bin_folder = place.venv / "bin"
-    caches = {name: str(place.state / "cache" / tool) for name, tool in _CACHES.items()}
-    kept = {} if place.unused else {name: environment[name] for name in caches if name in environment}
+    """For ComfyUI, its nodes and whatever they start: this venv, and a cache that outlives the pod with the volume."""
     path = environment.get("PATH", os.defpath)
     return {
+        "UV_CACHE_DIR": str(place.cache / "uv"),
+        "PIP_CACHE_DIR": str(place.cache / "pip"),
         **environment,
-        **caches,
-        **kept,
         "VIRTUAL_ENV": str(place.venv),
-        "PATH": os.pathsep.join([str(bin_folder), path]),
+        "PATH": os.pathsep.join([str(place.venv / "bin"), path]),
     }
-
-
-_CACHES = {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}

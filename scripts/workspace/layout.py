@@ -46,6 +46,10 @@ class Layout:
         return self.state / "venvs"
 
     @property
+    def cache(self) -> Path:
+        return self.state / "cache"
+
+    @property
     def constraints(self) -> Path:
         """Every package of the image at its version."""
         return self.image.with_name("constraints.txt")
@@ -64,6 +68,8 @@ class Place:
     base: Path
     main: Path
     venv: Path
+    # Where installers keep what they fetched. uv needs links there.
+    cache: Path
     # The volume's ComfyUI when `base` only stands in for it; it is read, never written.
     unused: Path | None = None
 

@@ -62,7 +62,8 @@ def _on_the_volume(layout: Layout, report: Report) -> Place:
     volume.check(layout)
     report.case = case_of(layout)
     if report.case == "unmounted":
-        return Place(base=layout.comfyui, main=layout.comfyui / "main.py", venv=layout.venv_link)
+        main = layout.comfyui / "main.py"
+        return Place(base=layout.comfyui, main=main, venv=layout.venv_link, cache=layout.cache)
     with volume_lock(layout.state / "preparing.lock"):
         return _set_up(layout, report)
 
@@ -80,7 +81,8 @@ def _set_up(layout: Layout, report: Report) -> Place:
     venv = _bring_up(layout, lock_id)
     venvs.point_link_at(layout, venv)
     code = layout.comfyui if linked else layout.spare / "ComfyUI"
-    return Place(base=layout.comfyui, main=code / "main.py", venv=venv)
+    cache = layout.cache if linked else _on_scratch(layout).cache
+    return Place(base=layout.comfyui, main=code / "main.py", venv=venv, cache=cache)
 
 
 def _bring_up(layout: Layout, lock_id: str) -> Path:
@@ -107,13 +109,17 @@ def _beside_the_volume(layout: Layout, problem: Problem, report: Report) -> Plac
 
 
 def _set_up_scratch(layout: Layout) -> Place:
-    scratch = dataclasses.replace(layout, workspace=layout.scratch)
+    scratch = _on_scratch(layout)
     lock_id = layout.facts()["lock_id"]
     lay_out(scratch)
     _copy_workflows(layout.comfyui / "user", scratch.comfyui / "user")
     venv = venvs.find(scratch, lock_id) or _make_scratch_venv(layout, scratch, lock_id)
     main = layout.spare / "ComfyUI" / "main.py"
-    return Place(base=scratch.comfyui, main=main, venv=venv, unused=layout.comfyui)
+    return Place(base=scratch.comfyui, main=main, venv=venv, cache=scratch.cache, unused=layout.comfyui)
+
+
+def _on_scratch(layout: Layout) -> Layout:
+    return dataclasses.replace(layout, workspace=layout.scratch)
 
 
 def _make_scratch_venv(layout: Layout, scratch: Layout, lock_id: str) -> Path:

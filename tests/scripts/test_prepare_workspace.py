@@ -228,6 +228,7 @@ def test_a_volume_without_links_holds_data_and_packages_and_the_code_stays_in_th
     assert place
     assert place.main == layout.spare / "ComfyUI" / "main.py"
     assert place.base == layout.comfyui
+    assert place.cache.is_relative_to(layout.scratch)  # uv's cache is made of links
     assert (place.venv / "bin" / "python").is_file()
     assert "no links" in report.notes[0]
 

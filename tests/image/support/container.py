@@ -74,6 +74,12 @@ class TrackedContainer:
     def run(self, *command: str) -> str:
         return docker("exec", self.name, *command)
 
+    def write(self, path: str, content: str) -> None:
+        """Also where `docker cp` does not reach, as on a tmpfs. Folders are made as needed."""
+        program = 'mkdir -p "$(dirname "$0")" && cat >"$0"'
+        command = ["docker", "exec", "--interactive", self.name, "bash", "-c", program, path]
+        subprocess.run(command, input=content, text=True, check=True)
+
     def stop(self) -> float:
         """Stops the container as a host would and returns how many seconds it took."""
         began = time.monotonic()

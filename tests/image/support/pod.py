@@ -35,11 +35,14 @@ class Pod(TrackedContainer):
         variables: Mapping[str, str] | None = None,
         network: Iterable[str] | None = None,
         expected: Iterable[str] = (),
+        command: Iterable[str] = (),
     ) -> None:
         chosen = {"ACCESS_PASSWORD": PASSWORD, **(variables or {})}
         environment = [part for name, value in chosen.items() for part in ("--env", f"{name}={value}")]
         where = own_network() if network is None else network
-        super().__init__(image, *where, *environment, *options, expected=[*EXPECTED, *expected])
+        super().__init__(
+            image, *where, *environment, *options, expected=[*EXPECTED, *expected], command=command
+        )
 
     def url(self, port: int) -> str:
         return f"http://{self.address}:{port}"

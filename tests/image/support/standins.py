@@ -9,6 +9,7 @@ installed.
 
 import base64
 import hashlib
+import re
 import shutil
 import sys
 import tomllib
@@ -82,7 +83,9 @@ def write_locks(folder: Path) -> None:
         pins = [f"{name}=={version}+{local_version(accelerator)}\n" for name, version in TORCH_SET.items()]
         (folder / f"torch-{accelerator}.txt").write_text("".join(pins))
     comfyui = (COMFYUI_TREE / "requirements.txt").read_text()
-    (folder / "comfyui.txt").write_text(f"{comfyui}\npip==26.3\ncomfyui-manager=={MANAGER}\n")
+    uv = re.findall(r"^uv==\S+", (LOCKS / "uv.txt").read_text(), re.MULTILINE)
+    tools = ["pip==26.3", *uv, f"comfyui-manager=={MANAGER}"]
+    (folder / "comfyui.txt").write_text("\n".join([comfyui, *tools, ""]))
     for name in NODE_LISTS:
         (folder / f"{name}.txt").write_text(f"standin-{name}==1\n")
 

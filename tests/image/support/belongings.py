@@ -1,0 +1,56 @@
+"""What somebody has on a volume, and whether it is still there and still works."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.image.support.pod import Pod
+from tests.image.support.standins import write_wheel
+
+FILES = {
+    "models/checkpoints/mine.safetensors": "weights",
+    "models/loras/folder/mine.safetensors": "more weights",
+    "input/photo.png": "a photo",
+    "output/picture.png": "a picture",
+    "user/default/workflows/mine.json": '{"nodes": []}',
+    "custom_nodes/MyNode/__init__.py": "import node_package\nNODE_CLASS_MAPPINGS = {'MyType': object}\n",
+    "custom_nodes/MyNode/requirements.txt": "node-package==1\n",
+}
+NODE_TYPE = "MyType"
+# Installed by nobody's requirements.
+BY_HAND = "by-hand"
+
+
+def write_index(folder: Path) -> Path:
+    """A folder with the packages that the node and its owner install."""
+    folder.mkdir()
+    for name in ("node-package", BY_HAND):
+        write_wheel(folder, name, "1", "")
+    return folder
+
+
+def write_files(comfyui: Path) -> None:
+    for name, content in FILES.items():
+        path = comfyui / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+
+def bring(pod: Pod) -> None:
+    """Uploads the files to a pod that runs and installs the packages, as ComfyUI-Manager does it."""
+    for name, content in FILES.items():
+        pod.write(f"/workspace/ComfyUI/{name}", content)
+    requirements = "/workspace/ComfyUI/custom_nodes/MyNode/requirements.txt"
+    pod.run("uv", "pip", "install", "--quiet", "--requirement", requirements)
+    pod.run("uv", "pip", "install", "--quiet", f"{BY_HAND}==1")
+
+
+def assert_all_there(pod: Pod, owner: httpx.Client) -> None:
+    """The files as they were, and the node loaded with its package."""
+    for name, content in FILES.items():
+        assert pod.run("cat", f"/workspace/ComfyUI/{name}") == content
+    assert NODE_TYPE in owner.get(f"{pod.url(3001)}/object_info").json()
+
+
+def assert_packages_there(pod: Pod) -> None:
+    pod.run("/workspace/venv/bin/python", "-c", "import node_package, by_hand")
