@@ -1,110 +1,124 @@
-"""Reading the URLs that people paste. Pure functions."""
+"""Reading the URLs that people paste: what may be stored, what is secret, what a token belongs to. Pure functions."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+import httpx
 
 from backend.core.errors import InvalidRequest
-from backend.core.folders import MODEL_FOLDERS, current_name
 
-HUGGING_FACE_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
-HUGGING_FACE_FILE = re.compile(
-    r"^/(?P<repo>[\w.-]+/[\w.-]+)/(?:resolve|blob|raw)/(?P<revision>[^/]+)/(?P<path>.+)$"
+# At the end of a stored URL: it came with a signature, which is not stored. Fragments are never sent.
+SIGNED = "#signed"
+
+SECRET_WORDS = re.compile(
+    r"token|key(?!word)|secret|signature|passw|credential|policy|auth(?!or)|jwt|hmac|session|\bsig\b"
 )
-UNSAFE_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
-MAX_NAME_BYTES = 200  # leaves room for our suffixes below the usual 255
+# Parameters that say how long and by whom a link was signed: worthless without the signature, other ones in each link.
+AROUND_A_SIGNATURE = re.compile(
+    r"x-(?:amz|goog|oss|cos|tos|obs)-.*|expires|googleaccessid|se|sp|sv|sr|st|spr|skoid|sktid|skt|ske|sks|skv"
+)
+NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
+
+Origin = tuple[str, str, int]
+CIVITAI_ORIGINS = frozenset({("https", "civitai.com", 443), ("https", "civitai.red", 443)})
 
 
 @dataclass(frozen=True, kw_only=True)
-class HubFile:
-    """A file in a Hugging Face repository. `revision` and `path` are unquoted."""
+class Link:
+    """A pasted URL, taken apart."""
 
-    repo: str
-    revision: str
-    path: str
+    # May be stored, logged and shown. Ends in `#signed` when something secret was taken out.
+    url: str
+    # What is asked for: the same with its signature. For memory only.
+    whole: str
+    # `Authorization` for the user and password that were in it. For memory only.
+    authorization: str | None = None
+    # The value of its `token` parameter, if it has one. For memory only.
+    token: str | None = None
 
-    def address(self, endpoint: str) -> str:
-        return (
-            f"{endpoint.rstrip('/')}/{self.repo}/resolve/{quote(self.revision, safe='')}/{quote(self.path)}"
-        )
-
-
-def clean_url(text: str) -> str:
-    """`text` as an http(s) URL without user, password, token or fragment; InvalidRequest when it is none."""
-    text = text.strip()
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise InvalidRequest(f"'{text[:200]}' is not a URL.", code="bad_url") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\x00-\x20]", text):
-        raise InvalidRequest("Only complete http:// and https:// URLs can be downloaded.", code="bad_url")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    netloc = f"{host}:{port}" if port else host
-    query = "&".join(pair for pair in parts.query.split("&") if pair and not _is_secret(pair))
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+    @property
+    def holds_secret(self) -> bool:
+        return bool(self.authorization) or self.whole != self.url.removesuffix(SIGNED)
 
 
-def _is_secret(pair: str) -> bool:
-    name = pair.partition("=")[0].lower()
-    return any(
-        word in name for word in ("token", "key", "secret", "signature", "password", "credential", "policy")
+def read_link(text: str) -> Link:
+    """Take an http(s) URL apart; InvalidRequest when it is none. What was read and stored before reads the same."""
+    parts, host = _checked(text.strip())
+    netloc = f"{host}:{parts.port}" if parts.port else host
+    pairs = [pair for pair in parts.query.split("&") if pair]
+    secrets = [pair for pair in pairs if SECRET_WORDS.search(_name(pair))]
+    if secrets:
+        pairs = [
+            pair for pair in pairs if pair not in secrets and not AROUND_A_SIGNATURE.fullmatch(_name(pair))
+        ]
+    url = urlunsplit((parts.scheme, netloc, parts.path, "&".join(pairs), ""))
+    authorization = _basic(parts)
+    is_signed = secrets or authorization or f"#{parts.fragment}" == SIGNED
+    return Link(
+        url=url + SIGNED if is_signed else url,
+        whole=urlunsplit((parts.scheme, netloc, parts.path, parts.query, "")),
+        authorization=authorization,
+        token=_token(secrets),
     )
 
 
-def hub_file(url: str, endpoint: str) -> HubFile | None:
-    """The repository file that a URL of Hugging Face, or of the configured mirror, points to."""
-    parts = urlsplit(url)
-    if parts.hostname not in HUGGING_FACE_HOSTS and origin(url) != origin(endpoint):
+def _checked(text: str) -> tuple[SplitResult, str]:
+    """The parts, and the host as it stands in a URL. Two libraries must read the same host from it."""
+    try:
+        parts = urlsplit(text)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+        agreed = httpx.URL(text).host == httpx.URL(f"{parts.scheme}://{host}").host
+        ports_agree = (httpx.URL(text).port or None) == (_port(parts) or None)
+    except (ValueError, httpx.InvalidURL, UnicodeError):
+        raise InvalidRequest(f"'{_shown(text)}' is not a URL.", code="bad_url") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or NOT_IN_URLS.search(text):
+        raise InvalidRequest("Only complete http:// and https:// URLs can be downloaded.", code="bad_url")
+    if not (agreed and ports_agree and HOST.fullmatch(parts.hostname)):
+        raise InvalidRequest("The host in this URL cannot be right.", code="bad_url")
+    return parts, host
+
+
+def _basic(parts: SplitResult) -> str | None:
+    if not (parts.username or parts.password):
         return None
-    match = HUGGING_FACE_FILE.match(parts.path.removeprefix(urlsplit(endpoint).path.rstrip("/")))
-    if not match:
-        return None
-    return HubFile(repo=match["repo"], revision=unquote(match["revision"]), path=unquote(match["path"]))
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return f"Basic {b64encode(pair.encode()).decode()}"
 
 
-def is_civitai(url: str, endpoint: str) -> bool:
-    return origin(url) in {origin(endpoint), *CIVITAI_ORIGINS}
+def _port(parts: SplitResult) -> int | None:
+    standard = {"http": 80, "https": 443}.get(parts.scheme)
+    return None if parts.port == standard else parts.port
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def _shown(text: str) -> str:
+    """For a sentence: the beginning, without a query, which may hold something secret."""
+    return text.partition("?")[0][:200].encode(errors="replace").decode()
+
+
+def _name(pair: str) -> str:
+    return unquote(pair.partition("=")[0]).lower()
+
+
+def _token(pairs: list[str]) -> str | None:
+    return next((unquote(pair.partition("=")[2]) for pair in pairs if _name(pair) == "token"), None)
+
+
+def is_signed(url: str) -> bool:
+    """Whether something secret was taken out of a stored URL: it cannot be fetched as it stands."""
+    return url.endswith(SIGNED)
+
+
+def origin(url: str) -> Origin:
     """Scheme, host and port: what a token belongs to."""
-    parts = urlsplit(str(url))
+    parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-CIVITAI_ORIGINS = frozenset({("https", "civitai.com", 443), ("https", "civitai.red", 443)})
 
 
 def name_in(url: str) -> str | None:
     """The file name that a URL ends in, if that looks like a file."""
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     return name if "." in name else None
-
-
-def clean_name(name: str) -> str:
-    """One plain path component, or InvalidRequest."""
-    name = name.strip()
-    if not name or name.startswith(".") or UNSAFE_IN_NAMES.search(name):
-        raise InvalidRequest(
-            f"'{name[:100]}' cannot be a file name: use letters, digits, dots and dashes, and no folder.",
-            code="bad_filename",
-        )
-    if len(name.encode()) > MAX_NAME_BYTES:
-        raise InvalidRequest(f"The file name is longer than {MAX_NAME_BYTES} bytes.", code="bad_filename")
-    return name
-
-
-def clean_folder(folder: str) -> str:
-    """A model folder of ComfyUI, possibly with folders below it, or InvalidRequest."""
-    folder = current_name(folder.strip().strip("/"))
-    head, *below = folder.split("/")
-    if head not in MODEL_FOLDERS:
-        known = ", ".join(sorted(MODEL_FOLDERS))
-        raise InvalidRequest(
-            f"'{head[:100]}' is not a model folder. Choose one of: {known}.", code="bad_folder"
-        )
-    for part in below:
-        clean_name(part)
-    return folder

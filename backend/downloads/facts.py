@@ -1,4 +1,4 @@
-"""Sizes and hashes before the click: asked of the hubs once per repository, remembered on disk."""
+"""Sizes and hashes before the click: asked of the hubs once per repository or version, remembered on disk."""
 
 import asyncio
 import time
@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import parse_qsl, urlencode
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from backend.core import clock
 from backend.core.files import write_atomically
-from backend.downloads.addresses import hub_file
+from backend.downloads.civitai import Civitai
 from backend.downloads.faults import PassingFault, TransferFault
 from backend.downloads.found import FileFacts
 from backend.downloads.hugging_face import GIT_SHA1, HuggingFace
+from backend.downloads.places import CivitaiFile, Endpoints, HubFile, place_of
+from backend.downloads.tokens import Hub
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +34,11 @@ AT_ONCE = 4
 class Question:
     """One call to a hub."""
 
+    # A repository of Hugging Face, or the site of a Civitai version.
     repo: str
+    # A branch or commit, or the number of the version.
     revision: str
+    hub: Hub = Hub.HUGGING_FACE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +47,13 @@ class Remembered:
 
     question: Question
     asked_at: datetime
-    # By path.
+    # By path; those of Civitai by what tells them apart, the primary one first.
     files: dict[str, FileFacts]
+
+    def file_of(self, place: HubFile | CivitaiFile) -> FileFacts | None:
+        if isinstance(place, HubFile):
+            return self.files.get(place.path)
+        return next((facts for key, facts in self.files.items() if place.is_met_by(parse_qsl(key))), None)
 
     @property
     def is_fresh(self) -> bool:
@@ -49,6 +61,8 @@ class Remembered:
 
 
 ON_DISK = TypeAdapter(Remembered)
+# The addresses that each question is about, with what they stand for.
+Wanted: TypeAlias = dict[Question, dict[str, HubFile | CivitaiFile]]
 
 
 class HubFacts:
@@ -58,8 +72,10 @@ class HubFacts:
     the answer. Nothing here raises for a hub's sake.
     """
 
-    def __init__(self, hugging_face: HuggingFace, folder: Path):
+    def __init__(self, hugging_face: HuggingFace, civitai: Civitai, folder: Path):
         self._hugging_face = hugging_face
+        self._civitai = civitai
+        self._endpoints = Endpoints(hugging_face=hugging_face.endpoint, civitai=civitai.endpoint)
         self._folder = folder
         self._memory: dict[Question, Remembered | None] = {}
         self._asking: dict[Question, asyncio.Task[None]] = {}
@@ -90,22 +106,23 @@ class HubFacts:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _grouped(self, urls: Iterable[str]) -> dict[Question, dict[str, str]]:
-        """The addresses of each question, with the path that each stands for."""
-        grouped: dict[Question, dict[str, str]] = defaultdict(dict)
+    def _grouped(self, urls: Iterable[str]) -> Wanted:
+        grouped: Wanted = defaultdict(dict)
         for url in urls:
-            file = hub_file(url, self._hugging_face.endpoint)
-            if file:
-                grouped[Question(file.repo, file.revision)][url] = file.path
+            match place_of(url, self._endpoints):
+                case HubFile() as place:
+                    grouped[Question(place.repo, place.revision)][url] = place
+                case CivitaiFile() as place:
+                    grouped[Question(place.site, str(place.version), Hub.CIVITAI)][url] = place
         return grouped
 
-    def _answers(self, wanted: dict[Question, dict[str, str]]) -> dict[str, FileFacts]:
+    def _answers(self, wanted: Wanted) -> dict[str, FileFacts]:
         return {
-            url: remembered.files[path]
+            url: facts
             for question, addresses in wanted.items()
             if (remembered := self._memory.get(question))
-            for url, path in addresses.items()
-            if path in remembered.files
+            for url, place in addresses.items()
+            if (facts := remembered.file_of(place))
         }
 
     def _is_due(self, question: Question) -> bool:
@@ -125,13 +142,19 @@ class HubFacts:
     async def _ask_hub(self, question: Question) -> None:
         async with self._places:
             try:
-                repository = await self._hugging_face.repository(question.repo, question.revision)
+                files = await self._files(question)
             except TransferFault as fault:
                 self._rest(question, fault)
                 return
-        remembered = Remembered(question=question, asked_at=clock.now(), files=repository.files)
+        remembered = Remembered(question=question, asked_at=clock.now(), files=files)
         self._memory[question] = remembered
         await asyncio.to_thread(self._write, remembered)
+
+    async def _files(self, question: Question) -> dict[str, FileFacts]:
+        if question.hub == Hub.HUGGING_FACE:
+            return (await self._hugging_face.repository(question.repo, question.revision)).files
+        version = await self._civitai.version(question.repo, int(question.revision))
+        return {urlencode(file.properties): file.facts for file in version.primary_first}
 
     def _rest(self, question: Question, fault: TransferFault) -> None:
         wait = fault.wait if isinstance(fault, PassingFault) else None

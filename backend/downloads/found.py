@@ -1,7 +1,8 @@
-"""What a source tells about a file before its first byte."""
+"""What a source tells about files before their first byte."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,16 @@ class Located:
     identity: str | None = None
 
 
+class Scan(StrEnum):
+    """What the hub's own scanners say about a file."""
+
+    SAFE = "safe"
+    SUSPICIOUS = "suspicious"
+    UNSAFE = "unsafe"
+    # Not scanned yet.
+    PENDING = "pending"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
     """What a hub publishes about a file. None where it says nothing."""
@@ -35,5 +46,48 @@ class FileFacts:
     licence: str | None = None
     # Whether somebody has to accept a licence on the hub's page first.
     gated: bool = False
+    scan: Scan | None = None
     # When the hub was asked.
     asked_at: datetime
+
+
+class Access(StrEnum):
+    """Whether we may read what an address stands for."""
+
+    # Everybody may.
+    OPEN = "open"
+    # Its licence was accepted by the owner of our token.
+    GRANTED = "granted"
+    # Its licence has to be accepted on its page, and a token of that account set.
+    LICENCE_NEEDED = "licence_needed"
+    # In early access: only who bought it may, until `open_from`.
+    EARLY = "early"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One file that can be downloaded."""
+
+    # Nothing secret is in it. Pinned to a commit where the hub has commits.
+    url: str
+    # Its place at the source, with folders; None when the source does not tell a name.
+    path: str | None
+    # The model folder that it seems to belong in.
+    folder: str | None = None
+    facts: FileFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What is behind an address."""
+
+    # For people, such as `Comfy-Org/flux1-dev`, `A model, v1.0`.
+    title: str
+    # The page about it, for people.
+    page: str | None = None
+    licence: str | None = None
+    access: Access = Access.OPEN
+    # When early access ends.
+    open_from: datetime | None = None
+    # In the order of the source. The first is the one that is meant when one file is asked for.
+    offers: tuple[Offer, ...]

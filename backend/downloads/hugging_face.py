@@ -1,18 +1,21 @@
 """Hugging Face: where a file is, what a repository holds, whether we may read it."""
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
 from backend.core import clock
-from backend.downloads.found import FileFacts, Located
+from backend.downloads.faults import LastingFault
+from backend.downloads.found import Access, FileFacts, Located, Scan
 from backend.downloads.transport import Transport, plain_faults, understood
 
+SITE = "https://huggingface.co"
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 GIT_SHA1 = re.compile(r"^[0-9a-f]{40}$")
+SCANS = {"safe": Scan.SAFE, "unsafe": Scan.UNSAFE, "queued": Scan.PENDING, "pending": Scan.PENDING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,11 @@ class Repository:
     gated: bool
     # By path.
     files: dict[str, FileFacts]
+
+    @property
+    def page(self) -> str:
+        """For people: where its licence can be read and accepted, also when a mirror is used."""
+        return f"{SITE}/{self.name}"
 
 
 class Lfs(BaseModel):
@@ -41,6 +49,24 @@ class Sibling(BaseModel):
     lfs: Lfs | None = None
 
 
+class Issue(BaseModel):
+    path: str
+    level: str
+
+
+class Scans(BaseModel):
+    """The summary of the hub's scanners: files that are not mentioned are safe, once all scans are done."""
+
+    done: bool = Field(default=False, alias="scansDone")
+    issues: list[Issue] = Field(default=[], alias="filesWithIssues")
+
+    def of(self, path: str) -> Scan:
+        level = next((issue.level for issue in self.issues if issue.path == path), None)
+        if level is None:
+            return Scan.SAFE if self.done else Scan.PENDING
+        return SCANS.get(level, Scan.SUSPICIOUS)
+
+
 class ModelInfo(BaseModel):
     """The part of `/api/models/…` that we read."""
 
@@ -49,6 +75,35 @@ class ModelInfo(BaseModel):
     gated: bool | str = False
     card_data: dict[str, Any] | None = Field(default=None, alias="cardData")
     siblings: list[Sibling] = []
+    scans: Scans | None = Field(default=None, alias="securityRepoStatus")
+
+
+class FineGrained(BaseModel):
+    can_read_gated: bool = Field(default=False, alias="canReadGatedRepos")
+
+
+class AccessToken(BaseModel):
+    role: str
+    fine_grained: FineGrained | None = Field(default=None, alias="fineGrained")
+
+
+class Auth(BaseModel):
+    access_token: AccessToken | None = Field(default=None, alias="accessToken")
+
+
+class WhoAmI(BaseModel):
+    """The part of `/api/whoami-v2` that we read."""
+
+    name: str
+    auth: Auth = Auth()
+
+    @property
+    def reads_gated(self) -> bool:
+        """Whether the token opens gated repositories at all: a fine-grained one may have been made without."""
+        token = self.auth.access_token
+        return not (token and token.role == "fineGrained" and token.fine_grained) or (
+            token.fine_grained.can_read_gated
+        )
 
 
 class HuggingFace:
@@ -76,34 +131,49 @@ class HuggingFace:
         )
 
     async def repository(self, repo: str, revision: str) -> Repository:
-        """Commit, licence and every file with size and hash, in one call."""
-        url = f"{self.endpoint}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
+        """Commit, licence and every file with size, hash and scan, in one call."""
+        url = f"{self._api(repo)}/revision/{quote(revision, safe='')}?blobs=true&securityStatus=true"
         answer = await self._transport.ask(url)
-        return _repository(understood(ModelInfo, answer.body))
+        return _repository(repo, understood(ModelInfo, answer.body))
+
+    async def access(self, repository: Repository) -> Access:
+        """Whether we may read a repository that we know of."""
+        if not repository.gated:
+            return Access.OPEN
+        try:
+            await self._transport.probe(f"{self._api(repository.name)}/auth-check")
+        except LastingFault:
+            return Access.LICENCE_NEEDED
+        return Access.GRANTED
+
+    async def whoami(self, token: str) -> WhoAmI:
+        """The account of a token. Raises a `TransferFault`."""
+        answer = await self._transport.ask(f"{self.endpoint}/api/whoami-v2", token=token)
+        return understood(WhoAmI, answer.body)
+
+    def _api(self, repo: str) -> str:
+        kind: Literal["", "models/"] = "" if repo.startswith(("datasets/", "spaces/")) else "models/"
+        return f"{self.endpoint}/api/{kind}{repo}"
 
 
-def _repository(info: ModelInfo) -> Repository:
+def _repository(name: str, info: ModelInfo) -> Repository:
+    """`name` as it was asked for: the answer has the new one of a renamed repository, and no `datasets/`."""
     licence = (info.card_data or {}).get("license")
-    about = Repository(
-        name=info.id,
-        commit=info.sha,
-        licence=licence if isinstance(licence, str) else None,
-        gated=bool(info.gated),
-        files={},
-    )
-    return replace(about, files={file.rfilename: _facts(file, about) for file in info.siblings})
-
-
-def _facts(file: Sibling, about: Repository) -> FileFacts:
-    return FileFacts(
-        bytes=file.lfs.size if file.lfs else file.size,
-        sha256=file.lfs.sha256 if file.lfs else None,
-        git_sha1=None if file.lfs else file.blob_id,
-        commit=about.commit,
-        licence=about.licence,
-        gated=about.gated,
-        asked_at=clock.now(),
-    )
+    licence = licence if isinstance(licence, str) else None
+    files = {
+        file.rfilename: FileFacts(
+            bytes=file.lfs.size if file.lfs else file.size,
+            sha256=file.lfs.sha256 if file.lfs else None,
+            git_sha1=None if file.lfs else file.blob_id,
+            commit=info.sha,
+            licence=licence,
+            gated=bool(info.gated),
+            scan=info.scans.of(file.rfilename) if info.scans else None,
+            asked_at=clock.now(),
+        )
+        for file in info.siblings
+    }
+    return Repository(name=name, commit=info.sha, licence=licence, gated=bool(info.gated), files=files)
 
 
 def _bare(etag: str) -> str:

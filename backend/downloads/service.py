@@ -7,11 +7,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from backend.core import clock
-from backend.core.errors import Conflict, InvalidRequest, NotFound, UpstreamError
+from backend.core.errors import Conflict, InvalidRequest, NotFound
 from backend.core.events import EventBus
 from backend.downloads import formats
-from backend.downloads.addresses import clean_folder, clean_name, clean_url, name_in
-from backend.downloads.faults import TransferFault
+from backend.downloads.found import Offer
 from backend.downloads.guard import Guard
 from backend.downloads.models import (
     ACTIVE,
@@ -27,7 +26,9 @@ from backend.downloads.models import (
     TransferView,
     Wanted,
 )
+from backend.downloads.names import clean_folder, clean_name, tame_name
 from backend.downloads.partial import Partial
+from backend.downloads.refusals import explained
 from backend.downloads.room import Room
 from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
@@ -211,32 +212,21 @@ class Downloads:
 
     async def prepared(self, wanted: Wanted) -> Transfer:
         """The transfer that `wanted` would become, checked and cleaned but not asked for."""
-        url = self._sources.canonical(clean_url(wanted.url))
-        self._guard.check_request(url)
-        folder = clean_folder(wanted.folder)
-        name = wanted.filename or name_in(url) or await self._ask_for_name(url)
+        with explained():
+            offer = await self._sources.one_file(wanted.url, name_known=wanted.filename is not None)
+        self._guard.check_request(offer.url)
+        sha256 = wanted.sha256 or offer.facts.sha256
         return Transfer(
             id=uuid.uuid4().hex[:16],
-            url=url,
-            alternatives=tuple(self._sources.canonical(clean_url(other)) for other in wanted.alternatives),
-            folder=folder,
-            filename=clean_name(name),
-            sha256=wanted.sha256.lower() if wanted.sha256 else None,
-            bytes=wanted.bytes,
+            url=offer.url,
+            alternatives=tuple(self._sources.canonical(other) for other in wanted.alternatives),
+            folder=clean_folder(wanted.folder),
+            filename=clean_name(wanted.filename or _name_of(offer)),
+            sha256=sha256.lower() if sha256 else None,
+            bytes=wanted.bytes or offer.facts.bytes,
             preset=wanted.preset,
             created_at=clock.now(),
         )
-
-    async def _ask_for_name(self, url: str) -> str:
-        try:
-            name = await self._sources.filename(url)
-        except TransferFault as fault:
-            raise UpstreamError(fault.message, code=fault.code) from None
-        if not name:
-            raise InvalidRequest(
-                "The address does not tell a file name. Give one as `filename`.", code="name_needed"
-            )
-        return name
 
     async def _change(self, transfer: Transfer, only_if: Iterable[State], refusal: str) -> None:
         if not await self._store.save(transfer, only_if=only_if):
@@ -255,6 +245,15 @@ class Downloads:
 
     def _partial_of(self, transfer: Transfer) -> Partial:
         return Partial(self._storage.path_of(transfer.folder, transfer.filename))
+
+
+def _name_of(offer: Offer) -> str:
+    name = tame_name(offer.path or "")
+    if not name:
+        raise InvalidRequest(
+            "The address does not tell a file name. Give one as `filename`.", code="name_needed"
+        )
+    return name
 
 
 def _adopt(existing: Transfer, asked: Transfer) -> Transfer:

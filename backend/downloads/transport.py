@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from backend.downloads.addresses import origin
+from backend.downloads.addresses import origin, read_link
 from backend.downloads.faults import LastingFault, PassingFault
 from backend.downloads.guard import Guard
 from backend.downloads.tokens import Tokens
@@ -69,15 +69,30 @@ class Transport:
             url = target
         raise LastingFault("redirect_loop", "The hub redirects in circles.")
 
-    async def ask(self, url: str, method: str = "GET", body: object = None) -> "Answer":
-        """A question to a hub's API. Raises a `TransferFault` unless the answer is JSON."""
+    async def ask(
+        self, url: str, method: str = "GET", body: object = None, token: str | None = None
+    ) -> "Answer":
+        """A question to a hub's API. Raises a `TransferFault` unless the answer is JSON.
+
+        `token` goes along instead of the one that is in use for this hub.
+        """
+        async with self._answer(url, method, body, token) as response:
+            return Answer(await _read_json(response), response)
+
+    async def probe(self, url: str) -> None:
+        """Raises a `TransferFault` when `url` may not be read; what it says does not matter."""
+        async with self._answer(url):
+            pass
+
+    @asynccontextmanager
+    async def _answer(
+        self, url: str, method: str = "GET", body: object = None, token: str | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        headers = {"Authorization": f"Bearer {token}"} if token else self.headers_for(url)
         with plain_faults():
-            async with (
-                asyncio.timeout(ANSWER_SECONDS),
-                self.open(url, self.headers_for(url), method, body) as response,
-            ):
+            async with asyncio.timeout(ANSWER_SECONDS), self.open(url, headers, method, body) as response:
                 check_answer(response)
-                return Answer(await _read_json(response), response)
+                yield response
 
 
 class Answer:
@@ -154,6 +169,11 @@ def _refusal(response: httpx.Response) -> tuple[str, str]:
             f"{repo} is gated: accept its licence at https://huggingface.co/{repo} with your account, "
             "set a token of that account in Settings (or HF_TOKEN), then retry."
         )
+    if response.status_code in (400, 401, 403) and read_link(str(response.request.url)).holds_secret:
+        return "paste_again", (
+            f"{host} does not accept this signed link any more. Copy a fresh one and paste it again: "
+            "what has arrived is kept."
+        )
     match response.status_code:
         case 401:
             return (
@@ -184,7 +204,14 @@ def redirect_target(url: str, response: httpx.Response) -> str:
             f"{response.url.host} wants a sign-in for this file. "
             "Set the Civitai token in Settings (or CIVITAI_TOKEN), then retry.",
         )
-    return urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+        origin(target)
+        return str(httpx.URL(target))
+    except (ValueError, httpx.InvalidURL):
+        raise LastingFault(
+            "bad_redirect", f"{response.url.host} redirects to something that is not an address."
+        ) from None
 
 
 def _seconds_to_wait(headers: httpx.Headers) -> float | None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
+from backend.downloads.civitai import Civitai
+from backend.downloads.client import guarded_client
 from backend.downloads.facts import HubFacts
-from backend.downloads.guard import Guard, guarded_client
+from backend.downloads.guard import Guard
 from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.tokens import Hub
 from backend.downloads.transport import Transport
@@ -36,9 +38,11 @@ async def _ask_hub(settings: Settings, presets: list[Preset]) -> list[str]:
     tokens = tokens_of(settings)
     guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
     async with guarded_client(guard) as client:
-        hugging_face = HuggingFace(Transport(client, guard, tokens), tokens.endpoints[Hub.HUGGING_FACE])
+        transport = Transport(client, guard, tokens)
+        hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
+        civitai = Civitai(transport, tokens.endpoints[Hub.CIVITAI])
         with TemporaryDirectory() as folder:
-            return await differences(presets, HubFacts(hugging_face, Path(folder)))
+            return await differences(presets, HubFacts(hugging_face, civitai, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,13 @@ from backend.config.settings import Settings
 from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.downloads.civitai import Civitai
+from backend.downloads.client import guarded_client
 from backend.downloads.contents import Contents
 from backend.downloads.facts import HubFacts
 from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor
-from backend.downloads.guard import Guard, guarded_client
+from backend.downloads.guard import Guard
 from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.lanes import Limits
 from backend.downloads.policy import Policy
@@ -156,9 +158,11 @@ async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) 
     client = await stack.enter_async_context(guarded_client(guard))
     transport = app.state.transport = Transport(client, guard, tokens)
     hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
-    app.state.hub_facts = HubFacts(hugging_face, settings.state_folder / "hub-facts")
+    civitai = Civitai(transport, tokens.endpoints[Hub.CIVITAI])
+    app.state.hub_facts = HubFacts(hugging_face, civitai, settings.state_folder / "hub-facts")
     stack.push_async_callback(app.state.hub_facts.close)
-    return Sources(transport, hugging_face), guard
+    app.state.sources = Sources(transport, hugging_face, civitai, tokens)
+    return app.state.sources, guard
 
 
 def tokens_of(settings: Settings) -> Tokens:

@@ -91,10 +91,7 @@ class Civitai:
         if answer is not None:
             return answer
         number, file = _chosen(request, version)
-        disposition = f'attachment; filename="{file.name}"'
-        link = self._state.links.signed(
-            request, f"{version.key}/{number}", **{"response-content-disposition": disposition}
-        )
+        link = self._state.links.redirect(request, f"{version.key}/{number}", file.name)
         return web.Response(status=307, headers={"Location": link})
 
     def _refusal(self, request: web.Request, version: CivitaiVersion) -> web.Response | None:

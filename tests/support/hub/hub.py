@@ -120,6 +120,13 @@ class Hub:
             return f"{self.url}/files/{file.path}"
         return f"{self.civitai_url}/api/download/models/{file.id}"
 
+    def signed_url_of(self, file: HubFile) -> str:
+        """The address on the CDN that somebody copies from a browser's list of downloads."""
+        commit = self.repository(file.repo).commit_of("main")
+        return self._state.links.signed(
+            self.cdn_url, f"repos/{commit}/{file.key}", file.path.rpartition("/")[2]
+        )
+
     def fault(self, file: File | str, fault: AnyFault) -> AnyFault:
         """Put a fault before a file, or before every URL whose path begins with the given string."""
         self._state.faults.add(_key(file), fault)

@@ -43,7 +43,9 @@ class HuggingFace:
     async def _redirect(
         self, request: web.Request, file: HubFile, commit: str, headers: dict[str, str]
     ) -> web.StreamResponse:
-        headers["Location"] = self._state.links.signed(request, f"repos/{commit}/{file.key}")
+        headers["Location"] = self._state.links.redirect(
+            request, f"repos/{commit}/{file.key}", file.path.rpartition("/")[2]
+        )
         return web.Response(status=302, headers=headers, text="Found. Redirecting to " + headers["Location"])
 
     async def _direct(

@@ -20,17 +20,24 @@ class Links:
     def expire_all(self) -> None:
         self._secret = secrets.token_bytes(32)
 
-    def signed(self, request: web.Request, path: str, **extra: str) -> str:
-        """`path` on the CDN that is reachable under the name by which the client reached the hub."""
-        expires = str(int(time.time() + self.lifetime))
-        query = urlencode(
-            {**extra, "Expires": expires, "Signature": self._sign(path, expires), "Key-Pair-Id": "K1"}
-        )
-        return f"{request.url.scheme}://{request.url.host}:{self.cdn_port}/{quote(path)}?{query}"
+    def signed(self, origin: str, path: str, filename: str) -> str:
+        """`path` on the CDN at `origin`. The signature covers every byte of what stands before it."""
+        about = {
+            "response-content-disposition": f"attachment; filename*=UTF-8''{quote(filename)}; filename=\"{filename}\";",
+            "Expires": int(time.time() + self.lifetime),
+            "Key-Pair-Id": "K1",
+        }
+        asked = f"/{quote(path)}?{urlencode(about)}"
+        return f"{origin}{asked}&Signature={self._sign(asked)}"
 
-    def hold(self, path: str, expires: str, signature: str) -> bool:
-        good = hmac.compare_digest(signature, self._sign(path, expires))
-        return good and time.time() < float(expires)
+    def redirect(self, request: web.Request, path: str, filename: str) -> str:
+        """A signed URL under the name by which the client reached the hub."""
+        return self.signed(f"{request.url.scheme}://{request.url.host}:{self.cdn_port}", path, filename)
 
-    def _sign(self, path: str, expires: str) -> str:
-        return hmac.new(self._secret, f"{path} {expires}".encode(), hashlib.sha256).hexdigest()
+    def hold(self, request: web.Request) -> bool:
+        asked, _, signature = request.raw_path.rpartition("&Signature=")
+        good = hmac.compare_digest(signature, self._sign(asked))
+        return good and time.time() < float(request.query["Expires"])
+
+    def _sign(self, asked: str) -> str:
+        return hmac.new(self._secret, asked.encode(), hashlib.sha256).hexdigest()

@@ -82,12 +82,8 @@ def _application(state: State, origin: str, routes: Iterable[web.RouteDef]) -> w
     async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/_hub/"):
             return await handler(request)
-        headers = CIMultiDict(request.headers)
-        state.requests.append(
-            Recorded(
-                origin, request.method, request.raw_path.partition("?")[0], request.query_string, headers
-            )
-        )
+        path, _, query = request.raw_path.partition("?")
+        state.requests.append(Recorded(origin, request.method, path, query, CIMultiDict(request.headers)))
         return await state.answer_by_path(request) or await state.quotas.answer(request, handler)
 
     app = web.Application(middlewares=[record])

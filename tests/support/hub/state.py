@@ -17,7 +17,7 @@ from tests.support.hub.tokens import Tokens
 
 @dataclass(frozen=True)
 class Recorded:
-    """A request as it arrived. `origin` is "hub" or "cdn"."""
+    """A request as it arrived, path and query byte for byte. `origin` is "hub" or "cdn"."""
 
     origin: str
     method: str

@@ -1,0 +1,71 @@
+"""Names on disk. Pure functions: what a person typed is refused when it is not right, what a server says is tamed."""
+
+import re
+import unicodedata
+
+from backend.core.errors import InvalidRequest
+from backend.core.folders import MODEL_FOLDERS, current_name
+
+UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+# Invisible characters: controls, formats such as a change of direction, halves of characters, line ends.
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+MAX_BYTES = 200  # leaves room for our suffixes below the usual 255
+OURS = ".part"  # what unfinished files are called
+
+
+def clean_name(name: str) -> str:
+    """One plain path component, or InvalidRequest."""
+    name = name.strip()
+    if not name or name.startswith(".") or UNSAFE.search(name) or any(map(_is_invisible, name)):
+        raise InvalidRequest(
+            f"{_quoted(name)} cannot be a file name: use letters, digits, dots and dashes, and no folder.",
+            code="bad_filename",
+        )
+    if name.lower().endswith(OURS):
+        raise InvalidRequest(f"A file name cannot end in {OURS}: unfinished files do.", code="bad_filename")
+    if len(name.encode()) > MAX_BYTES:
+        raise InvalidRequest(f"The file name is longer than {MAX_BYTES} bytes.", code="bad_filename")
+    return name
+
+
+def tame_name(name: str) -> str | None:
+    """A server's name for a file as one plain path component, or None when nothing of it can be used."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = UNSAFE.sub("_", "".join(character for character in name if not _is_invisible(character)))
+    name = _shortened(name.strip().lstrip(". "))
+    try:
+        return clean_name(name)
+    except InvalidRequest:
+        return None
+
+
+def clean_folder(folder: str) -> str:
+    """A model folder of ComfyUI, possibly with folders below it, or InvalidRequest."""
+    folder = current_name(folder.strip().strip("/"))
+    head, *below = folder.split("/")
+    if head not in MODEL_FOLDERS:
+        known = ", ".join(sorted(MODEL_FOLDERS))
+        raise InvalidRequest(
+            f"{_quoted(head)} is not a model folder. Choose one of: {known}.", code="bad_folder"
+        )
+    return "/".join([head, *(clean_name(part) for part in below)])
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in INVISIBLE
+
+
+def _shortened(name: str) -> str:
+    """Cut in front of the ending, between characters."""
+    if len(name.encode()) <= MAX_BYTES:
+        return name
+    stem, dot, ending = name.rpartition(".")
+    if not stem or len(ending) > 20:
+        stem, dot, ending = name, "", ""
+    room = MAX_BYTES - len(f"{dot}{ending}".encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + ending
+
+
+def _quoted(text: str) -> str:
+    """For a sentence: short, and without what cannot be shown."""
+    return "'" + "".join("?" if _is_invisible(character) else character for character in text[:100]) + "'"
