@@ -5,7 +5,8 @@ packages of the spare; copies of the records in their `*.dist-info` folders let 
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts.workspace.code import NO_LINKS
@@ -16,6 +17,8 @@ MARKER = ".comfypod-lock-id"
 BORROWED = "comfypod-image-packages.pth"
 # What scripts of the image's venv say of where they are.
 BUILT_AT = b"/workspace/venv"
+# A network volume answers each call late, and many of them at once as late as one.
+THREADS = 16
 # Scripts are smaller. What is bigger is a program, and is linked.
 LARGEST_SCRIPT = 256 * 1024
 
@@ -30,11 +33,9 @@ def build(layout: Layout, making: Path, final: Path, also: Iterable[Path] = ()) 
     own = making / packages.relative_to(spare)
     own.mkdir(parents=True)
     (making / "bin").mkdir()
-    for entry in sorted((spare / "bin").iterdir()):
-        _lay_script(entry, making / "bin" / entry.name, final)
+    _at_once(lambda entry: _lay_script(entry, making / "bin" / entry.name, final), (spare / "bin").iterdir())
+    _at_once(lambda info: _copy_records(info, own / info.name), packages.glob("*.dist-info"))
     _copy_rewritten(spare / "pyvenv.cfg", making / "pyvenv.cfg", final)
-    for info in packages.glob("*.dist-info"):
-        _copy_records(info, own / info.name)
     borrowed = "".join(f"import site; site.addsitedir({str(path)!r})\n" for path in (packages, *also))
     (own / BORROWED).write_text(borrowed)
 
@@ -61,6 +62,12 @@ def package_infos(venv: Path) -> set[str]:
 
 def site_packages(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*/site-packages"))
+
+
+def _at_once(function: Callable[[Path], None], paths: Iterable[Path]) -> None:
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(function, paths):
+            pass  # asking for the result raises what went wrong
 
 
 def _lay_script(entry: Path, target: Path, final: Path) -> None:
@@ -95,4 +102,4 @@ def _copy_records(info: Path, target: Path) -> None:
     target.mkdir()
     for record in info.iterdir():
         if record.is_file():
-            shutil.copyfile(record, target / record.name)
+            (target / record.name).write_bytes(record.read_bytes())
