@@ -6,7 +6,14 @@ import sys
 
 from scripts.workspace.accelerator import image_from, judge, probe
 from scripts.workspace.install import bring_back_packages, install_environment
-from scripts.workspace.launch import command, extra_arguments, node_selection, refused, write_manager_defaults
+from scripts.workspace.launch import (
+    command,
+    extra_arguments,
+    node_selection,
+    refused,
+    safe_mode,
+    write_manager_defaults,
+)
 from scripts.workspace.layout import Layout, Place, layout_from
 from scripts.workspace.model_paths import write_model_paths
 from scripts.workspace.prepare import prepare
@@ -33,8 +40,9 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     write_json(layout.run / "accelerator.json", verdict.as_json())
     print(f"accelerator: {verdict.message}", flush=True)
     environment = install_environment(place, os.environ)
-    safe = environment.get("SAFE_MODE") == "1"
-    left_out = frozenset() if safe else bring_back_packages(layout, place, environment, report)
+    left_out: frozenset[str] = frozenset()
+    if not safe_mode(environment):
+        left_out = bring_back_packages(layout, place, environment, report)
     write_manager_defaults(place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)

@@ -44,11 +44,15 @@ def command(
     ]
 
 
+def safe_mode(environment: Mapping[str, str]) -> bool:
+    return environment.get("SAFE_MODE", "").lower() in ("1", "true", "yes", "on")
+
+
 def node_selection(
     place: Place, paths: ModelPaths, environment: Mapping[str, str], left_out: frozenset[str]
 ) -> list[str]:
     """Which custom nodes ComfyUI loads: none in safe mode, else all but those left out."""
-    if environment.get("SAFE_MODE") == "1":
+    if safe_mode(environment):
         return ["--disable-all-custom-nodes"]
     if not left_out:
         return []

@@ -110,9 +110,11 @@ def fill_from_image(layout: Layout) -> None:
     shutil.copytree(layout.spare / "venv", layout.venv_link, symlinks=True)
 
 
-def start(layout: Layout, **variables: str) -> Start:
-    """ComfyUI's service, started the way the supervisor does it."""
-    environment = {
+SERVICE = [sys.executable, "-m", "scripts.workspace", "comfyui"]
+
+
+def environment_of(layout: Layout, **variables: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "WORKSPACE": str(layout.workspace),
         "SPARE_DIR": str(layout.spare),
@@ -122,10 +124,14 @@ def start(layout: Layout, **variables: str) -> Start:
         "STATE_DIR": str(layout.scratch.parent),
         **variables,
     }
+
+
+def start(layout: Layout, **variables: str) -> Start:
+    """ComfyUI's service, started the way the supervisor does it."""
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.workspace", "comfyui"],
+        SERVICE,
         cwd=ROOT,
-        env=environment,
+        env=environment_of(layout, **variables),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -27,9 +27,9 @@ def test_what_nodes_install_goes_to_the_volume_and_is_cached_there(layout: Layou
     assert environment["PIP_CACHE_DIR"] == str(layout.state / "cache" / "pip")
 
 
-def test_safe_mode_starts_without_custom_nodes(layout: Layout) -> None:
-    assert "--disable-all-custom-nodes" in start(layout, SAFE_MODE="1").arguments
-    assert "--disable-all-custom-nodes" not in start(layout, SAFE_MODE="0").arguments
+@pytest.mark.parametrize(("value", "safe"), [("1", True), ("true", True), ("0", False), ("", False)])
+def test_safe_mode_starts_without_custom_nodes(layout: Layout, value: str, safe: bool) -> None:
+    assert ("--disable-all-custom-nodes" in start(layout, SAFE_MODE=value).arguments) == safe
 
 
 def test_extra_arguments_are_split_as_a_shell_would(layout: Layout) -> None:

@@ -1,5 +1,7 @@
 """A newer image: the packages of the user's nodes come back, and a node that cannot have its own is left out."""
 
+import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 from scripts.workspace.layout import Layout
 from scripts.workspace.prepare import prepare
 from tests.image.support.standins import write_wheel
-from tests.scripts.conftest import LOCK_ID, Start, set_lock_id, start
+from tests.scripts.conftest import LOCK_ID, ROOT, SERVICE, Start, environment_of, set_lock_id, start
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
@@ -206,3 +208,18 @@ def test_safe_mode_installs_nothing_and_forgets_nothing(layout: Layout, index: I
     set_lock_id(layout, "py3-second")
     assert version_of(start(layout, SAFE_MODE="1", **index.variables), "later") == ""
     assert version_of(start(layout, **index.variables), "later") == "1.0"
+
+
+def test_a_pod_that_is_stopped_while_it_installs_gives_its_lock_back(layout: Layout) -> None:
+    start(layout)
+    add_node(layout, "Node", "slow\n")
+    set_lock_id(layout, "py3-second")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        index = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        environment = environment_of(layout, UV_DEFAULT_INDEX=index, UV_NO_CONFIG="1")
+        service = subprocess.Popen(SERVICE, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+        with service, silent.accept()[0]:  # uv asks, and is not answered
+            assert (layout.state / "py3-second.installing.lock").is_dir()
+            service.terminate()
+    assert service.returncode == 128 + signal.SIGTERM
+    assert not list(layout.state.glob("*.lock"))
