@@ -5,8 +5,8 @@
 # this way it waits a moment for the page (measured on two busy cores: page after 1.5 instead of 2.7 s, ComfyUI 1 s later).
 set -euo pipefail
 
-PAGE=${PAGE:-/dev/tcp/127.0.0.1/8000}
-WAIT_S=${WAIT_S:-3}
+PAGE=/dev/tcp/127.0.0.1/8000
+WAIT_S=3
 FEW_CORES=4
 
 listens() { (: <"$PAGE") 2>/dev/null; }
@@ -18,5 +18,11 @@ wait_for_page() {
     done
 }
 
-(($(nproc) > FEW_CORES)) || wait_for_page
-exec "$@"
+_main() {
+    (($(nproc) > FEW_CORES)) || wait_for_page
+    exec "$@"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    _main "$@"
+fi

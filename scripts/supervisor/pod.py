@@ -1,7 +1,7 @@
 """A plug-in of supervisord: what a pod needs beyond running programs.
 
 supervisord.conf names `attach` as the factory of an RPC interface, which is how supervisord loads plug-ins. It runs
-in the system's Python, where supervisor is installed. See docs/adr/0004-logs.md.
+in the system's Python, where supervisor is installed. See docs/adr/0004-supervisor-plug-in.md.
 """
 
 import os
