@@ -1,31 +1,40 @@
-"""The HTML door of downloads."""
+"""The HTML door of downloads: the page with its live part, and the log of one transfer."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.folders import MODEL_FOLDERS
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import UNFINISHED, DownloadRequest, Transfer, Wanted
+from backend.downloads.models import UNFINISHED, DownloadRequest, Filter, State, TransferView, Wanted
 from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
 router = APIRouter(include_in_schema=False)
 
-Action = Literal["cancel", "retry", "pause", "resume"]
+SHOWN = 100
+
+Outcome = Literal["", "done", "failed", "quarantined", "cancelled"]
 
 
 @router.get("/downloads")
-async def show(request: Request, downloads: DownloadsService, _session: SignedIn) -> Response:
-    return await _page(request, downloads)
+async def show(
+    request: Request,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    state: Outcome = "",
+    q: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    view = await _lists(downloads, state, q) | {"folders": sorted(MODEL_FOLDERS)}
+    template = "downloads/_transfers.html" if htmx.wants_fragment(request) else "downloads/page.html"
+    return renderer_of(request).page(request, template, view)
 
 
 @router.post("/downloads")
 async def start(
-    request: Request,
     downloads: DownloadsService,
     _session: SignedIn,
     url: Annotated[str, Form(max_length=4096)],
@@ -35,30 +44,41 @@ async def start(
 ) -> Response:
     wanted = DownloadRequest(url=url, folder=folder, filename=filename or None, sha256=sha256 or None)
     transfer = await downloads.request(Wanted(**wanted.model_dump()))
-    response = await _page(request, downloads)
-    return htmx.with_toast(response, "success", f"Downloading {transfer.filename}.")
+    response = htmx.with_toast(Response(status_code=204), "success", f"Downloading {transfer.filename}.")
+    return htmx.with_event(response, "transfers-changed")
 
 
-@router.post("/downloads/{transfer_id}/{action}")
-async def control(
-    transfer_id: str, action: Action, request: Request, downloads: DownloadsService, _session: SignedIn
+@router.get("/downloads/{transfer_id}/log")
+async def show_log(
+    transfer_id: str, request: Request, downloads: DownloadsService, _session: SignedIn
 ) -> Response:
-    actions: dict[Action, Callable[[str], Awaitable[Transfer]]] = {
-        "cancel": downloads.cancel,
-        "retry": downloads.retry,
-        "pause": downloads.pause,
-        "resume": downloads.resume,
-    }
-    await actions[action](transfer_id)
-    return await _page(request, downloads)
-
-
-async def _page(request: Request, downloads: Downloads) -> Response:
-    transfers = [downloads.view(transfer) for transfer in await downloads.list()]
+    transfer = await downloads.get(transfer_id)
     view = {
-        "active": [transfer for transfer in transfers if transfer.state in UNFINISHED],
-        "finished": [transfer for transfer in reversed(transfers) if transfer.state not in UNFINISHED],
-        "folders": sorted(MODEL_FOLDERS),
+        "transfer": transfer,
+        "lines": await downloads.log(transfer_id),
+        "grows": transfer.state in UNFINISHED,
     }
-    template = "downloads/_transfers.html" if htmx.wants_fragment(request) else "downloads/page.html"
-    return renderer_of(request).page(request, template, view)
+    return renderer_of(request).page(request, "downloads/_log.html", view)
+
+
+async def _lists(downloads: Downloads, state: Outcome, q: str) -> dict[str, Any]:
+    """What is under way in the order of the queue, and what is finished as far as it was asked for, newest first."""
+    views = [downloads.view(transfer) for transfer in await downloads.list()]
+    active = [view for view in views if view.state in UNFINISHED]
+    finished = [view for view in views if view.state not in UNFINISHED]
+    wanted = Filter(state={State(state)} if state else set(), q=q)
+    found = sorted(filter(wanted.holds, finished), key=_end, reverse=True)
+    return {
+        "active": active,
+        "states": Counter(view.state.value for view in views),
+        "next": next((view.id for view in active if view.state == State.QUEUED), None),
+        "finished": len(finished),
+        "found": len(found),
+        "shown": found[:SHOWN],
+        "state": state,
+        "q": q,
+    }
+
+
+def _end(view: TransferView) -> Any:
+    return view.finished_at or view.created_at

@@ -6,7 +6,7 @@ from backend.auth.access import SocketSession
 from backend.core.errors import NotFound
 from backend.core.events import EventBus
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import ProgressMade, Transfer, TransferChanged
+from backend.downloads.models import ProgressMade, QueueChanged, Transfer, TransferChanged
 from backend.downloads.service import Downloads
 from backend.web.socket import Channel, Frame
 
@@ -21,6 +21,7 @@ class DownloadChannels:
         self.all = Channel("downloads")
         self.single: dict[str, Channel] = {}
         events.subscribe(TransferChanged, self._on_change)
+        events.subscribe(QueueChanged, self._on_queue)
         events.subscribe(ProgressMade, self._on_progress)
 
     def one(self, transfer_id: str) -> Channel:
@@ -38,6 +39,10 @@ class DownloadChannels:
         if transfer.id in self.single:
             self.single[transfer.id].publish(frame, key=transfer.id)
 
+    def _on_queue(self, _news: QueueChanged) -> None:
+        """Whoever shows the queue asks for it again."""
+        self.all.publish({"type": "queue"}, key="queue")
+
     def _on_progress(self, _news: ProgressMade) -> None:
         rows = [self._row(transfer_id) for transfer_id in self._downloads.progress]
         self.all.publish({"type": "progress", "rows": rows}, key="progress")
@@ -46,7 +51,7 @@ class DownloadChannels:
                 self.single[str(row[0])].publish({"type": "progress", "rows": [row]}, key="progress")
 
     def _row(self, transfer_id: str) -> list[str | float | None]:
-        """Compact on purpose: id, received, total, speed, seconds left."""
+        """Compact on purpose: id, bytes received, in total, per second, seconds left, bytes hashed, connections."""
         progress = self._downloads.progress[transfer_id]
         left = progress.seconds_left
         return [
@@ -55,6 +60,8 @@ class DownloadChannels:
             progress.total,
             round(progress.speed),
             None if left is None else round(left, 1),
+            progress.checked,
+            progress.connections,
         ]
 
     def _view(self, transfer: Transfer) -> Frame:

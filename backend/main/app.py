@@ -13,6 +13,7 @@ from backend.auth.access import signed_in
 from backend.auth.service import Gate, generated_password, signing_key
 from backend.config.settings import PROJECT_ROOT, Settings
 from backend.downloads import api as downloads_api
+from backend.downloads import controls as downloads_controls
 from backend.downloads import pages as downloads_pages
 from backend.downloads import sockets as downloads_sockets
 from backend.main.wiring import add_channels, lifespan
@@ -97,7 +98,7 @@ def _add_doors(app: FastAPI) -> None:
         app.include_router(room.router)
     for room in (downloads_sockets, storage_sockets, system_sockets):
         app.include_router(room.router)
-    for room in (auth_pages, presets_pages, downloads_pages, system_pages):
+    for room in (auth_pages, presets_pages, downloads_pages, downloads_controls, system_pages):
         app.include_router(room.router)
     app.include_router(auth_api.gate_router)
     app.include_router(_openapi_router(app))

@@ -17,7 +17,13 @@ def wants_fragment(request: Request) -> bool:
     return is_htmx(request) and request.headers.get("hx-request-type") == "partial"
 
 
+def with_event(response: Response, name: str, detail: object = True) -> Response:
+    """Let the page hear of `name` once the answer has arrived."""
+    events = json.loads(response.headers.get("HX-Trigger", "{}"))
+    response.headers["HX-Trigger"] = json.dumps({**events, name: detail})
+    return response
+
+
 def with_toast(response: Response, kind: ToastKind, message: str) -> Response:
     """Show `message` in the corner of the page once the answer has arrived."""
-    response.headers["HX-Trigger"] = json.dumps({"toast": {"kind": kind, "message": message}})
-    return response
+    return with_event(response, "toast", {"kind": kind, "message": message})

@@ -27,7 +27,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"bytes": human_bytes, "ago": ago}
+        self._environment.filters |= {"bytes": human_bytes, "ago": ago, "local": local}
         self._environment.globals["static"] = self._static_address
         self._digests: dict[str, str] = {}
 
@@ -76,3 +76,8 @@ def ago(moment: datetime) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return "just now"
+
+
+def local(moment: datetime) -> str:
+    """`21 Nov 08:21:33`, in the pod's time zone."""
+    return moment.astimezone().strftime("%d %b %H:%M:%S")

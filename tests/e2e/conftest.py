@@ -35,6 +35,7 @@ Traceback (most recent call last):
     import sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all
 ModuleNotFoundError: No module named 'sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all'
 """
+AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
 EXPECTED_CONSOLE = ("Failed to load resource", "WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
 
 
@@ -119,3 +120,23 @@ def keep_picture() -> Any:
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run scripts/dev/frontend.sh")
+    return Path(AXE).read_text()
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    """What axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
+    page.evaluate(axe)
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
+    result = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
+        for violation in result["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]

@@ -1,14 +1,13 @@
 """Every page, in every theme, on a desk and on a phone: looked at, and checked against WCAG 2.2 AA."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.process import ROOT, Process
+from tests.e2e.conftest import violations
+from tests.support.process import Process
 
-AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
 PAGES = {
     "overview": "/",
     "presets": "/presets",
@@ -22,14 +21,7 @@ PAGES = {
     "starting": "/_pod/starting?service=comfyui",
 }
 THEMES = ["dark", "light", "contrast"]
-WIDTHS = {"desk": 1280, "phone": 390}
-
-
-@pytest.fixture(scope="session")
-def axe() -> str:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: run scripts/dev/frontend.sh")
-    return Path(AXE).read_text()
+WIDTHS = {"desk": 1280, "phone": 360}
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -48,20 +40,7 @@ def test_pages_can_be_read_by_everybody(
             if name == "log":
                 page.get_by_text("ModuleNotFoundError").wait_for()
             keep_picture(page, f"{name}-{theme}-{device}")
-            assert _violations(page, axe) == [], f"{name}, {theme}, {device}"
+            assert violations(page, axe) == [], f"{name}, {theme}, {device}"
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert overflow <= 0, f"{name} is wider than the {device}"
             page.unroute_all()
-
-
-def _violations(page: Page, axe: str) -> list[str]:
-    """What axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
-    page.evaluate(axe)
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
-    result = page.evaluate("options => axe.run(document, options)", options)
-    return [
-        f"{violation['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:300]}"
-        for violation in result["violations"]
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]

@@ -12,8 +12,13 @@ window.human = {
 
   duration(seconds) {
     if (seconds === null || seconds === undefined) return "";
-    if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s left`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s left`;
-    return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min left`;
+    return `${this.span(Math.max(1, Math.round(seconds)))} left`;
+  },
+
+  // Whole seconds.
+  span(seconds) {
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   },
 };

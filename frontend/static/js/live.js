@@ -54,13 +54,14 @@ document.addEventListener("alpine:init", () => {
         return;
       }
       if (frame.type === "snapshot") this.rows = {};
-      for (const transfer of frame.transfers ?? [frame.transfer]) this.rows[transfer.id] = transfer;
+      if (frame.type === "changed") this.rows[frame.transfer.id] = frame.transfer;
+      for (const transfer of frame.transfers ?? []) this.rows[transfer.id] = transfer;
       document.body.dispatchEvent(new CustomEvent("transfers-changed"));
     },
 
-    progress([id, received, total, speed, secondsLeft]) {
+    progress([id, received, total, speed, secondsLeft, checked, connections]) {
       const transfer = this.rows[id];
-      if (transfer) Object.assign(transfer, { received, bytes: total, speed, seconds_left: secondsLeft });
+      if (transfer) Object.assign(transfer, { received, bytes: total, speed, seconds_left: secondsLeft, checked, connections });
     },
 
     get active() {
@@ -80,27 +81,37 @@ document.addEventListener("alpine:init", () => {
     get row() {
       return Alpine.store("downloads").rows[this.$root.dataset.id];
     },
-    get received() {
-      return this.row ? this.row.received : Number(this.$root.dataset.received);
+    // Bytes that have arrived; while they are being checked, those that were.
+    get done() {
+      if (!this.row) return Number(this.$root.dataset.done);
+      return this.row.state === "verifying" ? this.row.checked : this.row.received;
+    },
+    get size() {
+      return this.row ? this.row.bytes : Number(this.$root.dataset.total) || null;
     },
     get total() {
-      return (this.row ? this.row.bytes : Number(this.$root.dataset.total)) || 1;
+      return this.size || 1;
     },
     get amount() {
-      const total = this.row ? this.row.bytes : Number(this.$root.dataset.total) || null;
-      return total ? `${human.bytes(this.received)} of ${human.bytes(total)}` : human.bytes(this.received);
+      return this.size ? `${human.bytes(this.done)} of ${human.bytes(this.size)}` : human.bytes(this.done);
     },
     get percent() {
-      return `${Math.floor((100 * this.received) / this.total)} %`;
+      return `${Math.floor((100 * this.done) / this.total)} %`;
     },
     get pace() {
-      if (this.row?.state === "waiting") return this.countdown;
-      if (this.row?.state !== "running" || !this.row.speed) return "";
-      return `${human.bytes(this.row.speed)}/s · ${human.duration(this.row.seconds_left)}`;
+      if (this.row?.state === "verifying") return "checked";
+      if (this.row?.state !== "running") return "";
+      const { speed, seconds_left: left, connections } = this.row;
+      const lines = connections === 1 ? "1 connection" : `${connections} connections`;
+      return [connections && lines, speed && `${human.bytes(speed)}/s`, speed && human.duration(left)].filter(Boolean).join(" · ");
     },
-    get countdown() {
-      const seconds = Math.ceil((new Date(this.row.retry_at) - Alpine.store("clock").now) / 1000);
-      return seconds > 0 ? `tries again in ${seconds} s` : "tries again now";
+  }));
+
+  // When a transfer that waits is tried again.
+  Alpine.data("again", () => ({
+    get words() {
+      const seconds = Math.ceil((new Date(this.$root.dataset.at) - Alpine.store("clock").now) / 1000);
+      return seconds > 0 ? `Tries again in ${human.span(seconds)}.` : "Tries again now.";
     },
   }));
 

@@ -58,7 +58,7 @@ async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub
     for action in ("pause", "resume"):
         assert (
             await pod.client.post(f"/downloads/{transfer['id']}/{action}", headers=FRAGMENT)
-        ).status_code == 200
+        ).status_code == 204
     gate.release()
     await pod.finished(transfer["id"])
     shown = (await pod.client.get("/downloads", headers=FRAGMENT)).text

@@ -63,9 +63,9 @@ async def test_progress_is_one_small_frame_for_all_rows(pod: ControlPlane, hub: 
             frame = json.loads(await frames.recv())
             if frame["type"] == "progress" and frame["rows"][0][1] > 0:
                 break
-    ((transfer_id, received, total, _speed, _left),) = frame["rows"]
-    assert (transfer_id, total) == (transfer["id"], 4_000_000)
-    assert 0 < received <= 3_000_000
+    ((transfer_id, received, total, _speed, _left, checked, connections),) = frame["rows"]
+    assert (transfer_id, total, connections) == (transfer["id"], 4_000_000, 1)
+    assert 0 <= checked <= received <= 3_000_000
     gate.release()
     await pod.finished(transfer["id"])
 

@@ -1,0 +1,47 @@
+"""The HTML door for buttons. The page hears that something changed, and asks anew for the part that it shows."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+
+from backend.auth.access import SignedIn
+from backend.downloads.access import DownloadsService
+from backend.web import htmx
+
+router = APIRouter(include_in_schema=False)
+
+ForAll = Literal["pause", "resume", "retry", "clear"]
+ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
+
+
+@router.post("/downloads/{action}")
+async def control_all(action: ForAll, downloads: DownloadsService, _session: SignedIn) -> Response:
+    actions: dict[ForAll, Callable[[], Awaitable[object]]] = {
+        "pause": downloads.pause_all,
+        "resume": downloads.resume_all,
+        "retry": downloads.retry_failed,
+        "clear": downloads.clear_history,
+    }
+    await actions[action]()
+    return _changed()
+
+
+@router.post("/downloads/{transfer_id}/{action}")
+async def control_one(
+    transfer_id: str, action: ForOne, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    actions: dict[ForOne, Callable[[str], Awaitable[object]]] = {
+        "first": lambda key: downloads.put_first([key]),
+        "pause": downloads.pause,
+        "resume": downloads.resume,
+        "retry": downloads.retry,
+        "accept": downloads.accept,
+        "cancel": downloads.cancel,
+    }
+    await actions[action](transfer_id)
+    return _changed()
+
+
+def _changed() -> Response:
+    return htmx.with_event(Response(status_code=204), "transfers-changed")

@@ -1,0 +1,148 @@
+"""The page of downloads, as htmx asks for its parts and presses its buttons."""
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+
+from tests.support.control_plane import ControlPlane
+from tests.support.hub import Hub, faults
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+
+FRAGMENT = {"Accept": "text/html", "HX-Request": "true", "HX-Request-Type": "partial"}
+
+
+@pytest.fixture
+def models(hub: Hub) -> list[HubFile]:
+    return [
+        hub.add("acme/models", f"{name}.safetensors", safetensors(200_000, seed=number))
+        for number, name in enumerate(["ant", "bee", "cat"])
+    ]
+
+
+async def ask(pod: ControlPlane, hub: Hub, file: Any) -> str:
+    return str((await pod.download(url=hub.url_of(file), folder="loras"))["id"])
+
+
+async def page(pod: ControlPlane, query: str = "") -> str:
+    answer = await pod.client.get(f"/downloads{query}", headers=FRAGMENT)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def press(pod: ControlPlane, path: str) -> None:
+    answer = await pod.client.post(f"/downloads/{path}", headers=FRAGMENT)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "transfers-changed" in answer.headers["HX-Trigger"]
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r">(\w+)\.safetensors<", html)
+
+
+async def test_the_bar_offers_only_what_makes_sense(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    words = ("Pause all", "Resume all", "Retry failed", "Clear history")
+    gate = hub.hold(models[0], after=1000)
+    hub.fault(models[1], faults.Status(code=404, on="resolve"))
+
+    async def offered() -> list[str]:
+        html = await page(pod)
+        return [word for word in words if word in html]
+
+    assert await offered() == []
+    running = await ask(pod, hub, models[0])
+    assert await offered() == ["Pause all"]
+    await press(pod, "pause")
+    assert await offered() == ["Resume all"]
+    failed = await ask(pod, hub, models[1])
+    await pod.finished(failed)
+    assert await offered() == ["Resume all", "Retry failed"]
+    gate.release()
+    await press(pod, "resume")
+    await press(pod, "retry")
+    for transfer in (running, failed):
+        await pod.finished(transfer)
+    assert await offered() == ["Clear history"]
+    await press(pod, "clear")
+    assert "Nothing was downloaded yet" in await page(pod)
+
+
+async def test_a_queued_download_is_put_first_unless_it_is(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    await pod.client.put("/api/downloads/policy", json={"files_at_once": 1})
+    gate = hub.hold(models[0])
+    running, following, last = [await ask(pod, hub, model) for model in models]
+    await asyncio.to_thread(gate.wait_until_reached)
+    assert re.findall(r'id="first-(\w+)"', await page(pod)) == [last]
+    await press(pod, f"{last}/first")
+    assert re.findall(r'id="first-(\w+)"', await page(pod)) == [following]
+    gate.release()
+    for transfer in (running, following, last):
+        await pod.finished(transfer)
+
+
+async def test_what_is_finished_is_filtered_and_searched(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    hub.fault(models[0], faults.Status(code=404, on="resolve"))
+    for model in models:
+        await pod.finished(await ask(pod, hub, model))
+    assert names(await page(pod)) == ["cat", "bee", "ant"]
+    assert names(await page(pod, "?state=failed")) == ["ant"]
+    assert names(await page(pod, "?state=done&q=loras%2FB")) == ["bee"]
+    nothing = await page(pod, "?state=quarantined&q=%3Cscript%3E")
+    assert "Nothing matches" in nothing
+    assert "<script>" not in nothing
+
+
+async def test_wrong_content_is_kept_fetched_again_or_deleted(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    for model in models:
+        hub.fault(model, faults.WrongContent(times=1))
+    ids = [await ask(pod, hub, model) for model in models]
+    for transfer in ids:
+        await pod.finished(transfer)
+    html = await page(pod, "?state=quarantined")
+    assert [
+        html.count(f">{word}</button>") for word in ("Fetch again", "Keep it all the same", "Delete")
+    ] == [3, 3, 3]
+    for transfer, action in zip(ids, ("accept", "retry", "cancel"), strict=True):
+        await press(pod, f"{transfer}/{action}")
+        await pod.finished(transfer)
+    html = await page(pod)
+    assert "Wrong content, kept anyway" in html
+    assert sorted(path.stem for path in (pod.models / "loras").iterdir()) == ["ant", "bee"]
+
+
+async def test_the_log_of_a_download_is_asked_for_apart(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    transfer = await ask(pod, hub, models[0])
+    await pod.finished(transfer)
+    assert "Asked for" not in await page(pod)
+    log = (await pod.client.get(f"/downloads/{transfer}/log", headers=FRAGMENT)).text
+    assert re.search(r"<time [^>]+>\d\d \w{3} \d\d:\d\d:\d\d</time><span[^>]*>Asked for, from http", log)
+    nobody = await pod.client.get("/downloads/nobody/log", headers=FRAGMENT)
+    assert (nobody.status_code, "no such download" in nobody.headers["HX-Trigger"]) == (404, True)
+
+
+async def test_a_long_history_is_cut_short_and_says_so(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    hub.hold(models[0])
+    url = hub.url_of(models[0])
+
+    async def ask_and_cancel(number: int) -> None:
+        transfer = await pod.download(url=url, folder="loras", filename=f"copy-{number}.safetensors")
+        await pod.client.post(f"/api/downloads/{transfer['id']}/cancel")
+
+    await asyncio.gather(*(ask_and_cancel(number) for number in range(101)))
+    html = await page(pod)
+    assert "newest 100 of 101" in html
+    assert html.count("<li ") == 100

@@ -1,0 +1,102 @@
+"""Somebody steers the queue on the page of downloads."""
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import violations
+from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.support.hub import Hub, faults
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+
+SIZE = 6_000_000
+LONG = "a_model_with_a_name_that_says_everything_about_it" + "-and-more" * 6 + "_v12_fp8_scaled.safetensors"
+REPOSITORY = "acme/models"
+
+
+@pytest.fixture
+def models(hub: Hub) -> dict[str, HubFile]:
+    names = [
+        "ant.safetensors",
+        "bee.safetensors",
+        "cat.safetensors",
+        "dog.safetensors",
+        "eel.safetensors",
+        LONG,
+    ]
+    return {name: hub.add(REPOSITORY, name, safetensors(SIZE, seed=seed)) for seed, name in enumerate(names)}
+
+
+@pytest.fixture
+def downloads(signed_in: Page) -> Page:
+    signed_in.get_by_role("link", name="Downloads", exact=True).click()
+    signed_in.wait_for_function("Alpine.store('live').connected")
+    return signed_in
+
+
+def ask(page: Page, hub: Hub, file: HubFile, **wanted: Any) -> None:
+    """Somebody asks for a file elsewhere: through the API."""
+    body = {"url": hub.url_of(file), "folder": "loras", **wanted}
+    answer = page.request.post(urljoin(page.url, "/api/downloads"), data=body)
+    assert answer.ok, answer.text()
+
+
+def policy(page: Page, **changes: Any) -> None:
+    answer = page.request.put(urljoin(page.url, "/api/downloads/policy"), data=changes)
+    assert answer.ok, answer.text()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_role("listitem").filter(has=page.get_by_text(name, exact=True))
+
+
+def keep_pictures(page: Page, keep: Any, name: str) -> None:
+    for theme in THEMES:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            keep(page, f"{name}-{theme}-{device}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.set_viewport_size({"width": 1280, "height": 860})
+
+
+def test_a_queue_in_every_state_is_steered(
+    downloads: Page, hub: Hub, models: dict[str, HubFile], axe: str, keep_picture: Any
+) -> None:
+    page = downloads
+    hub.fault(models["ant.safetensors"], faults.WrongContent(times=1, at_least=SIZE // 2))
+    hub.fault(models["bee.safetensors"], faults.Status(code=404, on="resolve"))
+    hub.fault(models["cat.safetensors"], faults.RateLimited(seconds=250))
+    for name in ("ant.safetensors", "bee.safetensors", "cat.safetensors", "eel.safetensors"):
+        ask(page, hub, models[name])
+    expect(row(page, "eel.safetensors").get_by_text("Verified")).to_be_visible()
+    expect(row(page, "ant.safetensors").get_by_text("Put aside: wrong content")).to_be_visible()
+    waiting = row(page, "cat.safetensors")
+    expect(
+        waiting.get_by_text(re.compile(r"asks us to slow down. Tries again in 4 min \d+ s"))
+    ).to_be_visible()
+    policy(page, files_at_once=1)
+    gate = hub.hold(models[LONG], after=SIZE // 4)
+    for name in (LONG, "dog.safetensors"):
+        ask(page, hub, models[name])
+    ask(page, hub, models["dog.safetensors"], folder="loras/style")
+    gate.wait_until_reached()
+    expect(row(page, LONG).get_by_text("1 connection")).to_be_visible()
+    row(page, "ant.safetensors").get_by_text("Log", exact=True).click()
+    expect(row(page, "ant.safetensors").get_by_text("Asked for, from")).to_be_visible()
+    keep_pictures(page, keep_picture, "downloads-every-state")
+    assert violations(page, axe) == []
+    last = page.get_by_role("listitem").filter(has_text="loras/style")
+    last.get_by_role("button", name="First dog.safetensors").click()
+    expect(last.get_by_role("button", name="First")).to_be_hidden()
+    # What a person has opened stays open while the page moves on.
+    expect(row(page, "ant.safetensors").get_by_text("Asked for, from")).to_be_visible()
+    page.get_by_role("button", name="Pause all").click()
+    expect(page.get_by_role("button", name="Pause all")).to_be_hidden()
+    gate.release()
+    page.get_by_role("button", name="Resume all").click()
+    expect(page.get_by_text("Verified")).to_have_count(5)
