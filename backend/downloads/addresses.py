@@ -24,7 +24,7 @@ NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 
 Origin = tuple[str, str, int]
-CIVITAI_ORIGINS = frozenset({("https", "civitai.com", 443), ("https", "civitai.red", 443)})
+CIVITAI_SITES = ("https://civitai.com", "https://civitai.red")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from backend.core import clock
 from backend.downloads.faults import LastingFault
-from backend.downloads.found import FileFacts, Located, Scan
+from backend.downloads.found import Account, FileFacts, Located, Scan
 from backend.downloads.places import NARROWING, CivitaiFile, narrowing_in
 from backend.downloads.transport import Transport, understood
 
@@ -146,10 +146,9 @@ class Civitai:
             found += understood(list[Version], answer.body)
         return found
 
-    async def whoami(self, token: str) -> Me:
-        """The account of a token. Raises a `TransferFault`."""
+    async def account_of(self, token: str) -> Account:
         answer = await self._transport.ask(f"{self.endpoint}/api/v1/me", token=token)
-        return understood(Me, answer.body)
+        return Account(name=understood(Me, answer.body).username)
 
 
 def check_usage(version: Version) -> None:

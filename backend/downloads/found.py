@@ -91,3 +91,12 @@ class Look:
     open_from: datetime | None = None
     # In the order of the source. The first is the one that is meant when one file is asked for.
     offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Whose token it is."""
+
+    name: str
+    # Whether the token opens repositories whose licence the account has accepted.
+    reads_gated: bool = True

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from backend.core import clock
 from backend.downloads.faults import LastingFault
-from backend.downloads.found import Access, FileFacts, Located, Scan
+from backend.downloads.found import Access, Account, FileFacts, Located, Scan
 from backend.downloads.transport import Transport, plain_faults, understood
 
 SITE = "https://huggingface.co"
@@ -99,11 +99,11 @@ class WhoAmI(BaseModel):
 
     @property
     def reads_gated(self) -> bool:
-        """Whether the token opens gated repositories at all: a fine-grained one may have been made without."""
+        """A fine-grained token may have been made without the right to gated repositories."""
         token = self.auth.access_token
-        return not (token and token.role == "fineGrained" and token.fine_grained) or (
-            token.fine_grained.can_read_gated
-        )
+        if token is None or token.role != "fineGrained" or token.fine_grained is None:
+            return True
+        return token.fine_grained.can_read_gated
 
 
 class HuggingFace:
@@ -146,10 +146,10 @@ class HuggingFace:
             return Access.LICENCE_NEEDED
         return Access.GRANTED
 
-    async def whoami(self, token: str) -> WhoAmI:
-        """The account of a token. Raises a `TransferFault`."""
+    async def account_of(self, token: str) -> Account:
         answer = await self._transport.ask(f"{self.endpoint}/api/whoami-v2", token=token)
-        return understood(WhoAmI, answer.body)
+        told = understood(WhoAmI, answer.body)
+        return Account(name=told.name, reads_gated=told.reads_gated)
 
     def _api(self, repo: str) -> str:
         kind: Literal["", "models/"] = "" if repo.startswith(("datasets/", "spaces/")) else "models/"

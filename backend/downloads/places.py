@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from backend.downloads.addresses import CIVITAI_ORIGINS, origin
+from backend.downloads.addresses import CIVITAI_SITES, origin
 
 HUGGING_FACE_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 CIVITAI_HOSTS = frozenset({"civitai.com", "www.civitai.com", "civitai.red", "civitai.green"})
@@ -208,11 +208,9 @@ def narrowing_in(query: str) -> tuple[tuple[str, str], ...]:
 
 def _civitai_site(url: str, endpoints: Endpoints) -> str:
     """A mirror answers for every name of Civitai; without one, each name that has an API answers for itself."""
-    no_mirror = origin(endpoints.civitai) in CIVITAI_ORIGINS
-    scheme, host, port = origin(url)
-    return (
-        f"{scheme}://{host}" if no_mirror and (scheme, host, port) in CIVITAI_ORIGINS else endpoints.civitai
-    )
+    if endpoints.civitai not in CIVITAI_SITES:
+        return endpoints.civitai
+    return next((site for site in CIVITAI_SITES if origin(site) == origin(url)), endpoints.civitai)
 
 
 def _is_below(url: str, endpoint: str) -> bool:

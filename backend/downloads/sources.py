@@ -11,7 +11,7 @@ from backend.core.errors import InvalidRequest
 from backend.downloads.addresses import name_in, read_link
 from backend.downloads.civitai import Civitai, Version, check_usage
 from backend.downloads.faults import LastingFault
-from backend.downloads.found import FileFacts, Located, Look, Offer
+from backend.downloads.found import Account, FileFacts, Located, Look, Offer
 from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.looking import look_at_repository, look_at_version
 from backend.downloads.places import (
@@ -26,7 +26,7 @@ from backend.downloads.places import (
     place_of,
     spelled_out,
 )
-from backend.downloads.tokens import Tokens
+from backend.downloads.tokens import Hub, Tokens
 from backend.downloads.transport import Transport, check_answer
 from backend.downloads.web_servers import WebServers
 
@@ -106,6 +106,11 @@ class Sources:
                 if offer.facts.sha256 in wanted:
                     found[offer.facts.sha256] = offer
         return found
+
+    async def account_of(self, hub: Hub, token: str) -> Account:
+        """Whose token it is, as its hub says. Raises a `TransferFault`, a `LastingFault` when nobody's."""
+        asked = self._hugging_face if hub == Hub.HUGGING_FACE else self._civitai
+        return await asked.account_of(token)
 
     async def locate(self, url: str) -> Located:
         """Where the bytes of a stored address are, and what its hub promises of them."""

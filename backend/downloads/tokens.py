@@ -14,7 +14,7 @@ import structlog
 
 from backend.core.errors import Conflict, InvalidRequest
 from backend.core.files import write_atomically
-from backend.downloads.addresses import CIVITAI_ORIGINS, origin
+from backend.downloads.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class TokenState:
 
     hub: Hub
     # Where it is sent, and nowhere else.
-    endpoint: str
+    sites: tuple[str, ...]
     source: Source | None
     # Its last digits.
     ending: str | None
@@ -52,10 +52,7 @@ class Tokens:
     def __init__(self, path: Path, endpoints: dict[Hub, str], environment: dict[Hub, str]):
         self._path = path
         self.endpoints = endpoints
-        self._origins = {
-            Hub.HUGGING_FACE: {origin(endpoints[Hub.HUGGING_FACE])},
-            Hub.CIVITAI: {origin(endpoints[Hub.CIVITAI]), *CIVITAI_ORIGINS},
-        }
+        self._origins = {hub: {origin(site) for site in self._sites(hub)} for hub in Hub}
         self._environment = environment
         self._saved = _read(path)
         # Tokens that came with a pasted link; forgotten at the next start.
@@ -75,7 +72,11 @@ class Tokens:
     def state(self, hub: Hub) -> TokenState:
         token, source = self._in_use(hub)
         ending = token[-SHOWN:] if token and len(token) > 4 * SHOWN else None
-        return TokenState(hub=hub, endpoint=self.endpoints[hub], source=source, ending=ending)
+        return TokenState(hub=hub, sites=self._sites(hub), source=source, ending=ending)
+
+    def _sites(self, hub: Hub) -> tuple[str, ...]:
+        others = CIVITAI_SITES if hub == Hub.CIVITAI else ()
+        return tuple(dict.fromkeys((self.endpoints[hub], *others)))
 
     def save(self, hub: Hub, token: str) -> None:
         """Blocks for a disk access."""

@@ -19,6 +19,8 @@ from backend.downloads import sockets as downloads_sockets
 from backend.main.wiring import add_channels, lifespan
 from backend.presets import api as presets_api
 from backend.presets import pages as presets_pages
+from backend.settings import api as settings_api
+from backend.settings import pages as settings_pages
 from backend.storage import api as storage_api
 from backend.storage import sockets as storage_sockets
 from backend.system import api as system_api
@@ -94,11 +96,18 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 def _add_doors(app: FastAPI) -> None:
-    for room in (auth_api, presets_api, downloads_api, storage_api, system_api):
+    for room in (auth_api, presets_api, downloads_api, storage_api, system_api, settings_api):
         app.include_router(room.router)
     for room in (downloads_sockets, storage_sockets, system_sockets):
         app.include_router(room.router)
-    for room in (auth_pages, presets_pages, downloads_pages, downloads_controls, system_pages):
+    for room in (
+        auth_pages,
+        presets_pages,
+        downloads_pages,
+        downloads_controls,
+        system_pages,
+        settings_pages,
+    ):
         app.include_router(room.router)
     app.include_router(auth_api.gate_router)
     app.include_router(_openapi_router(app))

@@ -39,6 +39,7 @@ from backend.presets.catalogue import Catalogue
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
+from backend.settings.service import TokenDesk
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
@@ -162,6 +163,7 @@ async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) 
     app.state.hub_facts = HubFacts(hugging_face, civitai, settings.state_folder / "hub-facts")
     stack.push_async_callback(app.state.hub_facts.close)
     app.state.sources = Sources(transport, hugging_face, civitai, tokens)
+    app.state.token_desk = TokenDesk(tokens, app.state.sources)
     return app.state.sources, guard
 
 

@@ -16,6 +16,7 @@ PAGES = {
     "downloads": "/downloads",
     "services": "/services",
     "log": "/services/comfyui",
+    "settings": "/settings",
     "not-found": "/presets/nothing-here",
     "sign-in": "/_pod/sign-in",
     "starting": "/_pod/starting?service=comfyui",

@@ -40,7 +40,10 @@ class HuggingFaceApi:
         if token is None or not self._state.tokens.known(token):
             raise refuse(web.HTTPUnauthorized, None, "Invalid username or password.")
         name = self._state.tokens.owner(token)
-        access = {"displayName": "pod", "role": "read", "createdAt": COMMITTED_AT}
+        access: Entry = {"displayName": "pod", "role": "read", "createdAt": COMMITTED_AT}
+        if token in self._state.tokens.without_gated:
+            rights = {"canReadGatedRepos": False, "global": [], "scoped": []}
+            access |= {"role": "fineGrained", "fineGrained": rights}
         return web.json_response(
             {
                 "type": "user",

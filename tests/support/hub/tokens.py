@@ -13,10 +13,14 @@ class Tokens:
 
     access: dict[str, set[str]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    # Fine-grained ones that were made without the right to gated repositories.
+    without_gated: set[str] = field(default_factory=set)
 
-    def add(self, token: str, *repositories: str, owner: str = "ada") -> str:
+    def add(self, token: str, *repositories: str, owner: str = "ada", reads_gated: bool = True) -> str:
         self.access.setdefault(token, set()).update(repositories)
         self.owners[token] = owner
+        if not reads_gated:
+            self.without_gated.add(token)
         return token
 
     def remove(self, token: str) -> None:

@@ -1,0 +1,1 @@
+"""What the pod's user sets while it runs. Variables that are read at start are in `config`."""

@@ -1,0 +1,36 @@
+"""The JSON door of settings."""
+
+from fastapi import APIRouter
+
+from backend.auth.access import SignedIn
+from backend.core.errors import Conflict, Forbidden, UpstreamError
+from backend.downloads.tokens import Hub
+from backend.settings.access import TokenDeskService
+from backend.settings.models import TokenRequest, TokenVerdict, TokenView
+from backend.web.errors import responses
+
+router = APIRouter(prefix="/api/tokens", tags=["tokens"])
+
+
+@router.get("", responses=responses())
+async def show_all(desk: TokenDeskService, _session: SignedIn) -> list[TokenView]:
+    """For each hub, whether there is a token and where it comes from. The tokens themselves are never told."""
+    return desk.views()
+
+
+@router.put("/{hub}", responses=responses(Forbidden))
+async def save(hub: Hub, wanted: TokenRequest, desk: TokenDeskService, _session: SignedIn) -> TokenView:
+    """Keep a token in a file that only the owner of the control plane can read. It is used at once."""
+    return await desk.save(hub, wanted.token.get_secret_value())
+
+
+@router.delete("/{hub}", responses=responses(Forbidden, Conflict))
+async def remove(hub: Hub, desk: TokenDeskService, _session: SignedIn) -> TokenView:
+    """Forget the saved token; one in the environment is used again."""
+    return await desk.remove(hub)
+
+
+@router.post("/{hub}/test", responses=responses(Forbidden, Conflict, UpstreamError))
+async def test(hub: Hub, desk: TokenDeskService, _session: SignedIn) -> TokenVerdict:
+    """Ask the hub whose token it is."""
+    return await desk.test(hub)

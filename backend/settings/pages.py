@@ -1,0 +1,93 @@
+"""The HTML door of settings: one page, a section for each thing that can be set.
+
+To add a section: write its template, which renders `section.view`, and name both in `SECTIONS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+
+from backend.auth.access import SignedIn
+from backend.core.errors import UpstreamError
+from backend.downloads.tokens import MAX_LENGTH, Hub
+from backend.settings.access import TokenDeskService, token_desk_of
+from backend.settings.models import TokenVerdict
+from backend.settings.service import TokenDesk
+from backend.web.htmx import with_toast
+from backend.web.templating import renderer_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the page."""
+
+    # Also the anchor: `/settings#tokens`.
+    id: str
+    title: str
+    # One sentence below the title.
+    summary: str
+    template: str
+    # Everything that the template shows, looked up at each request.
+    view: Callable[[Request], dict[str, Any]]
+
+
+def _tokens(request: Request) -> dict[str, Any]:
+    return _tokens_view(token_desk_of(request))
+
+
+def _tokens_view(desk: TokenDesk, verdict: TokenVerdict | None = None) -> dict[str, Any]:
+    return {"tokens": desk.views(), "verdict": verdict}
+
+
+SECTIONS = (
+    Section(
+        id="tokens",
+        title="Tokens",
+        summary="For files that need an account, and for higher rate limits. "
+        "Each is sent to its own site only, and kept where only this pod's owner can read it.",
+        template="settings/_tokens.html",
+        view=_tokens,
+    ),
+)
+
+
+@router.get("/settings")
+async def show(request: Request, _session: SignedIn) -> Response:
+    sections = [{"about": section, "view": section.view(request)} for section in SECTIONS]
+    return renderer_of(request).page(request, "settings/page.html", {"sections": sections})
+
+
+@router.post("/settings/tokens/{hub}")
+async def save_token(
+    hub: Hub,
+    request: Request,
+    desk: TokenDeskService,
+    _session: SignedIn,
+    token: Annotated[str, Form(max_length=MAX_LENGTH)],
+) -> Response:
+    """Saved whatever the hub says: it may be away just now."""
+    await desk.save(hub, token)
+    try:
+        verdict = await desk.test(hub)
+    except UpstreamError as error:
+        return with_toast(_fragment(request, desk), "info", f"Saved, but not tested: {error.message}")
+    return with_toast(_fragment(request, desk, verdict), "success", "Saved.")
+
+
+@router.post("/settings/tokens/{hub}/test")
+async def check_token(hub: Hub, request: Request, desk: TokenDeskService, _session: SignedIn) -> Response:
+    return _fragment(request, desk, await desk.test(hub))
+
+
+@router.delete("/settings/tokens/{hub}")
+async def remove_token(hub: Hub, request: Request, desk: TokenDeskService, _session: SignedIn) -> Response:
+    view = await desk.remove(hub)
+    return with_toast(_fragment(request, desk), "success", f"The saved token for {view.name} is forgotten.")
+
+
+def _fragment(request: Request, desk: TokenDesk, verdict: TokenVerdict | None = None) -> Response:
+    return renderer_of(request).page(request, "settings/_tokens.html", {"view": _tokens_view(desk, verdict)})

@@ -1,0 +1,67 @@
+"""Tokens as a person handles them: look, save, remove, test."""
+
+import asyncio
+
+from backend.core.errors import Conflict
+from backend.downloads.faults import LastingFault
+from backend.downloads.refusals import explained
+from backend.downloads.sources import Sources
+from backend.downloads.tokens import NAMES, VARIABLES, Hub, Tokens
+from backend.settings.models import TokenVerdict, TokenView
+
+PAGES = {
+    Hub.HUGGING_FACE: "https://huggingface.co/settings/tokens",
+    Hub.CIVITAI: "https://civitai.com/user/account",
+}
+# What a hub answers to a token that it does not know.
+REFUSALS = frozenset({"token_needed", "forbidden"})
+
+
+class TokenDesk:
+    """Keeps and tests the tokens for hubs."""
+
+    def __init__(self, tokens: Tokens, sources: Sources):
+        self._tokens = tokens
+        self._sources = sources
+
+    def views(self) -> list[TokenView]:
+        return [self.view(hub) for hub in Hub]
+
+    def view(self, hub: Hub) -> TokenView:
+        state = self._tokens.state(hub)
+        return TokenView(
+            hub=hub,
+            name=NAMES[hub],
+            sites=state.sites,
+            source=state.source,
+            ending=state.ending,
+            variable=VARIABLES[hub],
+            page=PAGES[hub],
+        )
+
+    async def save(self, hub: Hub, token: str) -> TokenView:
+        """It is used from now on, instead of the one in the environment."""
+        await asyncio.to_thread(self._tokens.save, hub, token)
+        return self.view(hub)
+
+    async def remove(self, hub: Hub) -> TokenView:
+        await asyncio.to_thread(self._tokens.remove, hub)
+        return self.view(hub)
+
+    async def test(self, hub: Hub) -> TokenVerdict:
+        """Ask the hub whose token it is. UpstreamError when the hub does not say."""
+        token, name = self._tokens.get(hub), NAMES[hub]
+        if token is None:
+            raise Conflict(f"There is no token for {name} to test.", code="no_token")
+        with explained():
+            try:
+                account = await self._sources.account_of(hub, token)
+            except LastingFault as fault:
+                if fault.code not in REFUSALS:
+                    raise
+                message = f"{name} does not accept this token: it may be mistyped, expired or revoked."
+                return TokenVerdict(hub=hub, accepted=False, account=None, message=message)
+        message = f"{name} knows this token as {account.name}'s."
+        if not account.reads_gated:
+            message += " It was made without access to gated repositories: allow that on the hub's page."
+        return TokenVerdict(hub=hub, accepted=True, account=account.name, message=message)
