@@ -4,9 +4,12 @@ import os
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace `path` with `content`; nobody ever sees a part of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_atomically(path: Path, content: bytes, mode: int = 0o644, draft: Path | None = None) -> None:
+    """Replace `path` with `content`; nobody ever sees a part of it.
+
+    Whoever is killed in the middle leaves the draft behind. A name of its own lets the only writer clean it up.
+    """
+    temporary = draft or path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
             file.write(content)

@@ -102,7 +102,7 @@ class Fetcher:
         try:
             async with opened(partial, receipt, progress, self._threads) as file:
                 link = Link(self._sources, attempt.located)
-                await _bring(file, Lanes(link, file, progress, check_room, self._shared), attempt.located)
+                await _bring(file, Lanes(link, file, progress, check_room, self._shared))
                 on_verifying()
                 digest = await file.digest()
         except NotAModel:
@@ -123,10 +123,10 @@ class Attempt:
     progress: Progress
 
 
-async def _bring(file: PartFile, lanes: Lanes, located: Located) -> None:
+async def _bring(file: PartFile, lanes: Lanes) -> None:
     """Every byte of the file, however the server gives them."""
-    if file.received == located.bytes:
-        return
+    if file.received == file.receipt.bytes:
+        return  # an earlier attempt was stopped after its last byte
     try:
         if not await lanes.look():
             return

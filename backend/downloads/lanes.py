@@ -170,7 +170,7 @@ class Lanes:
             while piece.left and (chunk := await self._next(chunks)):
                 chunk = chunk[: piece.left]
                 piece.at += len(chunk)
-                self._progress.received += len(chunk)
+                self._progress.add(len(chunk))
                 await batch.add(chunk)
                 await self._throttle.take(len(chunk))
         finally:  # what came before the line broke need not come again

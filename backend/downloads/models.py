@@ -1,6 +1,7 @@
 """What a transfer is."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -160,6 +161,18 @@ class Progress:
     connections: int = 0
     # The file has its final name.
     installed: bool = False
+    # Set whenever anything here changes; whoever shows it clears it. All transfers share one.
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, count: int) -> None:
+        """So many bytes have arrived."""
+        self.received += count
+        self.moved.set()
+
+    def check(self, stop: int) -> None:
+        """The first `stop` bytes have been hashed."""
+        self.checked = stop
+        self.moved.set()
 
     @property
     def seconds_left(self) -> float | None:

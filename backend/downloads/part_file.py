@@ -20,7 +20,7 @@ from backend.downloads.models import Progress
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import Spans, add, covered, prefix
 
-SAVE_SECONDS = 5.0
+SAVE_SECONDS = 2.0
 HASH_BYTES = 2**22
 # How much the hash takes on before it looks whether it is still wanted.
 HASH_STEP = 2**25
@@ -117,7 +117,8 @@ class PartFile:
             self._grown.clear()
             while (stop := min(prefix(self.spans), self._hashed + HASH_STEP)) > self._hashed:
                 await self._in_thread(_hash_span, self._descriptor, self._hash, self._hashed, stop)
-                self._hashed = self._progress.checked = stop
+                self._hashed = stop
+                self._progress.check(stop)
             if self._whole:
                 return
             await self._grown.wait()

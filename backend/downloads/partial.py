@@ -43,6 +43,7 @@ class Partial:
         self.part = target.with_name(f"{target.name}.part")
         self.rejected = target.with_name(f"{target.name}.mismatch.part")
         self._receipt = target.with_name(f".{target.name}.receipt.part")
+        self._draft = target.with_name(f".{target.name}.receipt.tmp")
 
     def read(self) -> Receipt | None:
         """The receipt, if it can be read and the bytes that it speaks of are there."""
@@ -65,17 +66,18 @@ class Partial:
             return None
 
     def write(self, receipt: Receipt) -> None:
-        write_atomically(self._receipt, dumps({"format": FORMAT, **asdict(receipt)}).encode())
+        content = dumps({"format": FORMAT, **asdict(receipt)}).encode()
+        write_atomically(self._receipt, content, draft=self._draft)
 
     def finish(self) -> None:
         """Give the complete file its name. FileExistsError when somebody else put a file there."""
         rename_without_clobbering(self.part, self.target)
-        self._receipt.unlink(missing_ok=True)
+        self._forget()
 
     def reject(self) -> None:
         """Keep the bytes under a name that nobody takes for the file."""
         self.part.replace(self.rejected)
-        self._receipt.unlink(missing_ok=True)
+        self._forget()
         sync_folder(self.target.parent)
 
     def accept(self) -> None:
@@ -83,7 +85,12 @@ class Partial:
         rename_without_clobbering(self.rejected, self.target)
 
     def discard(self) -> None:
-        for path in (self.part, self.rejected, self._receipt):
+        for path in (self.part, self.rejected):
+            path.unlink(missing_ok=True)
+        self._forget()
+
+    def _forget(self) -> None:
+        for path in (self._receipt, self._draft):
             path.unlink(missing_ok=True)
 
     def occupied(self) -> int:

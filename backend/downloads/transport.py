@@ -65,6 +65,7 @@ class Transport:
                 return response
             target = redirect_target(url, response)
             if origin(target) != origin(url) or "x-linked-etag" in response.headers:
+                self._guard.check_url(target)
                 return response
             url = target
         raise LastingFault("redirect_loop", "The hub redirects in circles.")

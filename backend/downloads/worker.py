@@ -78,6 +78,7 @@ class Worker:
         self._comfy = comfy
         self._events = events
         self._retries = retries
+        self._meter = Meter(downloads.progress, events)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._destinations: set[str] = set()
         # Pauses before a retry, and questions to ComfyUI.
@@ -90,7 +91,7 @@ class Worker:
         """Until cancelled. Unfinished transfers keep what has arrived."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(Meter(self._downloads.progress, self._events).run())
+                group.create_task(self._meter.run())
                 group.create_task(self._governor.run())
                 group.create_task(self._start_transfers())
         finally:
@@ -115,7 +116,9 @@ class Worker:
         )
         if not await self._store.save(running, only_if=[State.QUEUED]):
             return
-        self._downloads.progress[running.id] = Progress(received=running.received, total=running.bytes)
+        self._downloads.progress[running.id] = Progress(
+            received=running.received, total=running.bytes, moved=self._meter.moved
+        )
         self._destinations.add(running.destination)
         task = asyncio.create_task(self._carry(running), name=f"transfer {running.id}")
         self._tasks[running.id] = task

@@ -85,7 +85,8 @@ class ControlPlane:
 
     def rubbish(self) -> list[str]:
         """Names of files that only an unfinished transfer may have."""
-        return sorted(path.name for path in self.models.rglob("*.part"))
+        suffixes = (".part", ".tmp")
+        return sorted(path.name for path in self.models.rglob("*") if path.suffix in suffixes)
 
     async def _check_declared(self, response: httpx.Response) -> None:
         operations = openapi_of(self.app)["paths"]

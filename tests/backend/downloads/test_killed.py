@@ -1,0 +1,180 @@
+"""A control plane is killed a hundred times at random moments: right bytes or none, and it always goes on."""
+
+import hashlib
+import multiprocessing
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.downloads.partial import Partial, Receipt
+from tests.backend.conftest import hub_settings
+from tests.support.control_plane import running_control_plane
+from tests.support.hub import Hub
+from tests.support.hub.formats import gguf, safetensors
+from tests.support.process import free_port
+
+KILLS = 100
+# Long enough that a life comes to its end now and then, counted from its first request.
+LONGEST_LIFE_SECONDS = 1.2
+# One in so many dies while it starts.
+STARTS = 5
+# Of each connection; the large file has three.
+BYTES_PER_SECOND = 10_000_000
+
+# Imports the application once; every life after that is a fork of it.
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["backend.main.server"])
+
+
+@pytest.fixture
+def wanted(hub: Hub, tmp_path: Path) -> dict[str, str]:
+    """The sha256 of two files by their place: one whose hash the hub tells, one of a plain server."""
+    model = hub.add("acme/models", "flower.safetensors", safetensors(24_000_000))
+    plain = hub.add_plain("rose.gguf", gguf(9_000_000))
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    (presets / "garden.yaml").write_text(
+        f"""
+id: garden
+title: Garden
+category: Test
+files:
+  - {{folder: loras, filename: flower.safetensors, url: {hub.url_of(model)}}}
+  - {{folder: vae, filename: rose.gguf, url: {hub.url_of(plain)}}}
+"""
+    )
+    return {"loras/flower.safetensors": model.content.sha256, "vae/rose.gguf": plain.content.sha256}
+
+
+def settings_of(workspace: Path, hub: Hub, tmp_path: Path) -> dict[str, Any]:
+    return {
+        **hub_settings(hub),
+        "workspace": workspace,
+        "run_dir": workspace / "run",
+        "presets_dir": tmp_path / "presets",
+        "preset_download": ("garden",),
+        "access_password": "x" * 20,
+        "comfyui_url": "http://127.0.0.1:9",
+        "download_retry_seconds": 0.05,
+    }
+
+
+def live(settings: dict[str, Any]) -> None:
+    """One life of a control plane, in a process of its own."""
+    from backend.config.settings import Settings  # noqa: PLC0415 - imported by the fork server already
+    from backend.downloads import part_file  # noqa: PLC0415
+    from backend.main.server import serve  # noqa: PLC0415
+
+    # Lives are short here: receipts have to be written as often, measured by what arrives between two.
+    part_file.SAVE_SECONDS = 0.1
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    serve(Settings(**settings, port=free_port()))
+
+
+@contextmanager
+def life(settings: dict[str, Any]) -> Iterator[ForkServerProcess]:
+    process = context.Process(target=live, args=(settings,))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
+def installed(models: Path, wanted: dict[str, str]) -> set[str]:
+    """The places that hold a file; every one of them has the right content."""
+    there = {place for place in wanted if (models / place).exists()}
+    for place in there:
+        assert hashlib.sha256((models / place).read_bytes()).hexdigest() == wanted[place]
+    return there
+
+
+def until_it_moves(process: ForkServerProcess, hub: Hub, is_over: Callable[[], bool]) -> None:
+    """Wait for its first request, or for the file that needed none because all its bytes were here."""
+    before = len(hub.requests)
+    while process.exitcode is None and len(hub.requests) == before and not is_over():
+        process.join(timeout=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_hundred_kills_lose_nothing_and_leave_nothing(
+    workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
+) -> None:
+    moments = random.Random(20261121)
+    models, settings = workspace / "ComfyUI/models", settings_of(workspace, hub, tmp_path)
+    hub.throttle(BYTES_PER_SECOND)
+    rounds = 0
+    for number in range(KILLS):
+        with life(settings) as process:
+            if number % STARTS:
+                until_it_moves(process, hub, lambda: installed(models, wanted) == set(wanted))
+            process.join(timeout=moments.uniform(0, LONGEST_LIFE_SECONDS))
+            assert process.exitcode is None, "the control plane ended by itself"
+        if installed(models, wanted) == set(wanted):
+            rounds += 1
+            for place in wanted:
+                (models / place).unlink()
+    assert rounds > 0, "no life was long enough to finish"
+    await _comes_to_an_end(settings, models, wanted)
+    resumed = [seen for seen in hub.requests_to("cdn") if "If-Range" in seen.headers]
+    assert resumed
+
+
+async def _comes_to_an_end(settings: dict[str, Any], models: Path, wanted: dict[str, str]) -> None:
+    """Left alone at last, everything is there, the record is honest, and nothing else lies around."""
+    chosen = {name: value for name, value in settings.items() if name not in ("workspace", "access_password")}
+    async with running_control_plane(settings["workspace"], **chosen) as pod:
+        transfers = (await pod.client.post("/api/presets/garden/download")).json()
+        for transfer in transfers:
+            assert (await pod.finished(transfer["id"]))["state"] == "done"
+        assert installed(models, wanted) == set(wanted)
+        assert pod.rubbish() == []
+
+
+async def test_a_stop_after_the_last_byte_needs_no_byte_more(
+    workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
+) -> None:
+    models = workspace / "ComfyUI/models"
+    rose = hub.add_plain("rose.gguf", gguf(9_000_000))
+    partial = Partial(models / "vae/rose.gguf")
+    partial.target.parent.mkdir(parents=True)
+    partial.part.write_bytes(rose.content.read(0, 9_000_000))
+    partial.write(
+        Receipt(
+            url=hub.url_of(rose),
+            spans=((0, 9_000_000),),
+            bytes=9_000_000,
+            sha256=None,
+            identity=None,
+            validator='"a"',
+        )
+    )
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        found = await pod.download(url=hub.url_of(rose), folder="vae")
+        await pod.client.post(f"/api/downloads/{found['id']}/resume")
+        assert (await pod.finished(found["id"]))["state"] == "done"
+        assert pod.rubbish() == []
+    assert hub.requests == []
+
+
+@pytest.mark.slow
+def test_the_last_signal_is_really_a_kill(
+    workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
+) -> None:
+    with life(settings_of(workspace, hub, tmp_path)) as process:
+        pid = process.pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
