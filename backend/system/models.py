@@ -73,8 +73,11 @@ class Problem(BaseModel):
 class Workspace(BaseModel):
     """How preparing the workspace went, as the boot scripts report it."""
 
-    state: str
-    case: str = ""
+    state: str = Field(description="`preparing`, `ready` or `failed`.")
+    case: str = Field(
+        default="", description="`unmounted`, `empty`, `warm`, `foreign` or `unusable`: what was found there."
+    )
+    activity: str = Field(default="", description="What ComfyUI waits for, empty when for nothing.")
     problems: list[Problem] = []
     notes: list[str] = []
 

@@ -64,7 +64,8 @@ async def show_starting(
 ) -> Response:
     """nginx shows this in place of a service that does not answer."""
     name = TITLES.get(service, "The service")
-    reason = system.workspace_problem() or WHY_AWAY.get(await services.state(service), MOMENT)
+    waits = system.why_comfyui_waits() if service == "comfyui" else None
+    reason = waits or WHY_AWAY.get(await services.state(service), MOMENT)
     if "text/html" not in request.headers.get("accept", ""):
         raise Unavailable(f"{name} is not up yet. {reason}")
     view = {"name": name, "reason": reason}

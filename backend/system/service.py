@@ -63,14 +63,14 @@ class System:
         report = self._report("workspace.json")
         return Workspace.model_validate(report) if report else None
 
-    def workspace_problem(self) -> str | None:
-        """The first thing that keeps the workspace from being ready, in words."""
+    def why_comfyui_waits(self) -> str | None:
+        """What preparing the workspace is doing, or what made it fail, in words."""
         report = self.workspace_report()
-        return (
-            f"{report.problems[0].message} {report.problems[0].remedy}"
-            if report and report.problems
-            else None
-        )
+        if report and report.activity:
+            return report.activity
+        if report and report.state == "failed" and report.problems:
+            return f"{report.problems[0].message} {report.problems[0].remedy}"
+        return None
 
     async def _comfy_state(self, services: list[Service]) -> ComfyState:
         state = next((service.state for service in services if service.name == "comfyui"), "unknown")

@@ -2,6 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
@@ -34,6 +37,31 @@ async def test_what_the_boot_scripts_found_is_shown(pod: ControlPlane, workspace
     view = (await pod.client.get("/api/system")).json()
     assert view["accelerator"]["verdict"] == "driver_too_old"
     assert view["workspace"]["problems"][0]["remedy"] == "Remount."
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        ({"state": "ready", "activity": "Installing the packages of 1 node: A."}, "Installing the packages"),
+        (
+            {"state": "failed", "problems": [{"code": "x", "message": "Locked.", "remedy": "Wait."}]},
+            "Locked. Wait.",
+        ),
+        (
+            {"state": "ready", "problems": [{"code": "x", "message": "A node is left out."}]},
+            "does not run it",
+        ),
+    ],
+)
+async def test_who_opens_comfyui_too_soon_is_told_what_it_waits_for(
+    pod: ControlPlane, workspace: Path, report: dict[str, Any], reason: str
+) -> None:
+    (workspace / "run").mkdir(parents=True)
+    (workspace / "run" / "workspace.json").write_text(json.dumps(report))
+    answer = await pod.client.get("/_pod/starting?service=comfyui", headers={"Accept": "text/html"})
+    assert reason in answer.text
+    other = await pod.client.get("/_pod/starting?service=jupyter", headers={"Accept": "text/html"})
+    assert "This pod does not run it." in other.text
 
 
 async def test_a_report_that_is_half_written_does_no_harm(pod: ControlPlane, workspace: Path) -> None:

@@ -1,0 +1,29 @@
+"""The owner has the overview open while the pod prepares, and sees what it is doing and what went wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+
+def report(workspace: Path, **content: Any) -> None:
+    (workspace / "run" / "workspace.json").write_text(json.dumps({"state": "ready", **content}))
+
+
+def test_the_open_page_follows_what_happens_to_the_volume(
+    signed_in: Page, workspace: Path, keep_picture: Any
+) -> None:
+    page = signed_in
+    (workspace / "run").mkdir(exist_ok=True)
+    report(workspace, activity="Installing the packages of 2 nodes: Lists, Declares.")
+    doing = page.get_by_text("ComfyUI starts after this: Installing the packages of 2 nodes")
+    expect(doing).to_be_visible()
+    problem = {"code": "node_left_out", "message": "Lists is left out of this run.", "remedy": "Update it."}
+    report(workspace, problems=[problem], notes=["What another image left here is kept as venv.replaced-x."])
+    expect(page.get_by_role("alert").get_by_text("Lists is left out of this run. Update it.")).to_be_visible()
+    expect(doing).to_be_hidden()
+    expect(page.get_by_text("is kept as venv.replaced-x")).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 860})
+        keep_picture(page, f"overview-with-a-problem-{width}")
