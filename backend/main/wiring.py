@@ -44,6 +44,7 @@ from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
 from backend.system import sockets as system_sockets
+from backend.system.model_paths import ModelPaths
 from backend.system.service import System
 from backend.system.services import Services
 from backend.system.supervisor import Supervisor
@@ -67,6 +68,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = state.services = Services(
             Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )
+        state.model_paths = ModelPaths(settings.workspace)
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
         transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
         presets = _add_presets(app, settings, storage, comfy)

@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from backend.system.model_paths import ModelPaths
 from backend.system.service import System
 from backend.system.services import Services
 
@@ -17,5 +18,10 @@ def services_of(connection: HTTPConnection) -> Services:
     return cast(Services, connection.app.state.services)
 
 
+def model_paths_of(connection: HTTPConnection) -> ModelPaths:
+    return cast(ModelPaths, connection.app.state.model_paths)
+
+
 SystemService = Annotated[System, Depends(system_of)]
 PodServices = Annotated[Services, Depends(services_of)]
+MorePaths = Annotated[ModelPaths, Depends(model_paths_of)]

@@ -1,15 +1,17 @@
 """The JSON door of the system: how the pod is."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
 
 from backend import __version__
 from backend.auth.access import SignedIn
-from backend.core.errors import Conflict, Forbidden, NotFound, Unavailable
-from backend.system.access import PodServices, SystemService
+from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
+from backend.system.access import MorePaths, PodServices, SystemService
+from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES
 from backend.web.errors import responses
@@ -69,6 +71,28 @@ async def show_log(
 ) -> str:
     """The last lines that a service wrote, without colours and with secrets masked."""
     return "".join(f"{line}\n" for line in await services.log(name, lines))
+
+
+class Paths(BaseModel):
+    paths: list[Annotated[str, StringConstraints(max_length=LONGEST_PATH)]] = Field(
+        max_length=MOST_PATHS, description="Folders with models besides ComfyUI's own, each beginning with /."
+    )
+
+
+@router.get("/api/system/model-paths", responses=responses())
+def show_model_paths(model_paths: MorePaths, _session: SignedIn) -> Paths:
+    """More folders in which ComfyUI looks for models, as chosen for this volume."""
+    return Paths(paths=model_paths.chosen())
+
+
+@router.put("/api/system/model-paths", responses=responses(InvalidRequest, Unavailable))
+async def choose_model_paths(
+    wanted: Paths, model_paths: MorePaths, services: PodServices, _session: SignedIn
+) -> Paths:
+    """Replace the choice and restart ComfyUI, if it runs, so that it looks there."""
+    chosen = await asyncio.to_thread(model_paths.choose, wanted.paths)
+    await services.restart_if_running("comfyui")
+    return Paths(paths=chosen)
 
 
 @router.get("/api/system", responses=responses())

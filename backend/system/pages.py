@@ -1,10 +1,14 @@
 """The HTML door of the system: the overview, the services with their logs, and the page shown while one starts."""
 
-from fastapi import APIRouter, Request, Response
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Unavailable
-from backend.system.access import PodServices, SystemService
+from backend.system.access import MorePaths, PodServices, SystemService
+from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action
 from backend.system.services import MOST_LINES, Services
 from backend.system.supervisor import TITLES
@@ -26,10 +30,26 @@ WHY_AWAY = {
 
 
 @router.get("/")
-async def show_overview(request: Request, system: SystemService, _session: SignedIn) -> Response:
-    view = {"system": await system.snapshot()}
+async def show_overview(
+    request: Request, system: SystemService, model_paths: MorePaths, _session: SignedIn
+) -> Response:
+    view = {"system": await system.snapshot(), "paths": model_paths.chosen()}
     template = "system/_figures.html" if htmx.wants_fragment(request) else "system/page.html"
     return renderer_of(request).page(request, template, view)
+
+
+@router.post("/model-paths")
+async def choose_model_paths(
+    request: Request,
+    model_paths: MorePaths,
+    services: PodServices,
+    _session: SignedIn,
+    paths: Annotated[str, Form(max_length=MOST_PATHS * LONGEST_PATH)] = "",
+) -> Response:
+    chosen = await asyncio.to_thread(model_paths.choose, paths.splitlines())
+    restarts = await services.restart_if_running("comfyui")
+    response = renderer_of(request).page(request, "system/_model_paths.html", {"paths": chosen})
+    return htmx.with_toast(response, "success", "ComfyUI is starting again." if restarts else "Saved.")
 
 
 @router.get("/services")

@@ -46,6 +46,14 @@ class Services:
         await asyncio.to_thread(self._supervisor.act, name, action)
         return await self.get(name)
 
+    async def restart_if_running(self, name: str) -> bool:
+        """So that it reads its settings anew. One that its owner stopped, or that is not here, is left alone."""
+        service = next((service for service in await self.all() if service.name == name), None)
+        if service is None or Action.RESTART not in service.possible:
+            return False
+        await asyncio.to_thread(self._supervisor.act, name, Action.RESTART)
+        return True
+
     async def log(self, name: str, count: int) -> list[str]:
         """The last `count` lines that the service wrote."""
         await self.get(name)

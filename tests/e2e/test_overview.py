@@ -27,3 +27,17 @@ def test_the_open_page_follows_what_happens_to_the_volume(
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 860})
         keep_picture(page, f"overview-with-a-problem-{width}")
+
+
+def test_more_folders_are_named_and_a_wrong_one_is_refused(signed_in: Page, tmp_path: Path) -> None:
+    page = signed_in
+    folder = page.get_by_label("One folder per line")
+    save = page.get_by_role("button", name="Save and restart ComfyUI")
+    folder.fill("/not/mounted")
+    save.click()
+    expect(page.get_by_text("'/not/mounted' is no folder on this pod.")).to_be_visible()
+    folder.fill(str(tmp_path))
+    save.click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.reload()
+    expect(folder).to_have_value(str(tmp_path))
