@@ -1,18 +1,35 @@
 """The HTML door for buttons. The page hears that something changed, and asks anew for the part that it shows."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import ValidationError
 
 from backend.auth.access import SignedIn
-from backend.downloads.access import DownloadsService
+from backend.downloads.access import DownloadsGovernor, DownloadsService
+from backend.downloads.pace import PaceForm, pace_view, wishes
 from backend.web import htmx
+from backend.web.templating import renderer_of
 
 router = APIRouter(include_in_schema=False)
 
 ForAll = Literal["pause", "resume", "retry", "clear"]
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
+
+
+@router.post("/downloads/pace")
+async def set_pace(
+    form: Annotated[PaceForm, Form()], request: Request, governor: DownloadsGovernor, _session: SignedIn
+) -> Response:
+    """The form again: as it holds now, or as it was typed with a word at each mistake."""
+    render = partial(renderer_of(request).page, request, "downloads/_pace.html")
+    try:
+        await governor.change(form.policy())
+    except ValidationError as error:
+        return render(pace_view(governor.policy, form, wishes(error)), status=400)
+    return htmx.with_toast(render(pace_view(governor.policy)), "success", "Saved. It holds from now on.")
 
 
 @router.post("/downloads/{action}")

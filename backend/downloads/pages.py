@@ -7,8 +7,9 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.folders import MODEL_FOLDERS
-from backend.downloads.access import DownloadsService
+from backend.downloads.access import DownloadsGovernor, DownloadsService
 from backend.downloads.models import UNFINISHED, DownloadRequest, Filter, State, TransferView, Wanted
+from backend.downloads.pace import pace_view
 from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -24,13 +25,16 @@ Outcome = Literal["", "done", "failed", "quarantined", "cancelled"]
 async def show(
     request: Request,
     downloads: DownloadsService,
+    governor: DownloadsGovernor,
     _session: SignedIn,
     state: Outcome = "",
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    view = await _lists(downloads, state, q) | {"folders": sorted(MODEL_FOLDERS)}
-    template = "downloads/_transfers.html" if htmx.wants_fragment(request) else "downloads/page.html"
-    return renderer_of(request).page(request, template, view)
+    lists = await _lists(downloads, state, q)
+    if htmx.wants_fragment(request):
+        return renderer_of(request).page(request, "downloads/_transfers.html", lists)
+    view = {"folders": sorted(MODEL_FOLDERS), **pace_view(governor.policy)}
+    return renderer_of(request).page(request, "downloads/page.html", lists | view)
 
 
 @router.post("/downloads")

@@ -1,14 +1,27 @@
 """How eager downloads may be, as the pod's user wants it."""
 
 from datetime import datetime, time
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 MEGABYTE = 1_000_000
-
 # Slower than this, connections would be closed by servers that lose their patience.
-Rate = Annotated[int, Field(ge=MEGABYTE // 10, le=100_000 * MEGABYTE)]
+SLOWEST = MEGABYTE // 10
+FASTEST = 100_000 * MEGABYTE
+MOST_FILES = 16
+MOST_CONNECTIONS = 16
+MOST_WINDOWS = 12
+
+
+def _without_zone(moment: time) -> time:
+    if moment.tzinfo:
+        raise ValueError("hours are in the pod's time zone: leave the zone out")
+    return moment
+
+
+Rate = Annotated[int, Field(ge=SLOWEST, le=FASTEST)]
+Hour = Annotated[time, AfterValidator(_without_zone)]
 
 
 class Window(BaseModel):
@@ -16,9 +29,15 @@ class Window(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    start: time
-    end: time
+    start: Hour
+    end: Hour
     limit: Rate = Field(description="Bytes per second over all downloads.")
+
+    @model_validator(mode="after")
+    def _is_some_time(self) -> Self:
+        if self.start == self.end:
+            raise ValueError("a window that ends when it starts holds never")
+        return self
 
     def holds(self, moment: time) -> bool:
         if self.start <= self.end:
@@ -32,16 +51,21 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     files_at_once: int = Field(
-        default=4, ge=1, le=16, description="How many files are fetched at the same time."
+        default=4, ge=1, le=MOST_FILES, description="How many files are fetched at the same time."
     )
     connections: int = Field(
-        default=16, ge=1, le=16, description="Most connections for one file; small files get fewer."
+        default=MOST_CONNECTIONS,
+        ge=1,
+        le=MOST_CONNECTIONS,
+        description="Most connections for one file; small files get fewer.",
     )
     limit: Rate | None = Field(
         default=None, description="Bytes per second over all downloads; null: as fast as they come."
     )
     schedule: tuple[Window, ...] = Field(
-        default=(), max_length=12, description="Hours with another limit. The first that holds counts."
+        default=(),
+        max_length=MOST_WINDOWS,
+        description="Hours with another limit. The first that holds counts.",
     )
     polite: bool = Field(default=False, description="Slow down while ComfyUI is generating.")
     polite_limit: Rate = Field(

@@ -100,3 +100,33 @@ def test_a_queue_in_every_state_is_steered(
     gate.release()
     page.get_by_role("button", name="Resume all").click()
     expect(page.get_by_text("Verified")).to_have_count(5)
+
+
+def test_the_pace_is_set_with_hours_of_its_own(downloads: Page, axe: str, keep_picture: Any) -> None:
+    page = downloads
+    page.get_by_text("Speed and schedule").click()
+    page.get_by_label("Files at once").fill("17")
+    page.get_by_label("Speed limit, MB/s").fill("fast")
+    for start, end in (("23:00", "07:00"), ("12:00", "")):
+        page.get_by_role("button", name="Add hours").click()
+        hours = page.get_by_role("list", name="Hours with another limit").get_by_role("listitem").last
+        hours.get_by_label("From").fill(start)
+        hours.get_by_label("To", exact=True).fill(end)
+        hours.get_by_label("At most, MB/s").fill("5")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Nothing was saved yet: 3 fields are not right.")).to_be_visible()
+    expect(page.get_by_label("Files at once")).to_have_accessible_description("A whole number from 1 to 16.")
+    expect(page.get_by_label("Speed limit, MB/s")).to_have_value("fast")
+    keep_pictures(page, keep_picture, "downloads-pace")
+    assert violations(page, axe) == []
+    page.get_by_label("Files at once").fill("2")
+    page.get_by_label("Speed limit, MB/s").fill("25")
+    page.get_by_role("button", name="Remove").last.click()
+    page.get_by_label("Slow down while ComfyUI is generating").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Nothing was saved yet")).to_be_hidden()
+    said = "2 files at once · at most 25.0 MB/s · 1 window · slower while ComfyUI generates"
+    expect(page.get_by_text(said)).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(said)).to_be_visible()
