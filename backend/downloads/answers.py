@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from backend.downloads.faults import PassingFault
 from backend.downloads.partial import Receipt
-from backend.downloads.transport import check_answer
+from backend.sources.faults import PassingFault
+from backend.sources.transport import check_answer
 
 CONTENT_RANGE = re.compile(r"^bytes (\d+)-(\d+)/(\d+|\*)$")
 NO_RANGE = re.compile(r"^bytes \*/(\d+)$")

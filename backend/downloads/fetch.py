@@ -12,20 +12,20 @@ from pathlib import Path
 import aiofiles.os
 
 from backend.core.waiting import to_the_end
-from backend.downloads import formats
 from backend.downloads.answers import Changed, Unsatisfiable
 from backend.downloads.contents import Contents
-from backend.downloads.faults import DiskFull, LastingFault, NotAModel, PassingFault, WrongContent
-from backend.downloads.found import Located
 from backend.downloads.lanes import Lanes, Limits, Shared
 from backend.downloads.link import Link
 from backend.downloads.models import Progress, Transfer, Verification
 from backend.downloads.part_file import PartFile, opened
 from backend.downloads.partial import Partial, Receipt
-from backend.downloads.sources import Sources
 from backend.downloads.spans import end, prefix
 from backend.downloads.throttle import Throttle
-from backend.downloads.transport import plain_faults
+from backend.sources import formats
+from backend.sources.faults import DiskFull, LastingFault, NotAModel, PassingFault, WrongContent
+from backend.sources.models import Located
+from backend.sources.service import Sources
+from backend.sources.transport import plain_faults
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 CONNECTIONS = 32

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from backend.downloads import formats
 from backend.downloads.answers import (
     Opening,
     check_part,
@@ -16,13 +15,14 @@ from backend.downloads.answers import (
     range_headers,
     read_opening,
 )
-from backend.downloads.faults import PassingFault
 from backend.downloads.link import Link
 from backend.downloads.models import Progress
 from backend.downloads.part_file import PartFile
 from backend.downloads.plan import Piece, Plan, connections_for
 from backend.downloads.spans import gaps
 from backend.downloads.throttle import Throttle
+from backend.sources import formats
+from backend.sources.faults import PassingFault
 
 # The first request asks for no more than this: enough for the header of a model file, from which it is judged.
 LOOK_BYTES = 2**20

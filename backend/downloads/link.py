@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from backend.downloads.addresses import origin
-from backend.downloads.faults import PassingFault
-from backend.downloads.found import Located
-from backend.downloads.sources import Sources
+from backend.sources.addresses import origin
+from backend.sources.faults import PassingFault
+from backend.sources.models import Located
+from backend.sources.service import Sources
 
 
 class Link:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from backend.core.errors import OutOfSpace
-from backend.downloads.faults import NoSpace
 from backend.downloads.models import ACTIVE, Progress, State, Transfer
 from backend.downloads.partial import Partial
 from backend.downloads.store import TransferStore
+from backend.sources.faults import NoSpace
 from backend.storage.service import Storage
 
 

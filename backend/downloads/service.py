@@ -9,9 +9,7 @@ from collections.abc import Iterable, Sequence
 from backend.core import clock
 from backend.core.errors import Conflict, InvalidRequest, NotFound
 from backend.core.events import EventBus
-from backend.downloads import formats
-from backend.downloads.found import Offer
-from backend.downloads.guard import Guard
+from backend.core.names import clean_folder, clean_name, tame_name
 from backend.downloads.models import (
     ACTIVE,
     UNFINISHED,
@@ -26,12 +24,14 @@ from backend.downloads.models import (
     TransferView,
     Wanted,
 )
-from backend.downloads.names import clean_folder, clean_name, tame_name
 from backend.downloads.partial import Partial
-from backend.downloads.refusals import explained
 from backend.downloads.room import Room
-from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
+from backend.sources import formats
+from backend.sources.guard import Guard
+from backend.sources.models import Offer
+from backend.sources.refusals import explained
+from backend.sources.service import Sources
 from backend.storage.service import Storage
 
 RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.WAITING, State.PAUSED})

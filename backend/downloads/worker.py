@@ -15,14 +15,6 @@ from backend.core import clock
 from backend.core.errors import Unavailable
 from backend.core.events import EventBus
 from backend.core.waiting import to_the_end
-from backend.downloads.faults import (
-    DiskFull,
-    LastingFault,
-    NoSpace,
-    PassingFault,
-    TransferFault,
-    WrongContent,
-)
 from backend.downloads.fetch import Arrived, Fetcher
 from backend.downloads.governor import Governor, PolicyChanged
 from backend.downloads.meter import Meter
@@ -36,6 +28,14 @@ from backend.downloads.models import (
 )
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
+from backend.sources.faults import (
+    DiskFull,
+    LastingFault,
+    NoSpace,
+    PassingFault,
+    TransferFault,
+    WrongContent,
+)
 
 log = structlog.get_logger(__name__)
 

@@ -6,17 +6,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
-from backend.downloads.civitai import Civitai
-from backend.downloads.client import guarded_client
-from backend.downloads.facts import HubFacts
-from backend.downloads.guard import Guard
-from backend.downloads.hugging_face import HuggingFace
-from backend.downloads.tokens import Hub
-from backend.downloads.transport import Transport
 from backend.main.wiring import tokens_of
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.verify import differences
+from backend.sources.civitai import Civitai
+from backend.sources.client import guarded_client
+from backend.sources.facts import HubFacts
+from backend.sources.guard import Guard
+from backend.sources.hugging_face import HuggingFace
+from backend.sources.tokens import Hub
+from backend.sources.transport import Transport
 
 
 def main() -> int:

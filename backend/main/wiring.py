@@ -16,30 +16,30 @@ from backend.config.settings import Settings
 from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
-from backend.downloads.civitai import Civitai
-from backend.downloads.client import guarded_client
 from backend.downloads.contents import Contents
-from backend.downloads.facts import HubFacts
 from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor
-from backend.downloads.guard import Guard
-from backend.downloads.hugging_face import HuggingFace
 from backend.downloads.lanes import Limits
 from backend.downloads.policy import Policy
 from backend.downloads.recovery import recover
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
-from backend.downloads.sources import Sources
 from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
-from backend.downloads.tokens import Hub, Tokens
-from backend.downloads.transport import Transport
 from backend.downloads.worker import Retries, Worker
 from backend.presets.catalogue import Catalogue
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
 from backend.settings.service import TokenDesk
+from backend.sources.civitai import Civitai
+from backend.sources.client import guarded_client
+from backend.sources.facts import HubFacts
+from backend.sources.guard import Guard
+from backend.sources.hugging_face import HuggingFace
+from backend.sources.service import Sources
+from backend.sources.tokens import Hub, Tokens
+from backend.sources.transport import Transport
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
-from backend.downloads.facts import HubFacts
-from backend.downloads.found import FileFacts
 from backend.downloads.models import ACTIVE, State, Transfer, Wanted
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
 from backend.presets.models import FileStatus, Preset, PresetFile, PresetState, PresetStatus, PresetSummary
+from backend.sources.facts import HubFacts
+from backend.sources.models import FileFacts
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 

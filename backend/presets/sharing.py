@@ -7,13 +7,13 @@ import yaml
 
 from backend.core.errors import Conflict, InvalidRequest, UpstreamError
 from backend.core.files import write_atomically
-from backend.downloads.faults import TransferFault
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
-from backend.downloads.transport import Transport, plain_faults
 from backend.presets.catalogue import Catalogue
 from backend.presets.curated import BadPreset, parse_preset
 from backend.presets.models import ExportReport, ExportRequest, Origin, Preset, PresetFile
+from backend.sources.faults import TransferFault
+from backend.sources.transport import Transport, plain_faults
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 

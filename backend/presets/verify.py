@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from backend.downloads.facts import HubFacts
-from backend.downloads.found import FileFacts
 from backend.presets.models import Preset, PresetFile
+from backend.sources.facts import HubFacts
+from backend.sources.models import FileFacts
 
 
 async def differences(presets: Iterable[Preset], facts: HubFacts) -> list[str]:

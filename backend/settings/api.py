@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, UpstreamError
-from backend.downloads.tokens import Hub
 from backend.settings.access import TokenDeskService
 from backend.settings.models import TokenRequest, TokenVerdict, TokenView
+from backend.sources.tokens import Hub
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/tokens", tags=["tokens"])

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from backend.downloads.tokens import MAX_LENGTH, Hub
+from backend.sources.tokens import MAX_LENGTH, Hub
 
 
 class TokenRequest(BaseModel):

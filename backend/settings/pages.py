@@ -11,10 +11,10 @@ from fastapi import APIRouter, Form, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.errors import UpstreamError
-from backend.downloads.tokens import MAX_LENGTH, Hub
 from backend.settings.access import TokenDeskService, token_desk_of
 from backend.settings.models import TokenVerdict
 from backend.settings.service import TokenDesk
+from backend.sources.tokens import MAX_LENGTH, Hub
 from backend.web.htmx import with_toast
 from backend.web.templating import renderer_of
 

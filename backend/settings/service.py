@@ -3,11 +3,11 @@
 import asyncio
 
 from backend.core.errors import Conflict
-from backend.downloads.faults import LastingFault
-from backend.downloads.refusals import explained
-from backend.downloads.sources import Sources
-from backend.downloads.tokens import NAMES, VARIABLES, Hub, Tokens
 from backend.settings.models import TokenVerdict, TokenView
+from backend.sources.faults import LastingFault
+from backend.sources.refusals import explained
+from backend.sources.service import Sources
+from backend.sources.tokens import NAMES, VARIABLES, Hub, Tokens
 
 PAGES = {
     Hub.HUGGING_FACE: "https://huggingface.co/settings/tokens",

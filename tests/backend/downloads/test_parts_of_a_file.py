@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.downloads.answers import Opening, read_opening
-from backend.downloads.faults import PassingFault
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.plan import SMALLEST_PIECE, Piece, Plan, connections_for, piece_bytes
 from backend.downloads.spans import Spans, add, covered, end, gaps, joined, pieces, prefix
+from backend.sources.faults import PassingFault
 from tests.support.answers import answer
 
 SIZE = 60

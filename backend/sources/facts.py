@@ -16,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from backend.core import clock
 from backend.core.files import write_atomically
-from backend.downloads.civitai import Civitai
-from backend.downloads.faults import PassingFault, TransferFault
-from backend.downloads.found import FileFacts
-from backend.downloads.hugging_face import GIT_SHA1, HuggingFace
-from backend.downloads.places import CivitaiFile, Endpoints, HubFile, place_of
-from backend.downloads.tokens import Hub
+from backend.sources.civitai import Civitai
+from backend.sources.faults import PassingFault, TransferFault
+from backend.sources.hugging_face import GIT_SHA1, HuggingFace
+from backend.sources.models import FileFacts
+from backend.sources.places import CivitaiFile, Endpoints, HubFile, place_of
+from backend.sources.tokens import Hub
 
 log = structlog.get_logger(__name__)
 

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.core.errors import InvalidRequest
-from backend.downloads.addresses import is_signed, origin, read_link
-from backend.downloads.names import MAX_BYTES, clean_folder, clean_name, tame_name
-from backend.downloads.places import (
+from backend.core.names import MAX_BYTES, clean_folder, clean_name, tame_name
+from backend.sources.addresses import is_signed, origin, read_link
+from backend.sources.places import (
     CivitaiFile,
     CivitaiModel,
     CivitaiVersion,

@@ -14,8 +14,8 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 from yarl import URL
 
-from backend.downloads.faults import LastingFault
-from backend.downloads.guard import Guard, refusal
+from backend.sources.faults import LastingFault
+from backend.sources.guard import Guard, refusal
 
 CONNECT_SECONDS = 20
 # Each connection buffers twice as much; more costs memory and gains nothing.

@@ -14,7 +14,7 @@ import structlog
 
 from backend.core.errors import Conflict, InvalidRequest
 from backend.core.files import write_atomically
-from backend.downloads.addresses import CIVITAI_SITES, origin
+from backend.sources.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)
 

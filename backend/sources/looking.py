@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from backend.core.folders import MODEL_FOLDERS, current_name
-from backend.downloads.civitai import Name, Version
-from backend.downloads.found import Access, Look, Offer
-from backend.downloads.hugging_face import Repository
-from backend.downloads.names import tame_name
-from backend.downloads.places import CivitaiFile, HubFile, HubFolder
+from backend.core.names import tame_name
+from backend.sources.civitai import Name, Version
+from backend.sources.hugging_face import Repository
+from backend.sources.models import Access, Look, Offer
+from backend.sources.places import CivitaiFile, HubFile, HubFolder
 
 # Civitai's kinds of models, and the folders that ComfyUI looks for them in.
 FOLDERS_BY_TYPE: Mapping[str, str] = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.downloads.facts import HubFacts
+from backend.sources.facts import HubFacts
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 import httpx
 
 from backend.core import clock
-from backend.downloads import formats
-from backend.downloads.addresses import Link, is_signed, name_in
-from backend.downloads.faults import LastingFault
-from backend.downloads.found import FileFacts, Located, Look, Offer
-from backend.downloads.names import tame_name
-from backend.downloads.transport import Transport, check_answer, plain_faults
+from backend.core.names import tame_name
+from backend.sources import formats
+from backend.sources.addresses import Link, is_signed, name_in
+from backend.sources.faults import LastingFault
+from backend.sources.models import FileFacts, Located, Look, Offer
+from backend.sources.transport import Transport, check_answer, plain_faults
 
 BEGINNING = 64  # bytes that tell a web page from a model
 CONTENT_RANGE = re.compile(r"^bytes 0-\d+/(\d+)$")

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from backend.core.errors import InvalidRequest
-from backend.downloads.addresses import origin
-from backend.downloads.faults import LastingFault
+from backend.sources.addresses import origin
+from backend.sources.faults import LastingFault
 
 # IPv6 networks whose addresses stand for an IPv4 one: mapped, compatible, translated (RFC 6052, RFC 2765).
 EMBEDDING = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))

@@ -8,13 +8,13 @@ import httpx
 
 from backend.core import clock
 from backend.core.errors import InvalidRequest
-from backend.downloads.addresses import name_in, read_link
-from backend.downloads.civitai import Civitai, Version, check_usage
-from backend.downloads.faults import LastingFault
-from backend.downloads.found import Account, FileFacts, Located, Look, Offer
-from backend.downloads.hugging_face import HuggingFace
-from backend.downloads.looking import look_at_repository, look_at_version
-from backend.downloads.places import (
+from backend.sources.addresses import name_in, read_link
+from backend.sources.civitai import Civitai, Version, check_usage
+from backend.sources.faults import LastingFault
+from backend.sources.hugging_face import HuggingFace
+from backend.sources.looking import look_at_repository, look_at_version
+from backend.sources.models import Account, FileFacts, Located, Look, Offer
+from backend.sources.places import (
     CivitaiFile,
     CivitaiModel,
     CivitaiVersion,
@@ -26,11 +26,9 @@ from backend.downloads.places import (
     place_of,
     spelled_out,
 )
-from backend.downloads.tokens import Hub, Tokens
-from backend.downloads.transport import Transport, check_answer
-from backend.downloads.web_servers import WebServers
-
-__all__ = ["Located", "Sources", "check_answer"]
+from backend.sources.tokens import Hub, Tokens
+from backend.sources.transport import Transport
+from backend.sources.web_servers import WebServers
 
 
 class Sources:

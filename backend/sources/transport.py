@@ -11,10 +11,10 @@ from urllib.parse import urljoin
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from backend.downloads.addresses import origin, read_link
-from backend.downloads.faults import LastingFault, PassingFault
-from backend.downloads.guard import Guard
-from backend.downloads.tokens import Tokens
+from backend.sources.addresses import origin, read_link
+from backend.sources.faults import LastingFault, PassingFault
+from backend.sources.guard import Guard
+from backend.sources.tokens import Tokens
 
 MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

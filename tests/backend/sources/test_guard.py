@@ -9,9 +9,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.downloads.client import guarded_client
-from backend.downloads.faults import LastingFault
-from backend.downloads.guard import Guard, is_public
+from backend.sources.client import guarded_client
+from backend.sources.faults import LastingFault
+from backend.sources.guard import Guard, is_public
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults

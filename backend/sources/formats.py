@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from backend.downloads.faults import NotAModel
+from backend.sources.faults import NotAModel
 
 # The limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000

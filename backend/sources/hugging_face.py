@@ -8,9 +8,9 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from backend.core import clock
-from backend.downloads.faults import LastingFault
-from backend.downloads.found import Access, Account, FileFacts, Located, Scan
-from backend.downloads.transport import Transport, plain_faults, understood
+from backend.sources.faults import LastingFault
+from backend.sources.models import Access, Account, FileFacts, Located, Scan
+from backend.sources.transport import Transport, plain_faults, understood
 
 SITE = "https://huggingface.co"
 SHA256 = re.compile(r"^[0-9a-f]{64}$")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backend.core.errors import InvalidRequest, UpstreamError
-from backend.downloads.faults import TransferFault
+from backend.sources.faults import TransferFault
 
 # What another address would mend.
 WRONG_ADDRESS = frozenset({"private_address", "bad_redirect", "paste_again"})

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from backend.core import clock
-from backend.downloads.faults import LastingFault
-from backend.downloads.found import Account, FileFacts, Located, Scan
-from backend.downloads.places import NARROWING, CivitaiFile, narrowing_in
-from backend.downloads.transport import Transport, understood
+from backend.sources.faults import LastingFault
+from backend.sources.models import Account, FileFacts, Located, Scan
+from backend.sources.places import NARROWING, CivitaiFile, narrowing_in
+from backend.sources.transport import Transport, understood
 
 HASHES_AT_ONCE = 100
 
