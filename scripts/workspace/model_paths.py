@@ -77,11 +77,6 @@ def model_folders(base: Path, kinds: Iterable[str]) -> dict[Path, list[str]]:
     return found
 
 
-def normalised(name: str) -> str:
-    """Node folders that ComfyUI's users take for the same: whatever their case, their dashes, and whether disabled."""
-    return re.sub(r"[-_]+", "-", name.lower().partition("@")[0].removesuffix(".disabled"))
-
-
 def _mounts(layout: Layout, place: Place, environment: Mapping[str, str], report: Report) -> Sections:
     kinds = KINDS | _names(place.base / "models")
     sections: Sections = {}
@@ -163,11 +158,16 @@ def _offered_nodes(layout: Layout, place: Place) -> Path | None:
     offered.mkdir(exist_ok=True)
     for link in offered.iterdir():
         link.unlink()
-    own = {normalised(name) for folder in place.custom_nodes for name in _own_nodes(folder)}
+    own = {_known_as(name) for folder in place.custom_nodes for name in _own_nodes(folder)}
     for node in sorted(layout.baked_nodes.iterdir()):
-        if normalised(node.name) not in own:
+        if _known_as(node.name) not in own:
             (offered / node.name).symlink_to(node)
     return offered
+
+
+def _known_as(name: str) -> str:
+    """Node folders that ComfyUI's users take for the same: whatever their case, their dashes, and whether disabled."""
+    return re.sub(r"[-_]+", "-", name.lower().partition("@")[0].removesuffix(".disabled"))
 
 
 def _own_nodes(folder: Path) -> set[str]:
