@@ -111,6 +111,7 @@ class Settings(BaseSettings):
         default=HttpUrl("http://127.0.0.1:3000"),
         description="Address where the control plane reaches ComfyUI.",
     )
+    safe_mode: bool = Field(default=False, description="`1` starts ComfyUI without custom nodes.")
     supervisor_socket: Path = Field(
         default=Path("/run/comfypod/supervisor.sock"),
         description="Socket of the supervisor that runs the pod's services.",

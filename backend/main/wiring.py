@@ -45,6 +45,7 @@ from backend.storage.service import Storage
 from backend.storage.store import HashStore
 from backend.system import sockets as system_sockets
 from backend.system.model_paths import ModelPaths
+from backend.system.safe_mode import SafeMode
 from backend.system.service import System
 from backend.system.services import Services
 from backend.system.supervisor import Supervisor
@@ -69,6 +70,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )
         state.model_paths = ModelPaths(settings.workspace)
+        state.safe_mode = SafeMode(settings.run_dir, settings.safe_mode)
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
         transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
         presets = _add_presets(app, settings, storage, comfy)

@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from backend.system.model_paths import ModelPaths
+from backend.system.safe_mode import SafeMode
 from backend.system.service import System
 from backend.system.services import Services
 
@@ -22,6 +23,11 @@ def model_paths_of(connection: HTTPConnection) -> ModelPaths:
     return cast(ModelPaths, connection.app.state.model_paths)
 
 
+def safe_mode_of(connection: HTTPConnection) -> SafeMode:
+    return cast(SafeMode, connection.app.state.safe_mode)
+
+
 SystemService = Annotated[System, Depends(system_of)]
 PodServices = Annotated[Services, Depends(services_of)]
 MorePaths = Annotated[ModelPaths, Depends(model_paths_of)]
+ChosenSafety = Annotated[SafeMode, Depends(safe_mode_of)]

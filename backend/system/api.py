@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from backend import __version__
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
-from backend.system.access import MorePaths, PodServices, SystemService
+from backend.system.access import ChosenSafety, MorePaths, PodServices, SystemService
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES
@@ -93,6 +93,25 @@ async def choose_model_paths(
     chosen = await asyncio.to_thread(model_paths.choose, wanted.paths)
     await services.restart_if_running("comfyui")
     return Paths(paths=chosen)
+
+
+class Safety(BaseModel):
+    safe_mode: bool = Field(description="Whether ComfyUI starts without custom nodes.")
+
+
+@router.get("/api/system/safe-mode", responses=responses())
+def show_safe_mode(safe_mode: ChosenSafety, _session: SignedIn) -> Safety:
+    return Safety(safe_mode=safe_mode.is_on())
+
+
+@router.put("/api/system/safe-mode", responses=responses(Forbidden, Unavailable))
+async def choose_safe_mode(
+    wanted: Safety, safe_mode: ChosenSafety, services: PodServices, _session: SignedIn
+) -> Safety:
+    """Choose for as long as this pod lives, and restart ComfyUI, if it runs, so that it starts that way."""
+    await asyncio.to_thread(safe_mode.choose, wanted.safe_mode)
+    await services.restart_if_running("comfyui")
+    return wanted
 
 
 @router.get("/api/system", responses=responses())

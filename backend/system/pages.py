@@ -7,9 +7,10 @@ from fastapi import APIRouter, Form, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Unavailable
-from backend.system.access import MorePaths, PodServices, SystemService
+from backend.system.access import ChosenSafety, MorePaths, PodServices, SystemService
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action
+from backend.system.safe_mode import SafeMode
 from backend.system.services import MOST_LINES, Services
 from backend.system.supervisor import TITLES
 from backend.web import htmx
@@ -53,8 +54,25 @@ async def choose_model_paths(
 
 
 @router.get("/services")
-async def show_services(request: Request, services: PodServices, _session: SignedIn) -> Response:
-    return await _services_page(request, services)
+async def show_services(
+    request: Request, services: PodServices, safe_mode: ChosenSafety, _session: SignedIn
+) -> Response:
+    return await _services_page(request, services, safe_mode)
+
+
+@router.post("/safe-mode")
+async def choose_safe_mode(
+    request: Request,
+    services: PodServices,
+    safe_mode: ChosenSafety,
+    _session: SignedIn,
+    on: Annotated[bool, Form()],
+) -> Response:
+    await asyncio.to_thread(safe_mode.choose, on)
+    await services.restart_if_running("comfyui")
+    response = await _services_page(request, services, safe_mode)
+    how = "without custom nodes" if on else "with its custom nodes"
+    return htmx.with_toast(response, "success", f"ComfyUI starts {how} from now on.")
 
 
 @router.get("/services/{name}")
@@ -65,10 +83,15 @@ async def show_log(name: str, request: Request, services: PodServices, _session:
 
 @router.post("/services/{name}/{action}")
 async def act_on_service(
-    name: str, action: Action, request: Request, services: PodServices, _session: SignedIn
+    name: str,
+    action: Action,
+    request: Request,
+    services: PodServices,
+    safe_mode: ChosenSafety,
+    _session: SignedIn,
 ) -> Response:
     service = await services.act(name, action)
-    response = await _services_page(request, services)
+    response = await _services_page(request, services, safe_mode)
     return htmx.with_toast(response, "success", f"{service.title} {DONE[action]}.")
 
 
@@ -92,6 +115,7 @@ async def show_starting(
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
 
 
-async def _services_page(request: Request, services: Services) -> Response:
+async def _services_page(request: Request, services: Services, safe_mode: SafeMode) -> Response:
     template = "system/_services.html" if htmx.wants_fragment(request) else "system/services.html"
-    return renderer_of(request).page(request, template, {"services": await services.all()})
+    view = {"services": await services.all(), "safe_mode": safe_mode.is_on()}
+    return renderer_of(request).page(request, template, view)

@@ -12,6 +12,7 @@ from scripts.workspace.launch import (
     node_selection,
     refused,
     safe_mode,
+    with_choice_of_owner,
     write_manager_defaults,
 )
 from scripts.workspace.layout import Layout, Place, layout_from
@@ -39,7 +40,7 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     verdict = judge(image_from(layout.facts()), probe)
     write_json(layout.run / "accelerator.json", verdict.as_json())
     print(f"accelerator: {verdict.message}", flush=True)
-    environment = install_environment(place, os.environ)
+    environment = with_choice_of_owner(install_environment(place, os.environ), layout)
     left_out: frozenset[str] = frozenset()
     if not safe_mode(environment):
         left_out = bring_back_packages(layout, place, environment, report)

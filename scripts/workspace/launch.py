@@ -1,5 +1,6 @@
 """ComfyUI's command line."""
 
+import json
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,15 @@ def command(
         *(["--cpu"] if verdict.kind == "cpu" else []),
         *selection,
     ]
+
+
+def with_choice_of_owner(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:
+    """What was chosen on the page since the pod started goes before SAFE_MODE."""
+    try:
+        chosen = json.loads((layout.run / "safe-mode.json").read_bytes())["safe_mode"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return dict(environment)
+    return {**environment, "SAFE_MODE": "1" if chosen is True else "0"}
 
 
 def safe_mode(environment: Mapping[str, str]) -> bool:

@@ -81,3 +81,14 @@ def test_a_log_goes_on_after_the_control_plane_was_away(
 def test_a_log_that_is_empty_says_so(services: Page) -> None:
     services.get_by_role("link", name="Log of nginx").click()
     expect(services.get_by_text("nginx has not written anything yet.")).to_be_visible()
+
+
+def test_safe_mode_is_entered_and_left_on_the_page(services: Page, supervisor: FakeSupervisor) -> None:
+    page = services
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Start in safe mode").click()
+    expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("ComfyUI starts without custom nodes")).to_be_visible()
+    assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]
+    page.get_by_role("button", name="Leave safe mode").click()
+    expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_hidden()

@@ -32,6 +32,17 @@ def test_safe_mode_starts_without_custom_nodes(layout: Layout, value: str, safe:
     assert ("--disable-all-custom-nodes" in start(layout, SAFE_MODE=value).arguments) == safe
 
 
+def test_what_the_owner_chose_on_the_page_goes_before_safe_mode(layout: Layout) -> None:
+    choice = layout.run / "safe-mode.json"
+    choice.parent.mkdir(parents=True, exist_ok=True)
+    choice.write_text('{"safe_mode": true}')
+    assert "--disable-all-custom-nodes" in start(layout).arguments
+    choice.write_text('{"safe_mode": false}')
+    assert "--disable-all-custom-nodes" not in start(layout, SAFE_MODE="1").arguments
+    choice.write_text("{")
+    assert "--disable-all-custom-nodes" in start(layout, SAFE_MODE="1").arguments
+
+
 def test_extra_arguments_are_split_as_a_shell_would(layout: Layout) -> None:
     started = start(layout, COMFYUI_EXTRA_ARGS="--preview-method auto --front-end-version 'two words'")
     assert started.arguments[1:5] == ["--preview-method", "auto", "--front-end-version", "two words"]

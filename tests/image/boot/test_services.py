@@ -76,3 +76,23 @@ def test_a_pod_stops_in_time_although_comfyui_does_not_listen(minimal_cpu: str, 
         pod.wait_for_line("cannot be stopped")
         docker("stop", "--time", "5", pod.name)
         assert pod.inspect()["State"]["ExitCode"] == 0
+
+
+def test_a_mounted_folder_and_safe_mode_are_chosen_while_the_pod_runs(
+    minimal_cpu: str, tmp_path: Path
+) -> None:
+    (tmp_path / "models/loras").mkdir(parents=True)
+    (tmp_path / "models/loras/theirs.safetensors").write_bytes(b"x" * 100)
+    mount = ("--volume", f"{tmp_path}:/mnt/shared:ro")
+    with Pod(minimal_cpu, *mount) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        models = f"{pod.url(3001)}/models/loras"
+        assert owner.get(models).json() == []
+        system = f"{pod.dashboard}/api/system"
+        owner.put(f"{system}/model-paths", json={"paths": ["/mnt/shared"]}).raise_for_status()
+        pod.wait_for_comfyui(times=2)
+        assert owner.get(models).json() == ["theirs.safetensors"]
+        owner.put(f"{system}/safe-mode", json={"safe_mode": True}).raise_for_status()
+        pod.wait_for_comfyui(times=3)
+        arguments = owner.get(f"{pod.url(3001)}/system_stats").json()["system"]["argv"]
+        assert "--disable-all-custom-nodes" in arguments

@@ -29,12 +29,12 @@ def main() -> None:
     (args.base_directory / "user").mkdir(exist_ok=True)
     if args.quick_test_for_ci:
         return
-    print(f"To see the GUI go to: http://{args.listen}:{args.port}", flush=True)
+    ready = f"To see the GUI go to: http://{args.listen}:{args.port}"
     web.run_app(
         Server(paths, nodes).app(),
         host=args.listen,
         port=args.port,
-        print=None,
+        print=lambda *_: print(ready, flush=True),  # called once it listens
         handle_signals=True,
     )
 

@@ -1,0 +1,25 @@
+"""Whether ComfyUI starts without custom nodes. What is chosen on the page lasts as long as the pod does."""
+
+import json
+from pathlib import Path
+
+from backend.core.files import write_atomically
+
+
+class SafeMode:
+    """Kept in the run folder, in the file that scripts/workspace/launch.py reads."""
+
+    def __init__(self, run_folder: Path, variable: bool):
+        self._file = run_folder / "safe-mode.json"
+        self._variable = variable
+
+    def is_on(self) -> bool:
+        """What was chosen since the pod started, else the variable SAFE_MODE."""
+        try:
+            return json.loads(self._file.read_bytes())["safe_mode"] is True
+        except (OSError, ValueError, KeyError, TypeError):
+            return self._variable
+
+    def choose(self, on: bool) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._file, json.dumps({"safe_mode": on}).encode())
