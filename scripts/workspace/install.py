@@ -46,7 +46,7 @@ class Installer:
 
     def _run(self, *arguments: str, folder: Path) -> str | None:
         command = [
-            *(str(self.uv), "pip", "install", "--no-progress", "--python", str(self.venv)),
+            *(str(self.uv), "pip", "install", "--quiet", "--python", str(self.venv)),
             *("--constraint", str(self.constraints), *arguments),
         ]
         limit = min(STEP_SECONDS, self.deadline - time.monotonic())
@@ -78,7 +78,8 @@ def bring_back_packages(
     layout: Layout, place: Place, environment: Mapping[str, str], report: Report
 ) -> frozenset[str]:
     """Names of the nodes that have to be left out, because what they need cannot be installed."""
-    if not _anything(load_pending(place.venv)):
+    pending = load_pending(place.venv)
+    if not pending.nodes and not pending.packages:
         return frozenset()
     installer = Installer(
         uv=layout.spare / "venv" / "bin" / "uv",
@@ -87,6 +88,7 @@ def bring_back_packages(
         environment=environment,
         deadline=time.monotonic() + LIMIT_SECONDS,
     )
+    report.begin(_activity(pending))
     try:
         with volume_lock(place.state / f"{place.venv.name}.installing.lock", wait=LIMIT_SECONDS):
             return _install(installer, place, report)
@@ -96,31 +98,26 @@ def bring_back_packages(
         )
     except OSError as error:
         report.note(f"Packages of nodes could not be installed: {error.strerror or error}.")
+    finally:
+        report.begin("")
     return frozenset()
-
-
-def _anything(pending: Pending) -> bool:
-    return bool(pending.nodes or pending.packages)
 
 
 def _install(installer: Installer, place: Place, report: Report) -> frozenset[str]:
     pending = load_pending(place.venv)  # another pod may just have installed them
     nodes = [node for folder in place.custom_nodes for node in nodes_in(folder) if node.name in pending.nodes]
-    report.begin(_activity([node.name for node in nodes], pending.packages))
-    try:
-        failed = _install_nodes(installer, nodes, pending, report)
-        pending.nodes = sorted(failed)
-        pending.packages = _install_rest(installer, pending.packages, report)
-        pending.save(place.venv)
-    finally:
-        report.begin("")
+    failed = _install_nodes(installer, nodes, pending, report)
+    pending.nodes = sorted(failed)
+    pending.packages = _install_rest(installer, pending.packages, report)
+    pending.save(place.venv)
     return failed
 
 
-def _activity(nodes: list[str], packages: list[str]) -> str:
+def _activity(pending: Pending) -> str:
+    nodes, packages = len(pending.nodes), len(pending.packages)
     if not nodes:
-        return f"Installing {len(packages)} packages."
-    return f"Installing the packages of {len(nodes)} node{'s' * (len(nodes) > 1)}: {', '.join(nodes)}."
+        return f"Installing {packages} package{'s' * (packages > 1)}."
+    return f"Installing the packages of {nodes} node{'s' * (nodes > 1)}: {', '.join(pending.nodes)}."
 
 
 def _install_nodes(
@@ -136,7 +133,7 @@ def _install_nodes(
             failed.add(node.name)
             report.problem(_left_out(node.name, why))
         else:
-            pending.nodes.remove(node.name)
+            pending.nodes = [name for name in pending.nodes if name != node.name]
             pending.save(installer.venv)
     return frozenset(failed)
 
