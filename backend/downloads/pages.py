@@ -1,11 +1,15 @@
 """The HTML door of downloads: the page with its live part, and the log of one transfer."""
 
 from collections import Counter
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
 
 from backend.auth.access import SignedIn
+from backend.core.errors import Conflict, OutOfSpace
 from backend.core.folders import MODEL_FOLDERS
 from backend.downloads.access import DownloadsGovernor, DownloadsService
 from backend.downloads.models import UNFINISHED, DownloadRequest, Filter, State, TransferView, Wanted
@@ -19,6 +23,20 @@ router = APIRouter(include_in_schema=False)
 SHOWN = 100
 
 Outcome = Literal["", "done", "failed", "quarantined", "cancelled"]
+
+
+class FileForm(BaseModel):
+    """One file to fetch; what was left empty comes as empty text."""
+
+    url: str = Field(max_length=4096)
+    folder: str = Field(max_length=255)
+    filename: str = Field(default="", max_length=255)
+    sha256: str = Field(default="", pattern="^([0-9a-fA-F]{64})?$")
+    allow_pickle: bool = False
+
+    def wanted(self) -> Wanted:
+        given = {name: value for name, value in self if value}
+        return Wanted(**DownloadRequest(**given).model_dump())
 
 
 @router.get("/downloads")
@@ -39,16 +57,22 @@ async def show(
 
 @router.post("/downloads")
 async def start(
-    downloads: DownloadsService,
-    _session: SignedIn,
-    url: Annotated[str, Form(max_length=4096)],
-    folder: Annotated[str, Form(max_length=255)],
-    filename: Annotated[str, Form(max_length=255)] = "",
-    sha256: Annotated[str, Form(pattern="^([0-9a-fA-F]{64})?$")] = "",
+    wanted: Annotated[FileForm, Form()], request: Request, downloads: DownloadsService, _session: SignedIn
 ) -> Response:
-    wanted = DownloadRequest(url=url, folder=folder, filename=filename or None, sha256=sha256 or None)
-    transfer = await downloads.request(Wanted(**wanted.model_dump()))
-    response = htmx.with_toast(Response(status_code=204), "success", f"Downloading {transfer.filename}.")
+    """What the form is answered with: nothing when all is well, else what a person has to decide."""
+    render = partial(renderer_of(request).page, request)
+    try:
+        transfer = await downloads.request(wanted.wanted())
+    except OutOfSpace as error:
+        view = {"error": error, "leftovers": await downloads.room.leftovers()}
+        return render("downloads/_no_room.html", view, status=error.status)
+    except Conflict as error:
+        if error.error_code != "pickle_unconfirmed":
+            raise
+        return render(
+            "downloads/_confirm_pickle.html", {"error": error, "wanted": wanted}, status=error.status
+        )
+    response = htmx.with_toast(HTMLResponse(""), "success", f"Downloading {transfer.filename}.")
     return htmx.with_event(response, "transfers-changed")
 
 
@@ -81,6 +105,7 @@ async def _lists(downloads: Downloads, state: Outcome, q: str) -> dict[str, Any]
         "shown": found[:SHOWN],
         "state": state,
         "q": q,
+        "disk": await downloads.room.outlook(),
     }
 
 

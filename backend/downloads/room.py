@@ -2,13 +2,31 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from backend.core.errors import OutOfSpace
-from backend.downloads.models import ACTIVE, Progress, State, Transfer
+from backend.downloads.models import ACTIVE, UNFINISHED, Progress, State, Transfer
 from backend.downloads.partial import Partial
 from backend.downloads.store import TransferStore
 from backend.sources.faults import NoSpace
 from backend.storage.service import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlook:
+    """How the disk stands, and how it will once everything has arrived. All sizes in bytes."""
+
+    free: int
+    # Of unfinished downloads, paused ones too, as far as their sizes are known.
+    to_come: int
+    # How many unfinished downloads have no known size.
+    sizes_unknown: int
+    # What cancelling each stopped download would free; looked up only when room is short.
+    leftovers: Mapping[Transfer, int]
+
+    @property
+    def short_by(self) -> int:
+        return max(0, self.to_come - self.free)
 
 
 class Room:
@@ -39,6 +57,16 @@ class Room:
         promised = sum(self._to_come(transfer) for transfer in await self._store.in_state(*ACTIVE))
         return max(0, self._storage.disk().free - promised)
 
+    async def outlook(self) -> Outlook:
+        unfinished = await self._store.in_state(*UNFINISHED)
+        free, to_come = self._storage.disk().free, sum(map(self._to_come, unfinished))
+        return Outlook(
+            free=free,
+            to_come=to_come,
+            sizes_unknown=sum(self._size(transfer) is None for transfer in unfinished),
+            leftovers=await self.leftovers() if to_come > free else {},
+        )
+
     def check_rest(self, transfer_id: str, remaining: int) -> None:
         """NoSpace unless the rest of a running file fits beside the rest of the other running ones."""
         others = (p for key, p in self._progress.items() if key != transfer_id and p.total)
@@ -57,10 +85,14 @@ class Room:
         sizes = await asyncio.to_thread(lambda: {transfer: self._occupied(transfer) for transfer in stopped})
         return {transfer: size for transfer, size in sizes.items() if size}
 
+    def _size(self, transfer: Transfer) -> int | None:
+        progress = self._progress.get(transfer.id)
+        return (progress.total if progress else None) or transfer.bytes
+
     def _to_come(self, transfer: Transfer) -> int:
         progress = self._progress.get(transfer.id)
         received = progress.received if progress else transfer.received
-        return max(0, (transfer.bytes or 0) - received)
+        return max(0, (self._size(transfer) or 0) - received)
 
     def _occupied(self, transfer: Transfer) -> int:
         return Partial(self._storage.path_of(transfer.folder, transfer.filename)).occupied()

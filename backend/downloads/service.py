@@ -118,9 +118,7 @@ class Downloads:
         transfer = await self.get(transfer_id)
         if transfer.state == State.PAUSED:
             return transfer
-        changed = transfer.changed(
-            state=State.PAUSED, received=self._received(transfer), retry_at=None, problem=problem
-        )
+        changed = self._so_far(transfer).changed(state=State.PAUSED, retry_at=None, problem=problem)
         await self._change(changed, ACTIVE, "Only a download that is under way can be paused.")
         await self._store.note(transfer.id, problem.message if problem else "Paused.")
         return changed
@@ -239,9 +237,12 @@ class Downloads:
     def _is_installed(self, transfer: Transfer) -> bool:
         return self._storage.size_of(transfer.folder, transfer.filename) is not None
 
-    def _received(self, transfer: Transfer) -> int:
+    def _so_far(self, transfer: Transfer) -> Transfer:
+        """The record with what has arrived, and how much that will be in the end."""
         progress = self.progress.get(transfer.id)
-        return progress.received if progress else transfer.received
+        if progress is None:
+            return transfer
+        return transfer.changed(received=progress.received, bytes=progress.total or transfer.bytes)
 
     def _partial_of(self, transfer: Transfer) -> Partial:
         return Partial(self._storage.path_of(transfer.folder, transfer.filename))

@@ -11,6 +11,7 @@ from tests.e2e.conftest import violations
 from tests.e2e.test_every_page import THEMES, WIDTHS
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
+from tests.support.hub.content import Enormous
 from tests.support.hub.formats import safetensors
 
 SIZE = 6_000_000
@@ -130,3 +131,95 @@ def test_the_pace_is_set_with_hours_of_its_own(downloads: Page, axe: str, keep_p
     expect(page.get_by_text(said)).to_be_visible()
     page.reload()
     expect(page.get_by_text(said)).to_be_visible()
+
+
+def test_a_format_that_can_run_code_is_confirmed_in_the_page(
+    downloads: Page, hub: Hub, axe: str, keep_picture: Any
+) -> None:
+    page = downloads
+    pickle = hub.add(REPOSITORY, "old.ckpt", b"\x80\x02}q\x00.")
+    page.get_by_text("Fetch a single file", exact=True).click()
+    page.get_by_label("Address:").fill(hub.url_of(pickle))
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("can run code when it is loaded")).to_be_visible()
+    keep_pictures(page, keep_picture, "downloads-pickle")
+    assert violations(page, axe) == []
+    page.get_by_role("button", name="Do not").click()
+    expect(page.get_by_text("can run code")).to_be_hidden()
+    page.get_by_role("button", name="Download").click()
+    page.get_by_role("button", name="I trust it: download").click()
+    expect(page.get_by_text("can run code")).to_be_hidden()
+    expect(row(page, "old.ckpt").get_by_text("Done", exact=True)).to_be_visible()
+
+
+def test_forty_files_can_be_overlooked_and_searched_while_they_arrive(
+    downloads: Page, hub: Hub, axe: str, keep_picture: Any
+) -> None:
+    page = downloads
+    small, large = (
+        [
+            hub.add(REPOSITORY, f"{size}-{number:02}.safetensors", safetensors(size, seed=number))
+            for number in range(20)
+        ]
+        for size in (5000, SIZE)
+    )
+    for file in small:
+        ask(page, hub, file)
+    expect(page.get_by_text("Verified")).to_have_count(20)
+    gates = [hub.hold(file, after=SIZE // 3) for file in large]
+    for file in large:
+        ask(page, hub, file)
+    expect(page.get_by_text("33 % ·")).to_have_count(4)
+    keep_pictures(page, keep_picture, "downloads-forty")
+    search = page.get_by_label("Search in what is finished")
+    search.fill("5000-07")
+    finished = page.get_by_role("region", name="Finished").get_by_role("listitem")
+    expect(finished).to_have_count(1)
+    page.get_by_role("radio", name="Done").check(force=True)
+    for gate in gates:
+        gate.release()
+    expect(page.get_by_role("region", name="Under way")).to_be_hidden(timeout=30_000)
+    expect(page.get_by_role("radio", name="Done 40")).to_be_checked()
+    expect(finished).to_have_count(1)
+    expect(search).to_have_value("5000-07")
+    page.reload()
+    expect(finished).to_have_count(1)
+    search.fill("nothing like it")
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Clear history").click()
+    expect(page.get_by_text("Nothing was downloaded yet")).to_be_visible()
+    assert violations(page, axe) == []
+
+
+def test_another_tab_sees_a_new_order_and_a_cleared_history(
+    downloads: Page, hub: Hub, models: dict[str, HubFile]
+) -> None:
+    page = downloads
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_function("Alpine.store('live').connected")
+    ask(page, hub, models["ant.safetensors"])
+    expect(row(other, "ant.safetensors").get_by_text("Verified")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Clear history").click()
+    expect(other.get_by_text("Nothing was downloaded yet")).to_be_visible()
+
+
+def test_what_does_not_fit_names_what_could_be_freed(
+    downloads: Page, hub: Hub, models: dict[str, HubFile], axe: str, keep_picture: Any
+) -> None:
+    page = downloads
+    gate = hub.hold(models[LONG], after=SIZE // 2)
+    ask(page, hub, models[LONG])
+    gate.wait_until_reached()
+    row(page, LONG).get_by_role("button", name="Pause").click()
+    ask(page, hub, hub.add(REPOSITORY, "huge.safetensors", Enormous()))
+    expect(page.get_by_text("What is still to come does not fit")).to_be_visible()
+    keep_pictures(page, keep_picture, "downloads-short")
+    assert violations(page, axe) == []
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("region", name="Room on the disk").get_by_role("button", name=f"Cancel {LONG}").click()
+    expect(page.get_by_text("Models that you do not use")).to_be_visible()
+    row(page, "huge.safetensors").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("does not fit")).to_be_hidden()

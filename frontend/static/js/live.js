@@ -92,11 +92,12 @@ document.addEventListener("alpine:init", () => {
     get total() {
       return this.size || 1;
     },
-    get amount() {
-      return this.size ? `${human.bytes(this.done)} of ${human.bytes(this.size)}` : human.bytes(this.done);
+    get filled() {
+      return this.size ? this.done : 0;
     },
-    get percent() {
-      return `${Math.floor((100 * this.done) / this.total)} %`;
+    get amount() {
+      if (!this.size) return human.bytes(this.done);
+      return `${Math.floor((100 * this.done) / this.size)} % · ${human.bytes(this.done)} of ${human.bytes(this.size)}`;
     },
     get pace() {
       if (this.row?.state === "verifying") return "checked";

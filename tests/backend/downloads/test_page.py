@@ -9,6 +9,7 @@ import pytest
 from tests.support.control_plane import ControlPlane
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
+from tests.support.hub.content import Enormous
 from tests.support.hub.formats import safetensors
 
 FRAGMENT = {"Accept": "text/html", "HX-Request": "true", "HX-Request-Type": "partial"}
@@ -86,6 +87,17 @@ async def test_a_queued_download_is_put_first_unless_it_is(
         await pod.finished(transfer)
 
 
+async def test_a_paused_download_still_tells_how_large_it_is(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    gate = hub.hold(models[0], after=100_000)
+    transfer = await ask(pod, hub, models[0])
+    await pod.until(transfer, lambda transfer: transfer["received"] == 100_000)
+    await press(pod, f"{transfer}/pause")
+    assert "100.0 kB of 200.0 kB" in await page(pod)
+    gate.release()
+
+
 async def test_what_is_finished_is_filtered_and_searched(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
@@ -146,3 +158,45 @@ async def test_a_long_history_is_cut_short_and_says_so(
     html = await page(pod)
     assert "newest 100 of 101" in html
     assert html.count("<li ") == 100
+
+
+async def test_what_does_not_fit_tells_what_could_be_freed(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    hub.hold(models[0], after=100_000)
+    stopped = await ask(pod, hub, models[0])
+    await pod.until(stopped, lambda transfer: transfer["received"] > 0)
+    await pod.client.post(f"/api/downloads/{stopped}/pause")
+    hub.add_civitai(4711, "huge.safetensors", Enormous())
+    form = {"url": f"{hub.civitai_url}/api/download/models/4711", "folder": "loras"}
+    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
+    assert answer.status_code == 507
+    assert "1000.00 TB are needed" in answer.text
+    assert f'hx-post="/downloads/{stopped}/cancel"' in answer.text
+    assert names(await page(pod)) == ["ant"]
+
+
+async def test_the_disk_is_shown_with_what_is_still_to_come(pod: ControlPlane, hub: Hub) -> None:
+    assert re.search(r"B free</p>", await page(pod))
+    huge = hub.add("acme/models", "huge.safetensors", Enormous())
+    transfer = await ask(pod, hub, huge)
+    assert (await pod.finished(transfer))["problem"]["code"] == "disk_full"
+    html = await page(pod)
+    assert "1000.00 TB still to come" in html
+    assert "What is still to come does not fit" in html
+    await press(pod, f"{transfer}/cancel")
+    assert "still to come" not in await page(pod)
+
+
+async def test_a_format_that_can_run_code_is_fetched_after_a_question(pod: ControlPlane, hub: Hub) -> None:
+    pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
+    form = {"url": hub.url_of(pickle), "folder": "checkpoints", "filename": "mine.ckpt"}
+    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
+    assert (answer.status_code, "can run code" in answer.text) == (409, True)
+    assert "Nothing was downloaded yet" in await page(pod)
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', answer.text))
+    assert hidden == {**form, "allow_pickle": "true"}
+    answer = await pod.client.post("/downloads", data=hidden, headers=FRAGMENT)
+    assert (answer.status_code, answer.text) == (200, "")
+    (transfer,) = (await pod.client.get("/api/downloads")).json()
+    assert (await pod.finished(transfer["id"]))["filename"] == "mine.ckpt"
