@@ -2,21 +2,16 @@
 
 import asyncio
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
-from backend.main.wiring import tokens_of
+from backend.main.hubs import hubs_of
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.verify import differences
-from backend.sources.civitai import Civitai
-from backend.sources.client import guarded_client
 from backend.sources.facts import HubFacts
-from backend.sources.guard import Guard
-from backend.sources.hugging_face import HuggingFace
-from backend.sources.tokens import Hub
-from backend.sources.transport import Transport
 
 
 def main() -> int:
@@ -35,14 +30,10 @@ def main() -> int:
 
 
 async def _ask_hub(settings: Settings, presets: list[Preset]) -> list[str]:
-    tokens = tokens_of(settings)
-    guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
-    async with guarded_client(guard) as client:
-        transport = Transport(client, guard, tokens)
-        hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
-        civitai = Civitai(transport, tokens.endpoints[Hub.CIVITAI])
+    async with AsyncExitStack() as stack:
+        hubs = await hubs_of(settings, stack)
         with TemporaryDirectory() as folder:
-            return await differences(presets, HubFacts(hugging_face, civitai, Path(folder)))
+            return await differences(presets, HubFacts(hubs.hugging_face, hubs.civitai, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -27,19 +27,13 @@ from backend.downloads.sockets import DownloadChannels
 from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
 from backend.downloads.worker import Retries, Worker
+from backend.main.hubs import Hubs, hubs_of
 from backend.presets.catalogue import Catalogue
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
 from backend.settings.service import TokenDesk
-from backend.sources.civitai import Civitai
-from backend.sources.client import guarded_client
 from backend.sources.facts import HubFacts
-from backend.sources.guard import Guard
-from backend.sources.hugging_face import HuggingFace
-from backend.sources.service import Sources
-from backend.sources.tokens import Hub, Tokens
-from backend.sources.transport import Transport
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
@@ -121,16 +115,16 @@ class Ground:
 async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, None]:
     """Returns the work to be done in the background."""
     settings, storage, events = ground.settings, ground.storage, ground.events
-    sources, guard = await _add_sources(app, settings, ground.stack)
+    hubs = await _add_hubs(app, settings, ground.stack)
     store = TransferStore(ground.database)
     await store.prepare()
-    downloads = app.state.downloads = Downloads(store, storage, sources, guard, events)
+    downloads = app.state.downloads = Downloads(store, storage, hubs.sources, hubs.guard, events)
     app.state.download_channels = DownloadChannels(downloads, events)
     throttle, default = Throttle(), Policy(files_at_once=settings.download_workers)
     governor = app.state.governor = Governor(store, throttle, ground.comfy, events, default)
     await governor.load()
     limits = Limits(stall_seconds=settings.download_stall_seconds)
-    fetcher = Fetcher(sources, Contents(storage), storage.models, limits, throttle)
+    fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=settings.download_retry_seconds)
     worker = Worker(downloads, store, fetcher, governor, ground.comfy, events, retries=retries)
     return _transfer(worker, partial(recover, downloads, store, storage.models))
@@ -156,29 +150,15 @@ def _report_death(task: asyncio.Task[None]) -> None:
         log.error("background work has ended", exc_info=task.exception())
 
 
-async def _add_sources(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> tuple[Sources, Guard]:
+async def _add_hubs(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> Hubs:
     """Everything that speaks to hubs."""
-    tokens = app.state.tokens = tokens_of(settings)
-    guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
-    client = await stack.enter_async_context(guarded_client(guard))
-    transport = app.state.transport = Transport(client, guard, tokens)
-    hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
-    civitai = Civitai(transport, tokens.endpoints[Hub.CIVITAI])
-    app.state.hub_facts = HubFacts(hugging_face, civitai, settings.state_folder / "hub-facts")
-    stack.push_async_callback(app.state.hub_facts.close)
-    app.state.sources = Sources(transport, hugging_face, civitai, tokens)
-    app.state.token_desk = TokenDesk(tokens, app.state.sources)
-    return app.state.sources, guard
-
-
-def tokens_of(settings: Settings) -> Tokens:
-    endpoints = {Hub.HUGGING_FACE: settings.hf_endpoint, Hub.CIVITAI: settings.civitai_endpoint}
-    secrets = {Hub.HUGGING_FACE: settings.hf_token, Hub.CIVITAI: settings.civitai_token}
-    return Tokens(
-        settings.state_folder / "tokens.json",
-        endpoints={hub: str(endpoint).rstrip("/") for hub, endpoint in endpoints.items()},
-        environment={hub: secret.get_secret_value() for hub, secret in secrets.items() if secret},
-    )
+    hubs = await hubs_of(settings, stack)
+    state = app.state
+    state.tokens, state.transport, state.sources = hubs.tokens, hubs.transport, hubs.sources
+    state.hub_facts = HubFacts(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
+    stack.push_async_callback(state.hub_facts.close)
+    state.token_desk = TokenDesk(hubs.tokens, hubs.sources)
+    return hubs
 
 
 async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) -> None:

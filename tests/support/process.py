@@ -29,6 +29,11 @@ class Process:
         self.output: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process, "it is not running"
+        return self._process.pid
+
     def start(self) -> None:
         """Returns once it listens; uvicorn's own log line is the event."""
         environment = {**os.environ, **self._environment, "PORT": str(self.port), "LOG_FORMAT": "json"}

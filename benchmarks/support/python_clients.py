@@ -1,0 +1,118 @@
+"""One download by a client written in Python, measured from its first request; prints seconds and CPU seconds.
+
+python -m benchmarks.support.python_clients comfypod|httpx|huggingface_hub ORIGIN NAME SHA256 FOLDER
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import resource
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import uvloop
+
+REPOSITORY = "acme/models"
+
+
+def path_of(name: str) -> str:
+    """As Hugging Face lays it out, so that its own client finds the file too."""
+    return f"{REPOSITORY}/resolve/main/{name}"
+
+
+async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path) -> None:
+    """The engine as the control plane runs it, without the control plane around it."""
+    from backend.config.settings import Settings  # noqa: PLC0415
+    from backend.core import clock  # noqa: PLC0415
+    from backend.core.database import open_database  # noqa: PLC0415
+    from backend.downloads.contents import Contents  # noqa: PLC0415
+    from backend.downloads.fetch import Fetcher  # noqa: PLC0415
+    from backend.downloads.lanes import Limits  # noqa: PLC0415
+    from backend.downloads.models import Progress, Transfer  # noqa: PLC0415
+    from backend.downloads.throttle import Throttle  # noqa: PLC0415
+    from backend.main.hubs import hubs_of  # noqa: PLC0415
+    from backend.storage.service import Storage  # noqa: PLC0415
+    from backend.storage.store import HashStore  # noqa: PLC0415
+
+    host = origin.removeprefix("https://")
+    settings = Settings(workspace=folder, download_allowed_hosts=(host,))
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(folder / "state.db"))
+        hashes = HashStore(database)
+        await hashes.prepare()
+        storage = Storage(folder, hashes)
+        sources = (await hubs_of(settings, stack)).sources
+        fetcher = Fetcher(sources, Contents(storage), folder, Limits(), Throttle())
+        url = f"{origin}/{path_of(name)}"
+        transfer = Transfer(id="x", url=url, folder=".", filename=name, sha256=sha256, created_at=clock.now())
+        begin()
+        arrived = await fetcher.fetch(transfer, url, Progress(), lambda _: None, lambda: None)
+    assert arrived.sha256 == sha256
+
+
+async def fetch_with_httpx(origin: str, name: str, sha256: str, folder: Path) -> None:
+    """What everybody writes first."""
+    digest = hashlib.sha256()
+    trust = ssl.create_default_context()
+    begin()
+    async with (
+        httpx.AsyncClient(verify=trust) as client,
+        client.stream("GET", f"{origin}/{path_of(name)}") as response,
+    ):
+        with (folder / name).open("wb") as file:
+            async for chunk in response.aiter_bytes():
+                file.write(chunk)
+                digest.update(chunk)
+    assert digest.hexdigest() == sha256
+
+
+def fetch_with_huggingface_hub(origin: str, name: str, sha256: str, folder: Path) -> None:
+    """It computes no hash, so that comes after it."""
+    os.environ |= {
+        "HF_ENDPOINT": origin,
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HOME": str(folder / "home"),
+    }
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+
+    begin()
+    path = hf_hub_download(REPOSITORY, name, local_dir=folder)
+    with Path(path).open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").hexdigest() == sha256
+
+
+_began: Future[tuple[float, float]] = Future()
+
+
+def begin() -> None:
+    _began.set_result((time.monotonic(), cpu_seconds()))
+
+
+def cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+CLIENTS: dict[str, Callable[[str, str, str, Path], None]] = {
+    "comfypod": lambda *args: uvloop.run(fetch_with_comfypod(*args)),
+    "httpx": lambda *args: asyncio.run(fetch_with_httpx(*args)),
+    "huggingface_hub": fetch_with_huggingface_hub,
+}
+
+
+def main() -> None:
+    client, origin, name, sha256, folder = sys.argv[1:]
+    CLIENTS[client](origin, name, sha256, Path(folder))
+    began, cpu = _began.result()
+    print(json.dumps({"seconds": time.monotonic() - began, "cpu_seconds": cpu_seconds() - cpu}))
+
+
+if __name__ == "__main__":
+    main()
