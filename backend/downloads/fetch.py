@@ -28,7 +28,7 @@ from backend.sources.service import Sources
 from backend.sources.transport import plain_faults
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
-CONNECTIONS = 32
+CONNECTIONS = 24
 # One hashes and one writes for each of four files; both release the interpreter lock.
 THREADS = 8
 

@@ -26,7 +26,7 @@ from backend.sources.faults import PassingFault
 
 # The first request asks for no more than this: enough for the header of a model file, from which it is judged.
 LOOK_BYTES = 2**20
-BATCH_BYTES = 2**20
+BATCH_BYTES = 2**18
 BATCH_CHUNKS = 1000  # the system takes 1024 buffers in one write
 NO_LIMIT = 2**63
 

@@ -21,7 +21,7 @@ from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import Spans, add, covered, prefix
 
 SAVE_SECONDS = 2.0
-HASH_BYTES = 2**22
+HASH_BYTES = 2**20
 # How much the hash takes on before it looks whether it is still wanted.
 HASH_STEP = 2**25
 

@@ -19,7 +19,7 @@ from backend.sources.guard import Guard, refusal
 
 CONNECT_SECONDS = 20
 # Each connection buffers twice as much; more costs memory and gains nothing.
-READ_BYTES = 2**18
+READ_BYTES = 2**16
 
 
 class GuardedResolver(AbstractResolver):
