@@ -205,6 +205,7 @@ COPY --link --from=control-plane /opt/comfypod /opt/comfypod
 ENV WORKSPACE=/workspace \
     STATE_DIR=/var/lib/comfypod \
     RUN_DIR=/run/comfypod \
+    LOG_DIR=/var/log/comfypod \
     VIRTUAL_ENV=/workspace/venv \
     PATH=/workspace/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     PIP_CONSTRAINT=/opt/comfypod/constraints.txt \

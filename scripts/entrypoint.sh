@@ -4,7 +4,7 @@
 set -euo pipefail
 
 COMFYPOD=${COMFYPOD:-/opt/comfypod}
-RUN_DIR=${RUN_DIR:-/run/comfypod}
+export WORKSPACE=${WORKSPACE:-/workspace} RUN_DIR=${RUN_DIR:-/run/comfypod} LOG_DIR=${LOG_DIR:-/var/log/comfypod}
 
 die() {
     printf '%s\n' "$@" >&2
@@ -20,10 +20,16 @@ check_environment() {
     fi
 }
 
-# What an earlier life of this container left behind must not keep this one from starting.
+# What an earlier life of this container left behind must not keep this one from starting. The mark says that the folder
+# is ours to empty: RUN_DIR may point anywhere.
 clean_up() {
-    mkdir -p "$RUN_DIR" /var/log/comfypod "${STATE_DIR:-/var/lib/comfypod}"
-    rm -rf "${RUN_DIR:?}"/* /run/nginx.pid
+    local mark=$RUN_DIR/.comfypod-run
+    mkdir -p "$RUN_DIR" "$LOG_DIR" "${STATE_DIR:-/var/lib/comfypod}"
+    if [[ ! -e $mark && -n $(ls -A "$RUN_DIR") ]]; then
+        die "RUN_DIR=$RUN_DIR holds other files. Choose a folder of its own: it is emptied at every start."
+    fi
+    rm -rf "${RUN_DIR:?}"/*
+    touch "$mark"
 }
 
 set_time_zone() {

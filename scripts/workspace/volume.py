@@ -15,6 +15,7 @@ def check(layout: Layout) -> None:
     folders = [layout.workspace, layout.comfyui, *(layout.comfyui / name for name in sorted(DATA_FOLDERS))]
     for folder in [*folders, layout.state]:
         _check_folder(folder)
+    layout.workspace.mkdir(parents=True, exist_ok=True)  # WORKSPACE may name a folder that is yet to come
     _probe(layout.workspace)
 
 

@@ -50,8 +50,22 @@ def test_a_command_is_run_instead_of_the_pod() -> None:
     assert done.stdout == "hello\n"
 
 
+def clean_up(run: Path) -> subprocess.CompletedProcess[str]:
+    folders = {"RUN_DIR": run, "LOG_DIR": run.parent / "log", "STATE_DIR": run.parent / "state"}
+    return bash("clean_up", **{name: str(path) for name, path in folders.items()})
+
+
 def test_what_an_earlier_life_left_behind_is_cleaned_up(tmp_path: Path) -> None:
-    (tmp_path / "supervisord.pid").write_text("4711")
-    done = bash('mkdir() { command mkdir -p "$RUN_DIR"; }; clean_up', RUN_DIR=str(tmp_path))
-    assert done.returncode == 0
-    assert list(tmp_path.iterdir()) == []
+    assert clean_up(tmp_path / "run").returncode == 0
+    (tmp_path / "run/supervisord.pid").write_text("4711")
+    (tmp_path / "run/comfyui-session.reboot").touch()
+    assert clean_up(tmp_path / "run").returncode == 0
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".comfypod-run"]
+
+
+def test_a_folder_with_other_files_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").touch()
+    done = clean_up(tmp_path)
+    assert done.returncode == 64
+    assert "Choose a folder of its own" in done.stderr
+    assert (tmp_path / "photo.png").exists()

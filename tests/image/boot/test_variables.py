@@ -56,6 +56,21 @@ def test_a_value_that_cannot_be_is_refused_at_once_in_words(
         assert variable in container.logs()
 
 
+def test_folders_can_be_moved(minimal_cpu: str) -> None:
+    moved = {
+        "RUN_DIR": "/tmp/run",
+        "LOG_DIR": "/tmp/log",
+        "STATE_DIR": "/tmp/state",
+        "WORKSPACE": "/tmp/work",
+    }
+    with Pod(minimal_cpu, variables=moved) as pod, pod.owner_when_healthy() as owner:
+        pod.wait_for_comfyui()
+        assert names_of_services(owner, pod) == {"dashboard", "nginx", "comfyui"}
+        log = owner.get(f"{pod.dashboard}/api/system/services/comfyui/log").text
+        assert "To see the GUI go to" in log
+        assert pod.run("ls", "/tmp/work/ComfyUI/models")
+
+
 def ssh(pod: Pod, command: str, *options: str) -> str:
     quiet = [f"-o{option}" for option in ("BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR")]
     return docker("exec", pod.name, "ssh", *quiet, *options, "root@127.0.0.1", command, check=False)
