@@ -6,8 +6,17 @@ from fastapi import APIRouter, Query
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, UpstreamError
-from backend.downloads.access import DownloadsGovernor, DownloadsService
-from backend.downloads.models import DownloadRequest, Filter, LogLine, OrderRequest, TransferView, Wanted
+from backend.downloads.access import BatchesService, DownloadsGovernor, DownloadsService
+from backend.downloads.models import (
+    BatchReport,
+    BatchRequest,
+    DownloadRequest,
+    Filter,
+    LogLine,
+    OrderRequest,
+    TransferView,
+    Wanted,
+)
 from backend.downloads.policy import Policy
 from backend.web.errors import responses
 
@@ -20,6 +29,12 @@ CONTROL = responses(Forbidden, NotFound, Conflict)
 async def start(wanted: DownloadRequest, downloads: DownloadsService, _session: SignedIn) -> TransferView:
     """Fetch one file into a model folder. Asking for the same file again gives the same transfer."""
     return downloads.view(await downloads.request(Wanted(**wanted.model_dump())))
+
+
+@router.post("/batch", status_code=202, responses=responses(Forbidden, OutOfSpace, UpstreamError))
+async def start_batch(wanted: BatchRequest, batches: BatchesService, _session: SignedIn) -> BatchReport:
+    """Fetch a whole repository, folder or version, or some of its files. What is refused stops no other."""
+    return await batches.look_and_request(wanted)
 
 
 @router.get("", responses=responses())

@@ -194,10 +194,53 @@ class DownloadRequest(BaseModel):
     sha256: str | None = Field(
         default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Promised hash of the content."
     )
+    alternatives: tuple[str, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Other addresses of the same content, tried in order. They count once its SHA-256 is known.",
+    )
     allow_pickle: bool = Field(
         default=False,
         description="Needed for `.ckpt`, `.pt`, `.pth`, `.bin` and the like: loading such a file can run code that is in it.",
     )
+
+
+class PickedFile(DownloadRequest):
+    """A row that was ticked after a look at an address."""
+
+    bytes: int | None = Field(default=None, ge=0)
+
+
+class BatchRequest(BaseModel):
+    """Ask for a whole repository or folder, for a version with all its files, or for some files of either."""
+
+    url: str = Field(max_length=4096, description="As for `/api/sources/look`.")
+    folder: str | None = Field(
+        default=None, max_length=255, description="Model folder; default: as the place of each file suggests."
+    )
+    paths: list[str] | None = Field(
+        default=None,
+        max_length=1000,
+        description="Which files, as `/api/sources/look` names them; default: all.",
+    )
+    keep_folders: bool = Field(
+        default=False, description="Keep the source's folders below `folder`, as diffusers models need it."
+    )
+    allow_pickle: bool = Field(default=False, description="As for one file.")
+
+
+class Refusal(BaseModel):
+    """A file that was not asked for, and why."""
+
+    filename: str
+    message: str
+
+
+class BatchReport(BaseModel):
+    """What asking for several files brought."""
+
+    transfers: list["TransferView"]
+    refused: list[Refusal]
 
 
 class OrderRequest(BaseModel):

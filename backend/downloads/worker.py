@@ -144,12 +144,17 @@ class Worker:
             self._wake.set()
 
     async def _attempt(self, transfer: Transfer) -> Arrived:
-        """Try the address, then the alternatives, which count only when a hash makes sure they are the same."""
+        """Try the address, then the alternatives, which count only when a hash makes sure they are the same.
+
+        What usually passes is given the usual number of tries first.
+        """
         addresses = (transfer.url, *(transfer.alternatives if transfer.sha256 else ()))
         for address, following in itertools.pairwise(addresses):
             try:
                 return await self._fetch(transfer, address)
-            except LastingFault as fault:
+            except (LastingFault, PassingFault) as fault:
+                if isinstance(fault, PassingFault) and transfer.failures < self._retries.times:
+                    raise
                 await self._store.note(transfer.id, f"{fault.message} Another address is tried: {following}")
         return await self._fetch(transfer, addresses[-1])
 

@@ -12,6 +12,7 @@ from backend.auth import pages as auth_pages
 from backend.auth.access import signed_in
 from backend.auth.service import Gate, generated_password, signing_key
 from backend.config.settings import PROJECT_ROOT, Settings
+from backend.downloads import adding as downloads_adding
 from backend.downloads import api as downloads_api
 from backend.downloads import controls as downloads_controls
 from backend.downloads import pages as downloads_pages
@@ -21,6 +22,7 @@ from backend.presets import api as presets_api
 from backend.presets import pages as presets_pages
 from backend.settings import api as settings_api
 from backend.settings import pages as settings_pages
+from backend.sources import api as sources_api
 from backend.storage import api as storage_api
 from backend.storage import sockets as storage_sockets
 from backend.system import api as system_api
@@ -96,7 +98,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 def _add_doors(app: FastAPI) -> None:
-    for room in (auth_api, presets_api, downloads_api, storage_api, system_api, settings_api):
+    for room in (auth_api, presets_api, downloads_api, storage_api, system_api, sources_api, settings_api):
         app.include_router(room.router)
     for room in (downloads_sockets, storage_sockets, system_sockets):
         app.include_router(room.router)
@@ -104,6 +106,7 @@ def _add_doors(app: FastAPI) -> None:
         auth_pages,
         presets_pages,
         downloads_pages,
+        downloads_adding,
         downloads_controls,
         system_pages,
         settings_pages,

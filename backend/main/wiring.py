@@ -16,6 +16,7 @@ from backend.config.settings import Settings
 from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.downloads.batches import Batches
 from backend.downloads.contents import Contents
 from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor
@@ -119,6 +120,7 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     store = TransferStore(ground.database)
     await store.prepare()
     downloads = app.state.downloads = Downloads(store, storage, hubs.sources, hubs.guard, events)
+    app.state.batches = Batches(downloads, hubs.sources, storage)
     app.state.download_channels = DownloadChannels(downloads, events)
     throttle, default = Throttle(), Policy(files_at_once=settings.download_workers)
     governor = app.state.governor = Governor(store, throttle, ground.comfy, events, default)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 
 from backend.core.folders import MODEL_FOLDERS, current_name
-from backend.downloads.models import TransferView
+from backend.downloads.models import Refusal, TransferView
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
 
@@ -206,13 +206,6 @@ class WorkflowNeeds(BaseModel):
     @property
     def coming(self) -> bool:
         return any(file.state == Whereabouts.COMING for file in self.files)
-
-
-class Refusal(BaseModel):
-    """A file that was not asked for, and why."""
-
-    filename: str
-    message: str
 
 
 class FetchReport(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from backend.comfy.client import ComfyClient
 from backend.comfy.models import NodeType
 from backend.core.errors import AppError, Unavailable
-from backend.downloads.models import UNFINISHED
+from backend.downloads.models import UNFINISHED, Refusal
 from backend.downloads.service import Downloads
 from backend.presets.loaders import folder_of
 from backend.presets.models import (
@@ -17,7 +17,6 @@ from backend.presets.models import (
     MissingNode,
     NeededFile,
     PresetFile,
-    Refusal,
     Whereabouts,
     WorkflowNeeds,
     model_folder,

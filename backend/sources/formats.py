@@ -2,6 +2,7 @@
 
 import json
 import struct
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,35 @@ from backend.sources.faults import NotAModel
 # The limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000
 LENGTH_BYTES = 8
-# Python's pickle: loading such a file runs what its author wrote into it.
-PICKLES = (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".pickle", ".joblib")
+
+
+class Format(StrEnum):
+    """How a model file is written, as far as its name tells."""
+
+    SAFETENSORS = "safetensors"
+    GGUF = "gguf"
+    ONNX = "onnx"
+    # Python's pickle: loading such a file runs what its author wrote into it.
+    PICKLE = "pickle"
+    # No model, as far as we know.
+    OTHER = "other"
+
+
+ENDINGS = {
+    Format.SAFETENSORS: (".safetensors", ".sft"),
+    Format.GGUF: (".gguf",),
+    Format.ONNX: (".onnx",),
+    Format.PICKLE: (".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".pickle", ".joblib"),
+}
+
+
+def format_of(filename: str) -> Format:
+    name = filename.lower()
+    return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), Format.OTHER)
 
 
 def is_pickle(filename: str) -> bool:
-    return filename.lower().endswith(PICKLES)
+    return format_of(filename) == Format.PICKLE
 
 
 def check_content_type(filename: str, content_type: str) -> None:

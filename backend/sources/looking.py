@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 from backend.core.folders import MODEL_FOLDERS, current_name
 from backend.core.names import tame_name
 from backend.sources.civitai import Name, Version
+from backend.sources.formats import format_of
 from backend.sources.hugging_face import Repository
-from backend.sources.models import Access, Look, Offer
+from backend.sources.models import Access, Look, LookView, Offer, OfferView
 from backend.sources.places import CivitaiFile, HubFile, HubFolder
 
 # Civitai's kinds of models, and the folders that ComfyUI looks for them in.
@@ -32,6 +33,7 @@ def look_at_repository(repository: Repository, place: HubFile | HubFolder, endpo
         title=title,
         page=repository.page,
         licence=repository.licence,
+        root=place.path if isinstance(place, HubFolder) else "",
         offers=tuple(_offer_of_repository(repository, path, endpoint) for path in paths),
     )
 
@@ -60,6 +62,7 @@ def look_at_version(version: Version, site: str, place: CivitaiFile | None = Non
         page=_page(version, site),
         access=Access.EARLY if version.is_early else Access.OPEN,
         open_from=version.early_until if version.is_early else None,
+        first_is_meant=True,
         offers=tuple(
             Offer(
                 url=version.address(file, site).address,
@@ -80,3 +83,46 @@ def folder_in(path: str) -> str | None:
     """`split_files/vae/ae.safetensors` → `vae`: the last folder that is called like one of ComfyUI's."""
     parents = (current_name(part) for part in reversed(PurePosixPath(path).parts[:-1]))
     return next((name for name in parents if name in MODEL_FOLDERS), None)
+
+
+def view_of(look: Look) -> LookView:
+    files = [view_of_offer(offer) for offer in look.offers]
+    return LookView(
+        title=look.title,
+        page=look.page,
+        licence=look.licence,
+        access=look.access,
+        message=_what_to_do(look),
+        first_is_meant=look.first_is_meant,
+        bytes=sum(file.bytes or 0 for file in files),
+        files=files,
+    )
+
+
+def view_of_offer(offer: Offer) -> OfferView:
+    name = tame_name(offer.path or "")
+    return OfferView(
+        url=offer.url,
+        path=offer.path,
+        filename=name,
+        folder=offer.folder,
+        bytes=offer.facts.bytes,
+        sha256=offer.facts.sha256,
+        format=format_of(name or ""),
+        scan=offer.facts.scan,
+    )
+
+
+def _what_to_do(look: Look) -> str | None:
+    match look.access:
+        case Access.LICENCE_NEEDED:
+            return (
+                f"Its authors want a licence to be accepted first. Open {look.page}, accept it with your account, "
+                "and set a token of that account in Settings. Then look again."
+            )
+        case Access.EARLY if look.open_from:
+            return (
+                f"In early access until {look.open_from:%d %B %Y}: who bought it on its page can download it with "
+                "the token of that account; then it is open to everybody."
+            )
+    return None

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from backend.sources.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +94,12 @@ class Look:
     access: Access = Access.OPEN
     # When early access ends.
     open_from: datetime | None = None
-    # In the order of the source. The first is the one that is meant when one file is asked for.
+    # The folder in the repository that was asked about; empty for all of it.
+    root: str = ""
+    # In the order of the source.
     offers: tuple[Offer, ...]
+    # Whether the source says that the first is the main one.
+    first_is_meant: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +109,48 @@ class Account:
     name: str
     # Whether the token opens repositories whose licence the account has accepted.
     reads_gated: bool = True
+
+
+class LookRequest(BaseModel):
+    """Ask what is behind an address."""
+
+    url: str = Field(
+        max_length=4096,
+        description="A page, file or folder of Hugging Face, `owner/name`, a page or download of Civitai, an AIR, "
+        "or any http(s) URL.",
+    )
+
+
+class OfferView(BaseModel):
+    """One file that can be downloaded."""
+
+    url: str = Field(description="What to download it with: pinned to a commit where there are commits.")
+    path: str | None = Field(description="Its place at the source.")
+    filename: str | None = Field(description="The name that it would get; null: choose one.")
+    folder: str | None = Field(description="The model folder that it seems to belong in.")
+    bytes: int | None
+    sha256: str | None
+    format: Format = Field(description="As its name tells; loading a `pickle` can run code that is in it.")
+    scan: Scan | None = Field(description="What the hub's own scanners say; null: nobody scanned it.")
+
+
+class LookView(BaseModel):
+    """What is behind an address."""
+
+    title: str
+    page: str | None = Field(description="The page about it, for people.")
+    licence: str | None = Field(description="As the hub spells it, such as `apache-2.0`.")
+    access: Access
+    message: str | None = Field(description="What to do before it can be downloaded; null when it can be.")
+    first_is_meant: bool = Field(description="Whether the source says that the first file is the main one.")
+    bytes: int = Field(description="Of all files whose size is known.")
+    files: list[OfferView]
+
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
+
+
+class HashesRequest(BaseModel):
+    """Ask where files with these contents can be had."""
+
+    sha256: list[Sha256] = Field(min_length=1, max_length=1000)

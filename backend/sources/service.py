@@ -87,13 +87,13 @@ class Sources:
         name = place.path if isinstance(place, HubFile) else name_in(url)
         if address and (name or name_known):
             return Offer(url=address, path=name, facts=FileFacts(asked_at=clock.now()))
-        offers = (await self._look(place)).offers
-        if isinstance(place, HubFolder) and len(offers) > 1:
+        look = await self._look(place)
+        if len(look.offers) > 1 and not look.first_is_meant:
             raise InvalidRequest(
-                f"This address stands for {len(offers)} files. Look at it first, then choose.",
+                f"This address stands for {len(look.offers)} files. Look at it first, then choose.",
                 code="several_files",
             )
-        return offers[0]
+        return look.offers[0]
 
     async def with_hashes(self, hashes: Sequence[str]) -> dict[str, Offer]:
         """Where Civitai has files with these SHA-256s, by hash."""

@@ -92,15 +92,6 @@ def test_a_file_that_fails_says_why_and_can_be_retried(signed_in: Page, hub: Hub
     expect(row.get_by_text("Verified")).to_be_visible()
 
 
-def test_a_single_file_that_may_not_be_fetched_is_refused_in_a_toast(signed_in: Page) -> None:
-    page = signed_in
-    page.get_by_role("link", name="Downloads").click()
-    page.get_by_text("Fetch a single file", exact=True).click()
-    page.get_by_label("Address:").fill("http://127.0.0.1:22/secret.safetensors")
-    page.get_by_role("button", name="Download").click()
-    expect(page.get_by_role("status").get_by_text("is a private address")).to_be_visible()
-
-
 def test_the_page_notices_when_the_control_plane_is_away_and_comes_back(
     signed_in: Page, plane: Process, keep_picture: Any
 ) -> None:

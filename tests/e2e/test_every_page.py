@@ -14,6 +14,7 @@ PAGES = {
     "from-workflow": "/presets/from-workflow",
     "preset": "/presets/flux1-schnell",
     "downloads": "/downloads",
+    "add": "/downloads/add",
     "services": "/services",
     "log": "/services/comfyui",
     "settings": "/settings",

@@ -133,25 +133,6 @@ def test_the_pace_is_set_with_hours_of_its_own(downloads: Page, axe: str, keep_p
     expect(page.get_by_text(said)).to_be_visible()
 
 
-def test_a_format_that_can_run_code_is_confirmed_in_the_page(
-    downloads: Page, hub: Hub, axe: str, keep_picture: Any
-) -> None:
-    page = downloads
-    pickle = hub.add(REPOSITORY, "old.ckpt", b"\x80\x02}q\x00.")
-    page.get_by_text("Fetch a single file", exact=True).click()
-    page.get_by_label("Address:").fill(hub.url_of(pickle))
-    page.get_by_role("button", name="Download").click()
-    expect(page.get_by_text("can run code when it is loaded")).to_be_visible()
-    keep_pictures(page, keep_picture, "downloads-pickle")
-    assert violations(page, axe) == []
-    page.get_by_role("button", name="Do not").click()
-    expect(page.get_by_text("can run code")).to_be_hidden()
-    page.get_by_role("button", name="Download").click()
-    page.get_by_role("button", name="I trust it: download").click()
-    expect(page.get_by_text("can run code")).to_be_hidden()
-    expect(row(page, "old.ckpt").get_by_text("Done", exact=True)).to_be_visible()
-
-
 def test_forty_files_can_be_overlooked_and_searched_while_they_arrive(
     downloads: Page, hub: Hub, axe: str, keep_picture: Any
 ) -> None:

@@ -168,8 +168,9 @@ async def test_what_does_not_fit_tells_what_could_be_freed(
     await pod.until(stopped, lambda transfer: transfer["received"] > 0)
     await pod.client.post(f"/api/downloads/{stopped}/pause")
     hub.add_civitai(4711, "huge.safetensors", Enormous())
-    form = {"url": f"{hub.civitai_url}/api/download/models/4711", "folder": "loras"}
-    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
+    url = f"{hub.civitai_url}/api/download/models/4711"
+    form = {"pick": "0", "url-0": url, "folder-0": "loras", "bytes-0": str(10**15)}
+    answer = await pod.client.post("/downloads/add", data=form, headers=FRAGMENT)
     assert answer.status_code == 507
     assert "1000.00 TB are needed" in answer.text
     assert f'hx-post="/downloads/{stopped}/cancel"' in answer.text
@@ -188,15 +189,20 @@ async def test_the_disk_is_shown_with_what_is_still_to_come(pod: ControlPlane, h
     assert "still to come" not in await page(pod)
 
 
-async def test_a_format_that_can_run_code_is_fetched_after_a_question(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_format_that_can_run_code_is_fetched_when_its_author_is_trusted(
+    pod: ControlPlane, hub: Hub
+) -> None:
     pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
-    form = {"url": hub.url_of(pickle), "folder": "checkpoints", "filename": "mine.ckpt"}
-    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
-    assert (answer.status_code, "can run code" in answer.text) == (409, True)
+    form = {
+        "pick": "0",
+        "url-0": hub.url_of(pickle),
+        "folder-0": "checkpoints",
+        "filename-0": "mine.ckpt",
+    }
+    answer = await pod.client.post("/downloads/add", data=form, headers=FRAGMENT)
+    assert "can run code" in answer.headers["HX-Trigger"]
     assert "Nothing was downloaded yet" in await page(pod)
-    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)">', answer.text))
-    assert hidden == {**form, "allow_pickle": "true"}
-    answer = await pod.client.post("/downloads", data=hidden, headers=FRAGMENT)
-    assert (answer.status_code, answer.text) == (200, "")
+    answer = await pod.client.post("/downloads/add", data=form | {"allow_pickle": "on"}, headers=FRAGMENT)
+    assert answer.headers["HX-Redirect"] == "/downloads"
     (transfer,) = (await pod.client.get("/api/downloads")).json()
     assert (await pod.finished(transfer["id"]))["filename"] == "mine.ckpt"

@@ -51,9 +51,9 @@ async def test_an_unknown_preset_gets_a_page_that_says_so(pod: ControlPlane) -> 
 async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "daisy.safetensors", safetensors(50_000))
     gate = hub.hold(model, after=1000)
-    form = {"url": hub.url_of(model), "folder": "loras", "filename": "", "sha256": ""}
-    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
-    assert "Downloading daisy.safetensors" in answer.headers["HX-Trigger"]
+    form = {"pick": "0", "url-0": hub.url_of(model), "folder-0": "loras", "filename-0": "", "sha256-0": ""}
+    answer = await pod.client.post("/downloads/add", data=form, headers=FRAGMENT)
+    assert answer.headers["HX-Redirect"] == "/downloads"
     (transfer,) = (await pod.client.get("/api/downloads")).json()
     for action in ("pause", "resume"):
         assert (
@@ -67,10 +67,25 @@ async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub
 
 
 async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> None:
-    form = {"url": "http://127.0.0.1/x.safetensors", "folder": "loras"}
-    answer = await pod.client.post("/downloads", data=form, headers=FRAGMENT)
-    assert answer.status_code == 400
-    assert "private address" in answer.headers["HX-Trigger"]
+    look = await pod.client.post("/downloads/add/look", data={"url": "http://127.0.0.1/x"}, headers=FRAGMENT)
+    assert (look.status_code, "private address" in look.headers["HX-Trigger"]) == (400, True)
+    row = {"pick": "0", "url-0": "https://example.org/x.safetensors", "folder-0": "loras"}
+    for change, sentence in (
+        ({"pick": "1"}, "Choose a model folder"),
+        ({"pick": ""}, "Choose a model folder"),
+        ({"folder-0": ""}, "Choose a model folder"),
+        ({"url-0": ""}, "url: Field required"),
+        ({"sha256-0": "abc"}, "sha256: String should match"),
+        ({"bytes-0": "-1"}, "bytes: Input should be greater"),
+    ):
+        answer = await pod.client.post("/downloads/add", data=row | change, headers=FRAGMENT)
+        assert answer.status_code == 400
+        assert sentence in answer.headers["HX-Trigger"]
+    nothing = await pod.client.post("/downloads/add", data={"folder-0": "loras"}, headers=FRAGMENT)
+    assert "Tick at least one file" in nothing.headers["HX-Trigger"]
+    refused = await pod.client.post("/downloads/add", data=row | {"folder-0": "elsewhere"}, headers=FRAGMENT)
+    assert "is not a model folder" in refused.headers["HX-Trigger"]
+    assert (await pod.client.get("/api/downloads")).json() == []
 
 
 async def test_a_preset_is_asked_for_and_deleted_from_its_page(pod: ControlPlane, hub: Hub) -> None:
