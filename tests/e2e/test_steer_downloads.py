@@ -35,7 +35,6 @@ def models(hub: Hub) -> dict[str, HubFile]:
 @pytest.fixture
 def downloads(signed_in: Page) -> Page:
     signed_in.get_by_role("link", name="Downloads", exact=True).click()
-    signed_in.wait_for_function("Alpine.store('live').connected")
     return signed_in
 
 
@@ -179,7 +178,6 @@ def test_another_tab_sees_a_new_order_and_a_cleared_history(
     page = downloads
     other = page.context.new_page()
     other.goto(page.url)
-    other.wait_for_function("Alpine.store('live').connected")
     ask(page, hub, models["ant.safetensors"])
     expect(row(other, "ant.safetensors").get_by_text("Verified")).to_be_visible()
     page.once("dialog", lambda dialog: dialog.accept())
@@ -194,7 +192,8 @@ def test_what_does_not_fit_names_what_could_be_freed(
     gate = hub.hold(models[LONG], after=SIZE // 2)
     ask(page, hub, models[LONG])
     gate.wait_until_reached()
-    row(page, LONG).get_by_role("button", name="Pause").click()
+    row(page, LONG).get_by_role("button", name="Pause").press("Enter")
+    expect(row(page, LONG).get_by_role("button", name="Resume")).to_be_focused()
     ask(page, hub, hub.add(REPOSITORY, "huge.safetensors", Enormous()))
     expect(page.get_by_text("What is still to come does not fit")).to_be_visible()
     keep_pictures(page, keep_picture, "downloads-short")

@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.control_plane import ControlPlane
+from tests.backend.conftest import hub_settings
+from tests.support.comfyui.process import running_comfyui
+from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.content import Enormous
@@ -130,6 +133,20 @@ async def test_wrong_content_is_kept_fetched_again_or_deleted(
     html = await page(pod)
     assert "Wrong content, kept anyway" in html
     assert sorted(path.stem for path in (pod.models / "loras").iterdir()) == ["ant", "bee"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "words"), [("ComfyUI", "Seen by ComfyUI"), ("elsewhere", "ComfyUI does not offer it yet")]
+)
+async def test_what_is_done_tells_whether_comfyui_offers_it(
+    workspace: Path, hub: Hub, models: list[HubFile], looks: str, words: str
+) -> None:
+    (workspace / looks / "models/loras").mkdir(parents=True)
+    with running_comfyui(workspace / looks) as comfyui:
+        async with running_control_plane(workspace, **hub_settings(hub), comfyui_url=comfyui) as pod:
+            transfer = await ask(pod, hub, models[0])
+            await pod.until(transfer, lambda transfer: transfer["seen_by_comfyui"] is not None)
+            assert words in await page(pod)
 
 
 async def test_the_log_of_a_download_is_asked_for_apart(
