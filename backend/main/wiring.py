@@ -60,7 +60,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
         storage = state.storage = await _storage(settings, database)
         stack.push_async_callback(storage.close)
-        comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(httpx.AsyncClient()))
+        # Certificates take a tenth of a second to load, and plain HTTP needs none.
+        client = httpx.AsyncClient(verify=settings.comfyui_url.scheme == "https")
+        comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client))
         services = state.services = Services(
             Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
         )

@@ -5,6 +5,7 @@ that changes its mind gains nothing.
 """
 
 import socket
+import ssl
 
 import aiohttp
 import httpx
@@ -79,7 +80,8 @@ def guarded_client(guard: Guard, resolver: AbstractResolver | None = None) -> ht
         return aiohttp.ClientSession(connector=connector, auto_decompress=False, read_bufsize=READ_BYTES)
 
     return httpx.AsyncClient(
-        transport=_ExactTransport(client=session),
+        # aiohttp's session brings the certificates; the context here trusts nobody and is never asked.
+        transport=_ExactTransport(client=session, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
         follow_redirects=False,
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
         headers={"Accept-Encoding": "identity", "User-Agent": "ComfyPod"},
