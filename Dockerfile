@@ -198,7 +198,8 @@ ARG COMFYUI_TAG
 ARG COMFYUI_COMMIT
 RUN --mount=type=bind,source=scripts/build/describe.py,target=/describe.py \
     --mount=type=bind,source=images/nodes,target=/nodes \
-    python3 /describe.py /opt/comfypod --nodes /nodes
+    python3 /describe.py /opt/comfypod --nodes /nodes \
+    && ln -s /opt/comfypod/scripts/comfypod.sh /usr/local/bin/comfypod
 COPY --link --from=control-plane-venv /opt/comfypod/venv /opt/comfypod/venv
 COPY --link --from=control-plane /opt/comfypod /opt/comfypod
 

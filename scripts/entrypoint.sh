@@ -53,10 +53,10 @@ set_up_ssh() {
     SSH_ENABLED=true
 }
 
-# What somebody who works in a shell needs to meet the pod's own Python and packages, in the format of printf.
+# What somebody who works in a shell needs to meet the pod's own Python, packages and control plane, in the format of printf.
 session_environment() {
     local name
-    for name in WORKSPACE VIRTUAL_ENV PATH PIP_CONSTRAINT UV_CONSTRAINT TZ; do
+    for name in WORKSPACE STATE_DIR VIRTUAL_ENV PATH PIP_CONSTRAINT UV_CONSTRAINT TZ; do
         # shellcheck disable=SC2059 # the format is the caller's
         [[ -z ${!name:-} ]] || printf "$1" "$name" "${!name}"
     done

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         default=Path("/run/comfypod/supervisor.sock"),
         description="Socket of the supervisor that runs the pod's services.",
     )
+    comfypod_url: Annotated[HttpUrl | None, BeforeValidator(_absent_when_blank)] = Field(
+        default=None,
+        description="Control plane that the command `comfypod` speaks to. Default: the one on this machine.",
+    )
+    comfypod_token: Secret = Field(
+        default=None, description="Token with which `comfypod` signs in where it does not know the password."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severity that is logged."
     )

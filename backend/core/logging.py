@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -10,8 +10,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Format = Literal["auto", "json", "console"]
 
 
-def configure_logging(level: str, log_format: Format) -> None:
-    """Send our own events and the standard library's through one formatter to stdout."""
+def configure_logging(level: str, log_format: Format, stream: TextIO | None = None) -> None:
+    """Send our own events and the standard library's through one formatter to `stream`, by default stdout."""
+    stream = stream or sys.stdout
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -25,11 +26,14 @@ def configure_logging(level: str, log_format: Format) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(log_format, stream),
+            ],
         )
     )
     root = logging.getLogger()
@@ -38,8 +42,8 @@ def configure_logging(level: str, log_format: Format) -> None:
     _quieten("httpx", "httpcore", "aiosqlite", "websockets", "uvicorn.access", "asyncio")
 
 
-def _renderers(log_format: Format) -> list[Processor]:
-    if log_format == "console" or (log_format == "auto" and sys.stdout.isatty()):
+def _renderers(log_format: Format, stream: TextIO) -> list[Processor]:
+    if log_format == "console" or (log_format == "auto" and stream.isatty()):
         return [structlog.dev.ConsoleRenderer()]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 

@@ -282,6 +282,16 @@ class TransferView(BaseModel):
     finished_at: datetime | None
     retry_at: datetime | None
 
+    @property
+    def moves(self) -> bool:
+        """It goes on by itself."""
+        return self.state in ACTIVE
+
+    @property
+    def place(self) -> str:
+        """Path below the models folder."""
+        return f"{self.folder}/{self.filename}"
+
 
 class Filter(BaseModel):
     """Which transfers shall be shown."""

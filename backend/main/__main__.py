@@ -3,6 +3,7 @@
 import sys
 
 from backend.config.settings import SettingsError, load_settings
+from backend.core.hold import HeldElsewhere
 from backend.core.logging import configure_logging
 from backend.main.server import serve
 
@@ -14,7 +15,12 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging(settings.log_level, settings.log_format)
-    serve(settings)
+    try:
+        serve(settings)
+    except HeldElsewhere as error:
+        sentence = f"{settings.state_folder} is in use: {error}. Stop that first, or set another WORKSPACE."
+        print(sentence, file=sys.stderr)  # noqa: T201
+        return 1
     return 0
 
 

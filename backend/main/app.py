@@ -17,7 +17,7 @@ from backend.downloads import api as downloads_api
 from backend.downloads import controls as downloads_controls
 from backend.downloads import pages as downloads_pages
 from backend.downloads import sockets as downloads_sockets
-from backend.main.wiring import add_channels, lifespan
+from backend.main.wiring import add_channels, add_stages, lifespan
 from backend.presets import api as presets_api
 from backend.presets import pages as presets_pages
 from backend.settings import api as settings_api
@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.renderer = Renderer(FRONTEND)
     app.state.gate = _gate(settings)
     add_channels(app)
+    add_stages(app)
     install_error_handlers(app)
     _add_middleware(app, settings)
     _add_doors(app)

@@ -2,6 +2,8 @@
 
 import contextlib
 import ctypes
+import os
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -9,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from backend.config.settings import Settings
+from backend.core.hold import held
 from backend.main.app import access_password, create_app
 from backend.main.wiring import close_channels
 
@@ -31,9 +34,8 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def make_server(settings: Settings) -> Server:
-    app = create_app(settings)
-    config = uvicorn.Config(
+def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -44,17 +46,31 @@ def make_server(settings: Settings) -> Server:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
-    return Server(config, app)
 
 
 def serve(settings: Settings) -> None:
-    _share_arenas()
-    server = make_server(settings)
-    _greet(settings)
-    server.run()
+    """Until a signal. `HeldElsewhere` when another process works on the same state."""
+    share_arenas()
+    address = address_of(settings)
+    with held(state_hold(settings), f"the control plane at {address}, process {os.getpid()}"):
+        app = create_app(settings)
+        server = Server(config_of(app, settings), app)
+        _greet(settings)
+        server.run()
 
 
-def _share_arenas() -> None:
+def state_hold(settings: Settings) -> Path:
+    """Who holds this file has the database and moves the transfers that are in it."""
+    return settings.state_folder / "in-use"
+
+
+def address_of(settings: Settings) -> str:
+    """Where somebody on this machine finds the control plane."""
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
+    return f"http://{host}:{settings.port}"
+
+
+def share_arenas() -> None:
     """Let the threads that write and hash share glibc's arenas: with one for each, large downloads keep 10 MB more."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
@@ -62,8 +78,7 @@ def _share_arenas() -> None:
 
 def _greet(settings: Settings) -> None:
     """Where to look, and the password if we made it up. Printed, so that it stands out in any log."""
-    shown_host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
-    print(f"ComfyPod control plane: http://{shown_host}:{settings.port}", flush=True)  # noqa: T201
+    print(f"ComfyPod control plane: {address_of(settings)}", flush=True)  # noqa: T201
     if settings.access_password is None:
         password = access_password(settings)
         print(f"Generated password: {password}  (set ACCESS_PASSWORD to choose your own)", flush=True)  # noqa: T201

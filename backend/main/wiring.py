@@ -131,7 +131,7 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=settings.download_retry_seconds)
     worker = Worker(downloads, store, fetcher, governor, ground.comfy, events, retries=retries)
-    return _transfer(worker, partial(recover, downloads, store, storage.models))
+    return _transfer(app, worker, partial(recover, downloads, store, storage.models))
 
 
 def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient) -> Presets:
@@ -143,8 +143,12 @@ def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: Comf
     return presets
 
 
-async def _transfer(worker: Worker, recover: Callable[[], Awaitable[None]]) -> None:
-    await recover()
+async def _transfer(app: FastAPI, worker: Worker, recover: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await recover()
+    finally:
+        app.state.recovered.set()
+    await app.state.may_transfer.wait()
     await worker.run()
 
 
@@ -173,6 +177,13 @@ async def _download_wanted_presets(wanted: tuple[str, ...], presets: Presets) ->
             await presets.download(preset_id)
         except AppError as error:
             log.warning("preset of PRESET_DOWNLOAD was not started", preset=preset_id, reason=error.message)
+
+
+def add_stages(app: FastAPI) -> None:
+    """The queue is in order again; transfers may start, which they do at once unless somebody clears this first."""
+    app.state.recovered = asyncio.Event()
+    app.state.may_transfer = asyncio.Event()
+    app.state.may_transfer.set()
 
 
 def add_channels(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
+from backend.core.words import human_bytes
 
 STATIC_PREFIX = "/_pod/static"
 
@@ -55,18 +56,6 @@ class Renderer:
 
 def renderer_of(request: Request) -> Renderer:
     return cast(Renderer, request.app.state.renderer)
-
-
-def human_bytes(count: float | None) -> str:
-    """1536 → `1.5 kB`. Decimal units, as disks and hubs count. None → a dash."""
-    if count is None:
-        return "–"
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(size) < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} TB"
 
 
 def ago(moment: datetime) -> str:

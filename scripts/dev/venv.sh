@@ -19,4 +19,5 @@ fi
 
 echo "installing requirements/$which.txt into .venv" >&2
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "requirements/$which.txt"
+ln -sf ../../scripts/comfypod.sh .venv/bin/comfypod
 touch ".venv/$which"

@@ -1,0 +1,1 @@
+"""The command line: `comfypod`. It speaks to a control plane as any other program would, over its API."""

@@ -1,0 +1,23 @@
+"""`python -m backend.cli`, or `comfypod`."""
+
+import signal
+import sys
+
+from backend.cli.app import app
+from backend.cli.errors import CommandError
+
+
+def main() -> int:
+    # A closed terminal and a polite kill end a command as Ctrl-C does: with everything put away.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        app(prog_name="comfypod")
+    except CommandError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What is told of one transfer, the same on bars, in lines and in tables."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from backend.core.words import human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from backend.downloads.models import TransferView
+
+STYLES = {
+    "done": "green",
+    "running": "cyan",
+    "verifying": "cyan",
+    "waiting": "yellow",
+    "paused": "yellow",
+    "failed": "red",
+    "quarantined": "red",
+}
+
+
+def style(row: "TransferView") -> str:
+    return STYLES.get(row.state, "dim")
+
+
+def percent(row: "TransferView") -> str:
+    return f"{100 * row.received // row.bytes} %" if row.bytes else ""
+
+
+def amount(row: "TransferView") -> str:
+    if row.state == "done" or not row.received:
+        return human_bytes(row.bytes)
+    return (
+        f"{human_bytes(row.received)} of {human_bytes(row.bytes)}" if row.bytes else human_bytes(row.received)
+    )
+
+
+def remark(row: "TransferView") -> str:
+    """Its state, and what is worth knowing in that state."""
+    match row.state:
+        case "running" if row.speed:
+            left = "" if row.seconds_left is None else f", {human_seconds(row.seconds_left)} left"
+            return f"{human_bytes(row.speed)}/s{left}"
+        case "waiting" if row.retry_at:
+            return f"again in {human_seconds((row.retry_at - datetime.now(UTC)).total_seconds())}"
+        case "done" if row.verification:
+            return f"done, {row.verification}"
+    return str(row.state)
+
+
+def summary(rows: "list[TransferView]") -> str:
+    """All rows as if they were one file."""
+    received = sum(row.received for row in rows)
+    speed = sum(row.speed for row in rows if row.moves)
+    sizes = [row.bytes for row in rows]
+    if None in sizes:
+        return f"{len(rows)} files, {human_bytes(received)}, {human_bytes(speed)}/s"
+    whole = sum(size or 0 for size in sizes)
+    left = human_seconds((whole - received) / speed if speed else None)
+    return f"{len(rows)} files, {human_bytes(received)} of {human_bytes(whole)}, {human_bytes(speed)}/s, {left} left"

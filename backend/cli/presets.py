@@ -1,0 +1,99 @@
+"""`comfypod presets …`: what there is, what of it is here, and fetching the rest."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backend.cli.completion import preset_ids
+from backend.cli.opened import control_plane
+from backend.cli.options import Json, NoWait
+from backend.cli.output import print_json, print_table, say
+from backend.cli.watch import finish
+from backend.core.words import human_bytes, printable
+
+if TYPE_CHECKING:
+    from backend.presets.models import FileStatus, Preset, PresetStatus, PresetSummary
+
+app = typer.Typer(help="Workflows and every file they need.", no_args_is_help=True)
+
+PresetId = Annotated[str, typer.Argument(metavar="ID", autocompletion=preset_ids)]
+PresetIds = Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=preset_ids)]
+
+
+@app.command("list")
+def show_list(
+    words: Annotated[list[str] | None, typer.Argument(help="Only presets that hold all of these.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    installed: Annotated[
+        bool | None, typer.Option("--installed/--missing", help="Only what is, or is not, on this pod.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The catalogue: our own presets and ComfyUI's workflows."""
+    with control_plane() as plane:
+        found = plane.presets(q=" ".join(words or []), category=category, installed=installed)
+    if as_json:
+        print_json(found)
+    elif found:
+        print_table(("ID", "STATE", "SIZE", "TITLE"), map(_summary_row, found))
+    else:
+        say("No preset is like that.")
+
+
+@app.command()
+def show(preset_id: PresetId, as_json: Json = False) -> None:
+    """One preset: its files, their sizes, which are here."""
+    with control_plane() as plane:
+        preset, status = plane.preset(preset_id), plane.status(preset_id)
+    if as_json:
+        print_json(status)
+        return
+    for line in _description(preset):
+        typer.echo(printable(line))
+    typer.echo()
+    print_table(("FILE", "STATE", "SIZE"), map(_file_row, status.files))
+    typer.echo()
+    typer.echo(_verdict(status))
+
+
+@app.command()
+def install(preset_ids: PresetIds, no_wait: NoWait = False, as_json: Json = False) -> None:
+    """Fetch what is missing, and wait for it."""
+    with control_plane(outlives=no_wait) as plane:
+        for preset_id in preset_ids:
+            plane.preset(preset_id)  # a wrong id is told before anything is fetched
+        transfers = [transfer for preset_id in preset_ids for transfer in plane.install(preset_id)]
+        finish(plane, transfers, no_wait=no_wait, as_json=as_json)
+
+
+def _summary_row(summary: "PresetSummary") -> tuple[str, ...]:
+    preset = summary.preset
+    state = str(summary.state)
+    if state in ("partial", "downloading"):
+        state = f"{state} {summary.installed_files}/{len(preset.files)}"
+    return preset.id, state, human_bytes(preset.disk_bytes), preset.title
+
+
+def _description(preset: "Preset") -> list[str]:
+    facts = [preset.category]
+    if preset.vram_gb:
+        facts.append(f"{preset.vram_gb:g} GB of video memory")
+    if preset.licence:
+        facts.append(f"licence {preset.licence}")
+    if preset.gated:
+        facts.append("the hub asks for a token and an accepted licence")
+    return [line for line in (preset.title, preset.description, " · ".join(facts)) if line]
+
+
+def _file_row(entry: "FileStatus") -> tuple[str, ...]:
+    return entry.file.place, entry.state, human_bytes(entry.bytes)
+
+
+def _verdict(status: "PresetStatus") -> str:
+    if status.state == "installed":
+        return "Everything is here."
+    sizes = [human_bytes(status.to_fetch)] if status.to_fetch else []
+    if status.sizes_unknown:
+        sizes.append(f"{status.sizes_unknown} of unknown size")
+    sentence = f"To fetch: {' and '.join(sizes) or 'nothing more'}. Free: {human_bytes(status.free)}."
+    return f"{sentence} That is {human_bytes(status.short_by)} too little." if status.short_by else sentence

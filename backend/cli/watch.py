@@ -1,0 +1,93 @@
+"""Waiting for transfers, and showing how they get on."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from backend.cli.board import Board
+from backend.cli.errors import Interrupted, NotFetched
+from backend.cli.output import print_json, print_table, say
+from backend.cli.screens import Bars, Lines, Screen
+from backend.core.words import printable
+
+if TYPE_CHECKING:
+    from backend.cli.client import ControlPlane
+    from backend.downloads.models import TransferView
+
+
+def finish(
+    plane: "ControlPlane", transfers: "Sequence[TransferView]", *, no_wait: bool, as_json: bool
+) -> None:
+    """Wait until none of them moves any more, and say how they ended; `NotFetched` unless all are done."""
+    if not no_wait:
+        transfers = _wait_for(plane, transfers, Screen() if as_json else screen())
+    if as_json:
+        print_json(transfers)
+    elif no_wait:
+        print_table(("ID", "FILE"), ((transfer.id, transfer.place) for transfer in transfers))
+    elif not transfers:
+        say("Everything is here already.")
+    if not no_wait:
+        require_done(transfers)
+
+
+def _wait_for(
+    plane: "ControlPlane", transfers: "Sequence[TransferView]", shown_on: Screen
+) -> "Sequence[TransferView]":
+    """Standing alone, these go before what an earlier run left in the queue."""
+    if plane.alone and transfers:
+        plane.put_first([transfer.id for transfer in transfers])
+        plane.begin()
+    return watch(plane, Board(transfers), shown_on) if transfers else transfers
+
+
+def watch(plane: "ControlPlane", board: Board, shown_on: Screen) -> "list[TransferView]":
+    """The board's transfers when all is over."""
+    with _may_leave(plane), shown_on:
+        for frame in plane.frames():
+            board.take(frame)
+            shown_on.show(board.rows)
+            if board.over:
+                break
+    return board.rows
+
+
+def screen() -> Screen:
+    """Bars for a person, lines for whatever else reads along."""
+    return Bars() if sys.stdout.isatty() else Lines()
+
+
+def require_done(transfers: "Sequence[TransferView]") -> None:
+    """`NotFetched`, with a sentence for each that did not arrive."""
+    lost = [transfer for transfer in transfers if transfer.state != "done"]
+    if lost:
+        raise NotFetched("\n".join(_what_became_of(transfer) for transfer in lost))
+
+
+def _what_became_of(transfer: "TransferView") -> str:
+    reason = f": {printable(transfer.problem.message)}" if transfer.problem else "."
+    sentence = f"{transfer.place} is {transfer.state}{reason}"
+    match transfer.state:
+        case "failed" | "cancelled":
+            return f"{sentence}\nTo try again: comfypod downloads retry {transfer.id}"
+        case "paused":
+            return f"{sentence}\nTo go on: comfypod downloads resume {transfer.id}"
+        case "quarantined":
+            return (
+                f"{sentence}\nTo fetch it again: comfypod downloads retry {transfer.id}\n"
+                f"To keep it all the same: comfypod downloads accept {transfer.id}"
+            )
+    return f"{sentence}\nHow it stands: comfypod downloads"
+
+
+@contextlib.contextmanager
+def _may_leave(plane: "ControlPlane") -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if plane.alone:
+            raise Interrupted("Stopped. What has arrived stays; the same command goes on with it.") from None
+        raise Interrupted(
+            "The downloads go on without you. To look again: comfypod downloads. To stop them: comfypod downloads pause"
+        ) from None

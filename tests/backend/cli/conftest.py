@@ -1,0 +1,57 @@
+"""A hub, a control plane as its own process, and the command with and without it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.hub import Hub
+from tests.support.process import Process, free_port, running_process
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def environment(hub: Hub, workspace: Path) -> dict[str, str]:
+    """What control plane and command have in common on one machine."""
+    return {
+        "WORKSPACE": str(workspace),
+        "STATE_DIR": "",
+        "RUN_DIR": str(workspace / "run"),
+        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
+        "LOG_DIR": str(workspace / "logs"),
+        "ACCESS_PASSWORD": "",
+        "COMFYPOD_URL": "",
+        "COMFYPOD_TOKEN": "",
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "hf_secret_token",
+        "CIVITAI_ENDPOINT": hub.civitai_url,
+        "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
+        "DOWNLOAD_RETRY_SECONDS": "0.01",
+        "COMFYUI_URL": "http://127.0.0.1:9",
+        "PORT": str(free_port()),
+    }
+
+
+@pytest.fixture
+def alone(environment: dict[str, str], tmp_path: Path) -> CommandLine:
+    """Where no control plane runs."""
+    return CommandLine(environment, tmp_path)
+
+
+@pytest.fixture
+def plane(environment: dict[str, str]) -> Iterator[Process]:
+    with running_process(environment) as process:
+        yield process
+
+
+@pytest.fixture
+def comfypod(environment: dict[str, str], plane: Process, tmp_path: Path) -> CommandLine:
+    """On the machine of a control plane that made its own password."""
+    return CommandLine({**environment, "PORT": str(plane.port)}, tmp_path)
+
+
+@pytest.fixture
+def models(workspace: Path) -> Path:
+    return workspace / "ComfyUI/models"

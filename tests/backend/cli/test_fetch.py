@@ -1,0 +1,162 @@
+"""Somebody fetches presets and files from a shell, beside a running control plane."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.hub import Hub, faults
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+from tests.support.process import Process
+
+SIZE = 200_000
+PRESET = "realesrgan-x4"
+REPOSITORY = "Comfy-Org/Real-ESRGAN_repackaged"
+MODEL = "RealESRGAN_x4plus.safetensors"
+
+
+@pytest.fixture
+def ant(hub: Hub) -> HubFile:
+    return hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
+
+
+@pytest.fixture
+def upscaler(hub: Hub) -> HubFile:
+    return hub.add(REPOSITORY, MODEL, safetensors(SIZE, seed=1))
+
+
+def test_a_file_is_fetched_and_told_of_line_by_line(
+    comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path
+) -> None:
+    done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--name", "mine.safetensors")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "loras/mine.safetensors: 100 % 200.0 kB, done, verified"
+    assert (models / "loras/mine.safetensors").stat().st_size == SIZE
+    hub.forget_requests()
+    again = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--name", "mine.safetensors")
+    assert (again.returncode, hub.requests_to("cdn")) == (0, [])
+
+
+def test_a_preset_is_installed_and_the_list_knows(
+    comfypod: CommandLine, hub: Hub, upscaler: HubFile, models: Path
+) -> None:
+    assert f"{PRESET}\tmissing" in comfypod.run("presets", "list", "upscaler").stdout
+    shown = comfypod.run("presets", "show", PRESET).stdout
+    assert f"upscale_models/{MODEL}\tmissing\t200.0 kB" in shown
+    assert "To fetch: 200.0 kB. Free:" in shown
+    assert comfypod.run("presets", "install", PRESET).returncode == 0
+    assert (models / "upscale_models" / MODEL).stat().st_size == SIZE
+    assert "Everything is here." in comfypod.run("presets", "show", PRESET).stdout
+    assert f"{PRESET}\tinstalled" in comfypod.run("presets", "list", "--installed").stdout
+    again = comfypod.run("presets", "install", PRESET)
+    assert (again.returncode, again.stderr) == (0, "Everything is here already.\n")
+
+
+def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
+    done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--json")
+    (transfer,) = json.loads(done.stdout)
+    assert (transfer["state"], transfer["sha256"]) == ("done", ant.sha256)
+    assert [row["id"] for row in json.loads(comfypod.run("downloads", "--json").stdout)] == [transfer["id"]]
+    assert json.loads(comfypod.run("presets", "list", "upscaler", "--json").stdout)[0]["preset"]["id"]
+    assert json.loads(comfypod.run("presets", "show", PRESET, "--json").stdout)["id"] == PRESET
+    assert json.loads(comfypod.run("downloads", "log", transfer["id"], "--json").stdout)[0]["message"]
+
+
+def test_a_file_that_does_not_arrive_is_told_with_its_reason(
+    comfypod: CommandLine, hub: Hub, ant: HubFile
+) -> None:
+    hub.fault(ant, faults.Status(code=404, on="resolve"))
+    done = comfypod.run("download", hub.url_of(ant), "--to", "loras")
+    assert done.returncode == 1
+    assert "loras/ant.safetensors is failed: " in done.stderr
+    advice = done.stderr.splitlines()[-1]
+    assert advice.startswith("To try again: comfypod downloads retry ")
+    assert comfypod.run(*advice.partition("comfypod ")[2].split()).returncode == 0
+    assert comfypod.run("downloads", "--live").returncode == 0
+
+
+def test_wrong_content_is_put_aside_until_somebody_decides(
+    comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path
+) -> None:
+    hub.fault(ant, faults.WrongContent(times=1))
+    done = comfypod.run("download", hub.url_of(ant), "--to", "loras")
+    assert done.returncode == 1
+    assert "is quarantined" in done.stderr
+    assert comfypod.run("downloads", "accept", "ant.safetensors").returncode == 0
+    assert (models / "loras/ant.safetensors").exists()
+
+
+def test_a_promised_hash_is_held_to(comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
+    done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--sha256", "0" * 64)
+    assert done.returncode == 1
+    assert not (models / "loras/ant.safetensors").exists()
+
+
+def test_a_format_that_can_run_code_needs_a_word_of_consent(comfypod: CommandLine, hub: Hub) -> None:
+    pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
+    wanted = ("download", hub.url_of(pickle), "--to", "checkpoints")
+    refused = comfypod.run(*wanted)
+    assert refused.returncode == 1
+    assert "can run code" in refused.stderr
+    assert "--allow-pickle" in refused.stderr
+    assert comfypod.run(*wanted, "--allow-pickle").returncode == 0
+
+
+def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
+    gate = hub.hold(ant)
+    asked = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--no-wait")
+    assert asked.returncode == 0
+    transfer_id, place = asked.stdout.strip().split("\t")
+    assert place == "loras/ant.safetensors"
+    gate.release()
+    assert comfypod.run("downloads", "--live").returncode == 0
+    assert json.loads(comfypod.run("downloads", "--json").stdout)[0]["id"] == transfer_id
+
+
+def test_a_watcher_outlives_a_restart_of_the_control_plane(
+    comfypod: CommandLine, plane: Process, hub: Hub, ant: HubFile, models: Path
+) -> None:
+    gate = hub.hold(ant, after=SIZE // 2)
+    with comfypod.start("download", hub.url_of(ant), "--to", "loras") as command:
+        gate.wait_until_reached()
+        plane.stop()
+        gate.release()
+        plane.start()
+        output, complaints = command.communicate(timeout=60)
+    assert (command.returncode, complaints) == (0, "")
+    assert "done, verified" in output
+    assert (models / "loras/ant.safetensors").stat().st_size == SIZE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["download", "ftp://example.org/x.safetensors", "--to", "loras"], 1, "http"),
+        (
+            ["download", "https://huggingface.co/a/b/resolve/main/x.safetensors", "--to", "../etc"],
+            1,
+            "folder",
+        ),
+        (["download", "https://huggingface.co/a/b/resolve/main/x.safetensors"], 2, "--to"),
+        (["download", "http://169.254.169.254/x.safetensors", "--to", "loras"], 1, "169.254.169.254"),
+        (["presets", "show", "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
+        (["presets", "install", PRESET, "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
+        (["downloads", "--state", "asleep"], 1, "'queued'"),
+        (["downloads", "cancel", "nobody"], 1, "There is no download called 'nobody'"),
+        (["downloads", "cancel", ""], 1, "There is no download called ''"),
+        (["downloads", "cancel"], 2, "WHICH"),
+        (["downloads", "dance"], 2, "dance"),
+        (["--nonsense"], 2, "--nonsense"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_in_words(
+    comfypod: CommandLine, hub: Hub, arguments: list[str], code: int, sentence: str
+) -> None:
+    done = comfypod.run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert hub.requests == []

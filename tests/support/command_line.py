@@ -1,0 +1,135 @@
+"""`comfypod` as somebody types it: a process of its own, in a pipe or on a terminal."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.process import ROOT
+
+COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
+# What steers a terminal and is not to be read.
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+LIMIT_S = 60
+
+
+class CommandLine:
+    """Runs the command with `environment`, from a folder that is not the checkout."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path):
+        self.environment = dict(environment)
+        self._folder = folder
+
+    def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self._folder,
+            env=self._variables(variables),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=self._folder,
+            env=self._variables(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @contextmanager
+    def terminal(self, *arguments: str, columns: int = 120, **variables: str) -> Iterator["Terminal"]:
+        """The command on a terminal of its own."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        process = subprocess.Popen(
+            ["setsid", "--ctty", *COMMAND, *arguments],
+            cwd=self._folder,
+            env={**self._variables(variables), "TERM": "xterm-256color"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        terminal = Terminal(process, ours)
+        try:
+            yield terminal
+        finally:
+            terminal.close()
+
+    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, **self.environment, "PYTHONPATH": str(ROOT), **more}
+
+
+class Terminal:
+    """What a person sees and types. Output is collected in a thread, so that waiting for it has an end."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", descriptor: int):
+        self._process = process
+        self._descriptor = descriptor
+        self._news = threading.Condition()
+        self._output = ""
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, name="terminal")
+        self._reader.start()
+
+    @property
+    def text(self) -> str:
+        """Everything so far, without what steers the terminal."""
+        return ESCAPES.sub("", self._output).replace("\r", "")
+
+    @property
+    def raw(self) -> str:
+        return self._output
+
+    def wait_for(self, words: str) -> None:
+        with self._news:
+            seen = self._news.wait_for(lambda: words in self.text or self._ended, LIMIT_S)
+        assert seen, f"{words!r} did not come: {self.text!r}"
+        assert words in self.text, f"it ended without {words!r}: {self.text!r}"
+
+    def type(self, keys: str) -> None:
+        os.write(self._descriptor, keys.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.type("\x03")
+
+    def exit_code(self) -> int:
+        code = self._process.wait(LIMIT_S)
+        self._reader.join(LIMIT_S)
+        return code
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self.exit_code()
+        os.close(self._descriptor)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._descriptor, 65536)
+            except OSError:  # the other end is closed
+                chunk = b""
+            with self._news:
+                self._output += chunk.decode(errors="replace")
+                self._ended = not chunk
+                self._news.notify_all()
+            if not chunk:
+                return
