@@ -35,6 +35,12 @@ async def show(
     return renderer_of(request).page(request, "downloads/page.html", lists | pace_view(governor.policy))
 
 
+@router.get("/downloads/freeable")
+async def show_freeable(request: Request, downloads: DownloadsService, _session: SignedIn) -> Response:
+    view = {"leftovers": await downloads.room.leftovers()}
+    return renderer_of(request).page(request, "downloads/_freeable.html", view)
+
+
 @router.get("/downloads/{transfer_id}/log")
 async def show_log(
     transfer_id: str, request: Request, downloads: DownloadsService, _session: SignedIn

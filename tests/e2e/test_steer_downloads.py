@@ -203,3 +203,23 @@ def test_what_does_not_fit_names_what_could_be_freed(
     expect(page.get_by_text("Models that you do not use")).to_be_visible()
     row(page, "huge.safetensors").get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("does not fit")).to_be_hidden()
+
+
+def test_room_is_made_where_something_did_not_fit(
+    downloads: Page, hub: Hub, models: dict[str, HubFile], axe: str
+) -> None:
+    page = downloads
+    gate = hub.hold(models[LONG], after=SIZE // 2)
+    ask(page, hub, models[LONG])
+    gate.wait_until_reached()
+    row(page, LONG).get_by_role("button", name="Pause").click()
+    expect(row(page, LONG).get_by_role("button", name="Resume")).to_be_visible()
+    huge = hub.add(REPOSITORY, "huge.safetensors", Enormous())
+    page.goto(urljoin(page.url, f"/downloads/add?url={hub.url_of(huge)}"))
+    page.get_by_label("Folder for huge.safetensors").select_option("loras")
+    page.get_by_role("button", name="Download").click()
+    expect(page.get_by_text("It does not fit: 1000.00 TB are needed")).to_be_visible()
+    assert violations(page, axe) == []
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name=f"Cancel {LONG} and free 3.0 MB").click()
+    expect(page.get_by_text("Models that you do not use")).to_be_visible()
