@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,23 +46,32 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        assert self._process.stdout
-        for line in self._process.stdout:
-            self.output.append(line)
-            if "Uvicorn running on" in line:
-                return
-        raise RuntimeError("the control plane did not start:\n" + "".join(self.output))
+        listening = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self._process, listening))
+        self._reader.start()
+        while not listening.wait(0.1):
+            if self._process.poll() is not None:
+                self._reader.join()
+                raise RuntimeError("the control plane did not start:\n" + "".join(self.output))
 
     def stop(self) -> int:
         """Ask it to stop; returns its exit code."""
         if self._process is None:
             return 0
         self._process.send_signal(signal.SIGTERM)
-        rest, _ = self._process.communicate(timeout=30)
-        self.output.append(rest)
-        code = self._process.returncode
+        code = self._process.wait(timeout=30)
+        self._reader.join()
         self._process = None
         return code
+
+    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+        """Until it ends: a full pipe would make it wait for us."""
+        assert process.stdout
+        with process.stdout as output:
+            for line in output:
+                self.output.append(line)
+                if "Uvicorn running on" in line:
+                    listening.set()
 
 
 @contextmanager
