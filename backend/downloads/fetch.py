@@ -1,18 +1,17 @@
-"""One attempt to bring one file: locate, resume, fetch, check, name."""
+"""Brings one file: locate, resume, fetch, check, name."""
 
 import asyncio
 import errno
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiofiles.os
 
 from backend.core.waiting import to_the_end
 from backend.downloads.answers import Changed, Unsatisfiable
+from backend.downloads.attempt import Arrived, Attempt, adopt, resume_point, settle
 from backend.downloads.contents import Contents
 from backend.downloads.lanes import Lanes, Limits, Shared
 from backend.downloads.link import Link
@@ -22,8 +21,7 @@ from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import end, prefix
 from backend.downloads.throttle import Throttle
 from backend.sources import formats
-from backend.sources.faults import DiskFull, LastingFault, NotAModel, PassingFault, WrongContent
-from backend.sources.models import Located
+from backend.sources.faults import DiskFull, LastingFault, NotAModel, PassingFault
 from backend.sources.service import Sources
 from backend.sources.transport import plain_faults
 
@@ -31,15 +29,6 @@ FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 CONNECTIONS = 24
 # One hashes and one writes for each of four files; both release the interpreter lock.
 THREADS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrived:
-    """A file that is in its place now."""
-
-    bytes: int
-    sha256: str
-    verification: Verification
 
 
 RoomCheck = Callable[[int], None]
@@ -82,10 +71,10 @@ class Fetcher:
                 await self._contents.remember(transfer, arrived.sha256)
             return arrived
 
-    async def _find(self, attempt: "Attempt") -> Arrived | None:
+    async def _find(self, attempt: Attempt) -> Arrived | None:
         """The file, if an attempt that was killed had it in its place already, or if its content is here."""
         if await aiofiles.os.path.exists(attempt.partial.target):
-            return await asyncio.to_thread(_adopt, attempt)
+            return await asyncio.to_thread(adopt, attempt)
         size = await self._contents.share(attempt.sha256, attempt.transfer)
         if size is None or attempt.sha256 is None:
             return None
@@ -94,10 +83,10 @@ class Fetcher:
         return Arrived(bytes=size, sha256=attempt.sha256, verification=Verification.VERIFIED)
 
     async def _fetch(
-        self, attempt: "Attempt", check_room: RoomCheck, on_verifying: Callable[[], object]
+        self, attempt: Attempt, check_room: RoomCheck, on_verifying: Callable[[], object]
     ) -> Arrived:
         partial, progress = attempt.partial, attempt.progress
-        receipt = await asyncio.to_thread(_resume_point, attempt)
+        receipt = await asyncio.to_thread(resume_point, attempt)
         progress.received, progress.total = receipt.received, receipt.bytes
         try:
             async with opened(partial, receipt, progress, self._threads) as file:
@@ -108,19 +97,7 @@ class Fetcher:
         except NotAModel:
             await asyncio.to_thread(partial.discard)
             raise
-        return await to_the_end(asyncio.to_thread(_settle, attempt, digest))
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What one attempt is about."""
-
-    partial: Partial
-    transfer: Transfer
-    located: Located
-    # The content's promised hash, if anybody promised one.
-    sha256: str | None
-    progress: Progress
+        return await to_the_end(asyncio.to_thread(settle, attempt, digest))
 
 
 async def _bring(file: PartFile, lanes: Lanes) -> None:
@@ -163,102 +140,6 @@ async def _start_over(file: PartFile) -> None:
         "changed",
         "The file changed at its source while it was being fetched. It is fetched again from the start.",
     )
-
-
-def _resume_point(attempt: Attempt) -> Receipt:
-    """What an earlier attempt left, if it is the same content; else a receipt for nothing."""
-    transfer, located = attempt.transfer, attempt.located
-    fresh = Receipt(
-        url=transfer.url,
-        spans=(),
-        bytes=located.bytes,
-        sha256=attempt.sha256,
-        identity=located.identity,
-        validator=None,
-        preset=transfer.preset,
-    )
-    earlier = attempt.partial.read()
-    if earlier is None or not _is_resumable(earlier, fresh):
-        return fresh
-    return replace(
-        fresh, spans=earlier.spans, validator=earlier.validator, bytes=fresh.bytes or earlier.bytes
-    )
-
-
-def _is_resumable(earlier: Receipt, fresh: Receipt) -> bool:
-    same = earlier.url == fresh.url and earlier.identity == fresh.identity
-    if not same or not (earlier.validator or earlier.identity):
-        return False
-    return fresh.bytes is None or end(earlier.spans) <= fresh.bytes
-
-
-def _adopt(attempt: Attempt) -> Arrived:
-    """A file of the wanted name is there. Take it for ours exactly when it is what was wanted."""
-    partial, located = attempt.partial, attempt.located
-    found = partial.target.stat().st_size
-    if found != (located.bytes or attempt.transfer.bytes):
-        raise _taken(partial)
-    with partial.target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    verification = _verification(partial.target, located, attempt.sha256, digest)
-    if verification == Verification.MISMATCH:
-        raise _taken(partial)
-    partial.discard()
-    return Arrived(bytes=found, sha256=digest, verification=verification)
-
-
-def _settle(attempt: Attempt, digest: str) -> Arrived:
-    """Verify the content and give it its name."""
-    partial = attempt.partial
-    size = partial.part.stat().st_size
-    verification = _verify(attempt, digest)
-    problem = formats.problem_of(partial.part, partial.target.name)
-    if problem:
-        partial.reject()
-        raise WrongContent("not_a_model", f"{problem} It was put aside and not installed.")
-    try:
-        partial.finish()
-    except FileExistsError:
-        raise _taken(partial) from None
-    attempt.progress.installed = True
-    return Arrived(bytes=size, sha256=digest, verification=verification)
-
-
-def _taken(partial: Partial) -> LastingFault:
-    return LastingFault(
-        "file_exists",
-        f"Another file called {partial.target.name} is in {partial.target.parent.name} by now. "
-        "Nothing was overwritten. Delete it or choose another name.",
-    )
-
-
-def _verify(attempt: Attempt, digest: str) -> Verification:
-    verification = _verification(attempt.partial.part, attempt.located, attempt.sha256, digest)
-    if verification != Verification.MISMATCH:
-        return verification
-    attempt.partial.reject()
-    raise WrongContent(
-        "hash_mismatch",
-        f"The content is not the promised one: its SHA-256 is {digest[:12]}…. It was put aside and not installed. "
-        "Retry to fetch it again, keep it all the same, or cancel to delete it.",
-    )
-
-
-def _verification(path: Path, located: Located, sha256: str | None, digest: str) -> Verification:
-    """What the published hash says about the file, whose sha256 is `digest`."""
-    if sha256:
-        matches = digest == sha256
-    elif located.git_sha1:
-        matches = _git_sha1(path) == located.git_sha1
-    else:
-        return Verification.UNVERIFIED
-    return Verification.VERIFIED if matches else Verification.MISMATCH
-
-
-def _git_sha1(path: Path) -> str:
-    """Only small files have one, so it is read whole."""
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @contextmanager

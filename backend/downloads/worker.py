@@ -15,7 +15,8 @@ from backend.core import clock
 from backend.core.errors import Unavailable
 from backend.core.events import EventBus
 from backend.core.waiting import to_the_end
-from backend.downloads.fetch import Arrived, Fetcher
+from backend.downloads.attempt import Arrived
+from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor, PolicyChanged
 from backend.downloads.meter import Meter
 from backend.downloads.models import (
