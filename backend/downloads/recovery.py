@@ -37,5 +37,7 @@ async def _adopt(downloads: Downloads, store: TransferStore, place: Path, receip
     except AppError:
         return  # not one of ours, whatever it says
     if await store.newest_for(transfer.folder, transfer.filename) is None:
-        await store.add(transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND))
-        await store.note(transfer.id, FOUND.message)
+        found = transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND)
+        await store.add(found)
+        await store.note(found.id, FOUND.message)
+        downloads.announce(found)

@@ -77,7 +77,7 @@ class Downloads:
         if not await self._store.add(transfer):
             return await self.request(wanted)  # somebody else asked at the same moment
         await self._store.note(transfer.id, f"Asked for, from {transfer.url}.")
-        self._announce(transfer)
+        self.announce(transfer)
         return transfer
 
     async def list(self) -> Sequence[Transfer]:
@@ -229,9 +229,10 @@ class Downloads:
     async def _change(self, transfer: Transfer, only_if: Iterable[State], refusal: str) -> None:
         if not await self._store.save(transfer, only_if=only_if):
             raise Conflict(refusal, code="wrong_state", id=transfer.id)
-        self._announce(transfer)
+        self.announce(transfer)
 
-    def _announce(self, transfer: Transfer) -> None:
+    def announce(self, transfer: Transfer) -> None:
+        """Tell whoever watches."""
         self._events.publish(TransferChanged(transfer=transfer))
 
     def _is_installed(self, transfer: Transfer) -> bool:

@@ -1,5 +1,6 @@
 """A user fetches one file: the whole way, and everything that can go wrong on it."""
 
+import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,16 @@ async def test_a_restart_goes_on_where_it_was(workspace: Path, hub: Hub, model: 
     assert hub.requests_to("cdn")[-1].headers["Range"].startswith("bytes=")
 
 
+async def first_shown(pod: ControlPlane) -> dict[str, Any]:
+    """Watch until there is a transfer."""
+    async with asyncio.timeout(60), pod.socket("/ws/downloads") as frames:
+        async for _ in frames:
+            transfers: list[dict[str, Any]] = (await pod.client.get("/api/downloads")).json()
+            if transfers:
+                return transfers[0]
+    raise AssertionError("the socket was closed before anything was shown")
+
+
 async def test_a_new_pod_on_the_same_volume_finds_the_unfinished_file(
     workspace: Path, tmp_path: Path, hub: Hub, model: HubFile
 ) -> None:
@@ -264,7 +275,7 @@ async def test_a_new_pod_on_the_same_volume_finds_the_unfinished_file(
         await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_000_000)
     gate.release()
     async with running_control_plane(workspace, **hub_settings(hub), state_dir=tmp_path / "new") as pod:
-        (found,) = (await pod.client.get("/api/downloads")).json()
+        found = await first_shown(pod)
         assert (found["state"], found["problem"]["code"]) == ("paused", "found")
         await pod.client.post(f"/api/downloads/{found['id']}/resume")
         assert (await pod.finished(found["id"]))["verification"] == "verified"
