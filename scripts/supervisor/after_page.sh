@@ -14,7 +14,7 @@ listens() { (: <"$PAGE") 2>/dev/null; }
 wait_for_page() {
     local deadline=$((SECONDS + WAIT_S))
     until listens || ((SECONDS >= deadline)); do
-        sleep 0.05
+        sleep 0.1
     done
 }
 
