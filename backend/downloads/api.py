@@ -17,7 +17,7 @@ from backend.downloads.models import (
     TransferView,
     Wanted,
 )
-from backend.downloads.policy import Policy
+from backend.downloads.policy import Pace, Policy
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/downloads", tags=["downloads"])
@@ -57,6 +57,12 @@ async def change_policy(policy: Policy, governor: DownloadsGovernor, _session: S
     """Takes effect at once, also on what is under way; it is remembered."""
     await governor.change(policy)
     return governor.policy
+
+
+@router.get("/pace", responses=responses())
+async def show_pace(governor: DownloadsGovernor, _session: SignedIn) -> Pace:
+    """The limit that holds at this moment, and what asks for it."""
+    return governor.pace
 
 
 @router.post("/order", responses=CONTROL)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from backend.comfy.client import ComfyClient
 from backend.core.errors import Unavailable
 from backend.core.events import EventBus
-from backend.downloads.policy import Policy
+from backend.downloads.policy import Pace, Policy
 from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
 
@@ -35,6 +35,8 @@ class Governor:
         self._comfy = comfy
         self._events = events
         self.policy = default
+        # What holds at this moment.
+        self.pace = Pace()
 
     async def load(self) -> None:
         """The policy that was set last. One that cannot be read any more is left for the default."""
@@ -62,7 +64,8 @@ class Governor:
         """Set the pace that holds now."""
         generating = self.policy.polite and await self._is_generating()
         moment = datetime.now().astimezone()
-        self._throttle.set(self.policy.limit_at(moment, generating=generating), self.policy.connections)
+        self.pace = self.policy.pace_at(moment, generating=generating)
+        self._throttle.set(self.pace.limit, self.policy.connections)
 
     async def _is_generating(self) -> bool:
         try:

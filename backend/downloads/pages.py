@@ -29,7 +29,7 @@ async def show(
     state: Outcome = "",
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    lists = await _lists(downloads, state, q)
+    lists = await _lists(downloads, state, q) | {"holds": governor.pace}
     if htmx.wants_fragment(request):
         return renderer_of(request).page(request, "downloads/_transfers.html", lists)
     return renderer_of(request).page(request, "downloads/page.html", lists | pace_view(governor.policy))

@@ -1,7 +1,7 @@
 """How eager downloads may be, as the pod's user wants it."""
 
 from datetime import datetime, time
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +22,9 @@ def _without_zone(moment: time) -> time:
 
 Rate = Annotated[int, Field(ge=SLOWEST, le=FASTEST)]
 Hour = Annotated[time, AfterValidator(_without_zone)]
+
+
+Why = Literal["limit", "schedule", "generating"]
 
 
 class Window(BaseModel):
@@ -72,11 +75,26 @@ class Policy(BaseModel):
         default=20 * MEGABYTE, description="Bytes per second while ComfyUI is generating, if `polite`."
     )
 
-    def limit_at(self, moment: datetime, *, generating: bool) -> int | None:
-        """Bytes per second at `moment`, local time; None when there is no limit."""
+    def pace_at(self, moment: datetime, *, generating: bool) -> "Pace":
+        """What holds at `moment`, local time: the strictest of what applies."""
         window = next((window for window in self.schedule if window.holds(moment.time())), None)
-        limits = [
-            window.limit if window else self.limit,
-            self.polite_limit if self.polite and generating else None,
-        ]
-        return min((limit for limit in limits if limit is not None), default=None)
+        limits: list[tuple[int, Why]] = []
+        if window:
+            limits.append((window.limit, "schedule"))
+        elif self.limit:
+            limits.append((self.limit, "limit"))
+        if self.polite and generating:
+            limits.append((self.polite_limit, "generating"))
+        if not limits:
+            return Pace()
+        limit, why = min(limits)
+        return Pace(limit=limit, why=why)
+
+
+class Pace(BaseModel):
+    """How fast all downloads together may go at this moment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int | None = Field(default=None, description="Bytes per second; null: as fast as they come.")
+    why: Why | None = Field(default=None, description="What asks for it; null where nothing does.")

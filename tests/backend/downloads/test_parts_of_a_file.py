@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.core import clock
 from backend.downloads.answers import Opening, read_opening
+from backend.downloads.attempt import Attempt, resume_point
+from backend.downloads.models import Progress, Transfer
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.plan import SMALLEST_PIECE, Piece, Plan, connections_for, piece_bytes
 from backend.downloads.spans import Spans, add, covered, end, gaps, joined, pieces, prefix
 from backend.sources.faults import PassingFault
+from backend.sources.models import Located
 from tests.support.answers import answer
 
 SIZE = 60
@@ -129,6 +133,47 @@ def test_a_receipt_is_believed_exactly_when_its_bytes_are_there(
     partial.write(receipt)
     partial.part.write_bytes(bytes(on_disk))
     assert partial.read() == (receipt if on_disk >= end(receipt.spans) else None)
+
+
+TRANSFERS = st.builds(
+    Transfer,
+    id=st.just("x"),
+    url=st.sampled_from(["https://example.org/x", "https://example.org/y"]),
+    folder=st.just("vae"),
+    filename=st.just("x.safetensors"),
+    created_at=st.just(clock.now()),
+)
+LOCATIONS = st.builds(
+    Located,
+    url=st.just("https://example.org/x"),
+    bytes=st.none() | BOUND,
+    identity=st.sampled_from([None, "a", "b"]),
+)
+EARLIER = st.builds(
+    Receipt,
+    url=st.sampled_from(["https://example.org/x", "https://example.org/y"]),
+    spans=SPANS,
+    bytes=st.none() | st.integers(SIZE, 2 * SIZE),
+    sha256=st.none(),
+    identity=st.sampled_from([None, "a", "b"]),
+    validator=st.sampled_from([None, '"v"']),
+)
+
+
+@given(transfer=TRANSFERS, located=LOCATIONS, earlier=EARLIER)
+def test_parts_are_gone_on_with_exactly_when_they_are_of_the_same_content(
+    tmp_path_factory: pytest.TempPathFactory, transfer: Transfer, located: Located, earlier: Receipt
+) -> None:
+    partial = Partial(tmp_path_factory.mktemp("receipts") / "x.safetensors")
+    partial.part.write_bytes(bytes(SIZE))
+    partial.write(earlier)
+    point = resume_point(Attempt(partial, transfer, located, None, Progress()))
+    same_file = earlier.url == transfer.url and earlier.identity == located.identity
+    provable = bool(earlier.validator or earlier.identity)
+    fits = located.bytes is None or end(earlier.spans) <= located.bytes
+    assert point.spans == (earlier.spans if same_file and provable and fits else ())
+    assert point.validator == (earlier.validator if same_file and provable and fits else None)
+    assert located.bytes is None or point.bytes == located.bytes
 
 
 @given(st.binary(max_size=300))

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ class Server:
             web.get("/models", self.model_kinds),
             web.get("/models/{kind}", self.model_names),
             web.get("/queue", self.show_queue),
+            web.post("/queue", self.change_queue),
+            web.post("/interrupt", self.interrupt),
             web.get("/prompt", self.show_prompt),
             web.post("/prompt", self.submit),
             web.get("/history", self.history),
@@ -72,7 +75,17 @@ class Server:
         return web.Response(status=404) if names is None else web.json_response(names)
 
     async def show_queue(self, _: web.Request) -> web.Response:
-        return web.json_response({"queue_running": [], "queue_pending": self.queue})
+        return web.json_response({"queue_running": self.queue[:1], "queue_pending": self.queue[1:]})
+
+    async def change_queue(self, request: web.Request) -> web.Response:
+        """Empties what waits; what is being generated goes on."""
+        if (await request.json()).get("clear"):
+            del self.queue[1:]
+        return web.Response()
+
+    async def interrupt(self, _: web.Request) -> web.Response:
+        del self.queue[:1]
+        return web.Response()
 
     async def show_prompt(self, _: web.Request) -> web.Response:
         return web.json_response({"exec_info": {"queue_remaining": len(self.queue)}})
@@ -82,6 +95,12 @@ class Server:
         if "prompt" not in body:
             error = {"type": "no_prompt", "message": "No prompt provided", "details": "", "extra_info": {}}
             return web.json_response({"error": error, "node_errors": {}}, status=400)
+        outputs = [key for key, node in body["prompt"].items() if node.get("class_type") == "SaveImage"]
+        if outputs:  # generates until it is interrupted
+            prompt_id = str(uuid.uuid4())
+            self.queue.append([len(self.queue), prompt_id, body["prompt"], {}, outputs])
+            answer = {"prompt_id": prompt_id, "number": len(self.queue) - 1, "node_errors": {}}
+            return web.json_response(answer)
         error = {
             "type": "prompt_no_outputs",
             "message": "Prompt has no outputs",

@@ -1,0 +1,115 @@
+"""A user limits the speed: for good, for some hours, while ComfyUI is generating."""
+
+import asyncio
+from datetime import datetime, time
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.downloads.policy import MEGABYTE, Pace, Policy, Window
+from backend.downloads.throttle import Throttle
+from tests.support import time_travel
+from tests.support.comfyui.process import running_comfyui
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+
+NIGHT = Window(start=time(23), end=time(7), limit=50 * MEGABYTE)
+OFFICE = Window(start=time(9), end=time(17), limit=2 * MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    ("hour", "generating", "limit", "why"),
+    [
+        (23, False, 50, "schedule"),
+        (3, False, 50, "schedule"),
+        (7, False, 10, "limit"),
+        (9, False, 2, "schedule"),
+        (9, True, 2, "schedule"),
+        (17, True, 5, "generating"),
+        (3, True, 5, "generating"),
+    ],
+)
+def test_the_strictest_of_what_applies_holds(hour: int, generating: bool, limit: int, why: str) -> None:
+    policy = Policy(limit=10 * MEGABYTE, schedule=(NIGHT, OFFICE), polite=True, polite_limit=5 * MEGABYTE)
+    pace = policy.pace_at(datetime(2026, 11, 21, hour), generating=generating)  # noqa: DTZ001 - local time is meant
+    assert (pace.limit, pace.why) == (limit * MEGABYTE, why)
+
+
+def test_nothing_asks_for_no_limit() -> None:
+    assert Policy().pace_at(datetime(2026, 11, 21), generating=True) == Pace(limit=None, why=None)  # noqa: DTZ001
+
+
+@given(
+    chunks=st.lists(st.integers(1, 300_000), min_size=1, max_size=60),
+    limit=st.integers(100_000, 50_000_000),
+    connections=st.integers(1, 16),
+)
+def test_no_more_bytes_pass_than_the_limit_lets(chunks: list[int], limit: int, connections: int) -> None:
+    async def transfer() -> float:
+        throttle = Throttle()
+        throttle.set(limit, connections)
+
+        async def connection(number: int) -> None:
+            for chunk in chunks[number::connections]:
+                await throttle.take(chunk)
+
+        await asyncio.gather(*(connection(number) for number in range(connections)))
+        return asyncio.get_running_loop().time()
+
+    assert time_travel.run(transfer()) == pytest.approx(sum(chunks) / limit, rel=0.01)
+
+
+def test_a_lifted_limit_lets_go_who_is_waiting() -> None:
+    async def transfer() -> float:
+        throttle = Throttle()
+        throttle.set(100_000, 1)
+        waiting = asyncio.create_task(throttle.take(100_000_000))
+        await asyncio.sleep(5)
+        throttle.set(None, 1)
+        await waiting
+        return asyncio.get_running_loop().time()
+
+    assert time_travel.run(transfer()) == pytest.approx(5)
+
+
+@given(limit=st.integers(100_000, 10**10), most=st.integers(1, 16))
+def test_a_low_limit_leaves_few_connections(limit: int, most: int) -> None:
+    throttle = Throttle()
+    throttle.set(limit, most)
+    assert 1 <= throttle.connections <= most
+    assert throttle.connections == 1 or limit / throttle.connections >= 500_000
+
+
+async def test_downloads_slow_down_while_comfyui_generates(workspace: Path) -> None:
+    with running_comfyui(workspace / "ComfyUI") as comfyui:
+        async with running_control_plane(workspace, comfyui_url=comfyui) as pod:
+            polite = {"polite": True, "polite_limit": 3 * MEGABYTE}
+            await pod.client.put("/api/downloads/policy", json=polite)
+            assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
+            async with httpx.AsyncClient(base_url=comfyui) as browser:
+                await browser.post(
+                    "/prompt", json={"prompt": {"1": {"class_type": "SaveImage", "inputs": {}}}}
+                )
+            await pod.client.put("/api/downloads/policy", json=polite)
+            pace = (await pod.client.get("/api/downloads/pace")).json()
+            assert pace == {"limit": 3 * MEGABYTE, "why": "generating"}
+            async with httpx.AsyncClient(base_url=comfyui) as browser:
+                await browser.post("/interrupt")
+            await pod.client.put("/api/downloads/policy", json=polite)
+            assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
+
+
+async def test_the_page_says_which_limit_holds(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add("acme/models", "flower.safetensors", safetensors(200_000))
+    gate = hub.hold(model)
+    await pod.client.put("/api/downloads/policy", json={"limit": 4 * MEGABYTE})
+    transfer = await pod.download(url=hub.url_of(model), folder="loras")
+    page = await pod.client.get("/downloads")
+    assert "At most 4.0 MB/s: your limit." in page.text
+    gate.release()
+    await pod.finished(transfer["id"])
+    assert "your limit" not in (await pod.client.get("/downloads")).text
