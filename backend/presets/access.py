@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection
 
@@ -66,6 +66,13 @@ PRESET_BODY: dict[str, Any] = {
     }
 }
 
+AllowPickle = Annotated[
+    bool,
+    Query(
+        description="Needed when one of the files is a `.ckpt`, `.pt`, `.pth`, `.bin` or the like: loading it can run "
+        "code that is in it. Without, nothing is started and `pickle_unconfirmed` names them all.",
+    ),
+]
 NeedsService = Annotated[Needs, Depends(needs_of)]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetsService = Annotated[Presets, Depends(presets_of)]

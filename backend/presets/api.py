@@ -11,6 +11,7 @@ from backend.downloads.models import TransferView
 from backend.presets.access import (
     PRESET_BODY,
     WORKFLOW_BODY,
+    AllowPickle,
     NeedsService,
     PresetsService,
     SentWorkflow,
@@ -66,12 +67,14 @@ async def from_workflow(workflow: SentWorkflow, needs: NeedsService, _session: S
 @router.post(
     "/from-workflow/download",
     status_code=202,
-    responses=responses(Forbidden, OutOfSpace),
+    responses=responses(Forbidden, Conflict, OutOfSpace),
     openapi_extra=WORKFLOW_BODY,
 )
-async def fetch_for_workflow(workflow: SentWorkflow, needs: NeedsService, _session: SignedIn) -> FetchReport:
+async def fetch_for_workflow(
+    workflow: SentWorkflow, needs: NeedsService, _session: SignedIn, allow_pickle: AllowPickle = False
+) -> FetchReport:
     """Fetch everything that the workflow lacks and that can be had. Send the same body once more."""
-    return await needs.fetch(workflow)
+    return await needs.fetch(workflow, allow_pickle=allow_pickle)
 
 
 @router.post("/export", responses=responses(Forbidden))
@@ -117,10 +120,15 @@ async def status(
     "/{preset_id}/download", status_code=202, responses=responses(Forbidden, NotFound, Conflict, OutOfSpace)
 )
 async def download(
-    preset_id: str, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+    preset_id: str,
+    presets: PresetsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    allow_pickle: AllowPickle = False,
 ) -> list[TransferView]:
     """Fetch every file that is missing. The transfers, one for each; empty when nothing is missing."""
-    return [downloads.view(transfer) for transfer in await presets.download(preset_id)]
+    transfers = await presets.download(preset_id, allow_pickle=allow_pickle)
+    return [downloads.view(transfer) for transfer in transfers]
 
 
 @router.delete("/{preset_id}", responses=responses(Forbidden, NotFound, Conflict))

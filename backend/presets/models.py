@@ -1,5 +1,6 @@
 """What a preset is: a workflow and every file it needs."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 
 from backend.core.folders import MODEL_FOLDERS, current_name
 from backend.downloads.models import Refusal, TransferView
+from backend.sources.formats import Format, format_of
+from backend.sources.models import Scan
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
 
@@ -47,6 +50,18 @@ class PresetFile(BaseModel):
         """Path below the models folder."""
         return f"{self.folder}/{self.filename}"
 
+    @property
+    def host(self) -> str:
+        return self.url.host or ""
+
+    @property
+    def format(self) -> Format:
+        return format_of(self.filename)
+
+    @property
+    def is_pickle(self) -> bool:
+        return self.format == Format.PICKLE
+
 
 class Origin(StrEnum):
     """Who wrote the preset."""
@@ -78,10 +93,29 @@ class Preset(BaseModel):
     files: tuple[PresetFile, ...] = Field(min_length=1)
 
 
+FormatByName = Annotated[
+    Format, Field(description="As its name tells; loading a `pickle` can run code that is in it.")
+]
+ScanResult = Annotated[
+    Scan | None, Field(description="What the hub's own scanners say; null: nothing that we know of.")
+]
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file with what its hub tells about it."""
+
+    # Size and hash as the preset has them and, where it is silent, as the hub has them.
+    file: PresetFile
+    scan: Scan | None
+
+
 class FileStatus(BaseModel):
     """A file of a preset, and where it stands on this pod."""
 
     file: PresetFile
+    format: FormatByName
+    scan: ScanResult
     state: str = Field(description="`installed`, `missing`, or the state of its transfer.")
     transfer: str | None = Field(description="Id of the transfer that fetches it, if there is one.")
     received: int
@@ -113,6 +147,10 @@ class PresetStatus(BaseModel):
     def short_by(self) -> int:
         """Bytes that have to be freed first."""
         return max(0, self.to_fetch - self.free)
+
+    @property
+    def pickles_to_fetch(self) -> bool:
+        return any(file.format == Format.PICKLE and file.state != "installed" for file in self.files)
 
 
 class PresetSummary(BaseModel):
@@ -166,6 +204,8 @@ class NeededFile(BaseModel):
     """A file that a workflow needs, and where it can be had."""
 
     filename: str
+    format: FormatByName
+    scan: ScanResult = None
     folder: str | None = Field(description="Model folder; null when nobody can tell which.")
     node_types: list[str] = Field(description="The kinds of nodes that choose it.")
     switched_off: bool = Field(description="Only muted or bypassed nodes choose it.")
@@ -178,6 +218,11 @@ class NeededFile(BaseModel):
     )
     bytes: int | None = None
     sha256: str | None = None
+
+    @property
+    def can_be_got(self) -> bool:
+        """By a download or by a second name; what only switched-off nodes use is not asked for."""
+        return self.state in (Whereabouts.FETCHABLE, Whereabouts.SAME_CONTENT) and not self.switched_off
 
 
 class MissingNode(BaseModel):
@@ -198,10 +243,13 @@ class WorkflowNeeds(BaseModel):
     missing_nodes: list[MissingNode]
 
     @property
-    def to_fetch(self) -> int:
-        """How many files one click brings, by a download or by a second name."""
-        gettable = (Whereabouts.FETCHABLE, Whereabouts.SAME_CONTENT)
-        return sum(file.state in gettable and not file.switched_off for file in self.files)
+    def to_get(self) -> list[NeededFile]:
+        """The files that one click brings, by a download or by a second name."""
+        return [file for file in self.files if file.can_be_got]
+
+    @property
+    def pickles_to_get(self) -> bool:
+        return any(file.format == Format.PICKLE for file in self.to_get)
 
     @property
     def coming(self) -> bool:

@@ -11,9 +11,11 @@ from backend.comfy.models import NodeType
 from backend.core.errors import AppError, Unavailable
 from backend.downloads.models import UNFINISHED, Refusal
 from backend.downloads.service import Downloads
+from backend.presets.consent import check_consent
 from backend.presets.loaders import folder_of
 from backend.presets.models import (
     FetchReport,
+    KnownFile,
     MissingNode,
     NeededFile,
     PresetFile,
@@ -23,6 +25,7 @@ from backend.presets.models import (
 )
 from backend.presets.service import Presets, wanted_of
 from backend.presets.workflows import Choice, Declared, Workflow, is_model_file, read_workflow
+from backend.sources.formats import format_of
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
@@ -73,19 +76,20 @@ class Needs:
             missing_nodes=[] if types is None else _missing(workflow, types),
         )
 
-    async def fetch(self, content: bytes) -> FetchReport:
+    async def fetch(self, content: bytes, *, allow_pickle: bool = False) -> FetchReport:
         """Ask for everything that the workflow lacks and that can be had."""
         workflow = await asyncio.to_thread(read_workflow, content)
         files = await self._files(workflow, await self._node_types(workflow) or {})
-        wanted = [(file, source) for file, source in files if not file.switched_off and source]
+        wanted = [(file, source) for file, source in files if file.can_be_got and source]
+        check_consent((source.file for _, source in wanted), allow_pickle=allow_pickle)
         fetchable = [file for file, _ in wanted if file.state == Whereabouts.FETCHABLE]
         await self._downloads.check_room(file.bytes or 0 for file in fetchable)
         report = FetchReport(transfers=[], linked=[], refused=[])
         for file, source in wanted:
             if file.state == Whereabouts.SAME_CONTENT and await self._linked(file, source):
                 report.linked.append(file.filename)
-            elif file.state in (Whereabouts.FETCHABLE, Whereabouts.SAME_CONTENT):
-                await self._ask_for(source, report)
+            else:
+                await self._ask_for(source, report, allow_pickle=allow_pickle)
         return report
 
     async def _files(
@@ -94,12 +98,11 @@ class Needs:
         """Every file of the workflow with its whereabouts, and who tells where it can be had."""
         needed = _needed(workflow, await self._folders(workflow, types))
         sources = [self._source(entry, workflow) for entry in needed]
-        told = await self._presets.completed([source.file for source in sources if source], ask=True)
-        completed = iter(told)
+        known = iter(await self._presets.known([source.file for source in sources if source], ask=True))
         on_pod = await self._storage.files()
         coming = {t.destination for t in await self._downloads.list() if t.state in UNFINISHED}
         placed = [
-            self._placed(entry, source, next(completed) if source else None, on_pod, coming)
+            self._placed(entry, source, next(known) if source else None, on_pod, coming)
             for entry, source in zip(needed, sources, strict=True)
         ]
         return list(zip(await asyncio.gather(*placed), sources, strict=True))
@@ -144,7 +147,7 @@ class Needs:
         self,
         needed: _Needed,
         source: _Source | None,
-        known: PresetFile | None,
+        known: KnownFile | None,
         on_pod: list[ModelFile],
         coming: set[str],
     ) -> NeededFile:
@@ -152,7 +155,7 @@ class Needs:
         same_place = next((entry for entry in on_pod if entry.place == needed.place), None)
         if same_place:
             return file.model_copy(update={"state": Whereabouts.HERE, "bytes": same_place.bytes})
-        same_content = await self._presets.same_content(known, on_pod) if known else None
+        same_content = await self._presets.same_content(known.file, on_pod) if known else None
         if same_content:
             return file.model_copy(update={"state": Whereabouts.SAME_CONTENT, "found_at": same_content.place})
         if needed.place in coming:
@@ -183,28 +186,33 @@ class Needs:
         known = {"sha256": file.sha256, "bytes": file.bytes}
         return await self._presets.linked(source.file.model_copy(update=known))
 
-    async def _ask_for(self, source: _Source, report: FetchReport) -> None:
+    async def _ask_for(self, source: _Source, report: FetchReport, *, allow_pickle: bool) -> None:
         """One file that cannot be had must not keep the others from being fetched."""
         preset = None if source.named_by == FROM_WORKFLOW else source.named_by
         try:
-            transfer = await self._downloads.request(wanted_of(source.file, preset))
+            transfer = await self._downloads.request(
+                wanted_of(source.file, preset, allow_pickle=allow_pickle)
+            )
             report.transfers.append(self._downloads.view(transfer))
         except AppError as error:
             report.refused.append(Refusal(filename=source.file.filename, message=error.message))
 
 
-def _described(needed: _Needed, source: _Source | None, known: PresetFile | None) -> NeededFile:
+def _described(needed: _Needed, source: _Source | None, known: KnownFile | None) -> NeededFile:
+    file = known.file if known else None
     return NeededFile(
         filename=needed.filename,
+        format=format_of(needed.filename),
+        scan=known.scan if known else None,
         folder=needed.folder,
         node_types=sorted(needed.node_types),
         switched_off=needed.switched_off,
         state=Whereabouts.UNKNOWN,
-        url=str(known.url) if known else None,
-        host=known.url.host if known else None,
+        url=str(file.url) if file else None,
+        host=file.host if file else None,
         named_by=source.named_by if source else None,
-        bytes=known.bytes if known else None,
-        sha256=known.sha256 if known else None,
+        bytes=file.bytes if file else None,
+        sha256=file.sha256 if file else None,
     )
 
 

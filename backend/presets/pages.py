@@ -8,7 +8,7 @@ from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsService
 from backend.downloads.models import State, Verification
 from backend.downloads.service import Downloads
-from backend.presets.access import NeedsService, PresetsService, SentWorkflow
+from backend.presets.access import AllowPickle, NeedsService, PresetsService, SentWorkflow
 from backend.presets.models import FetchReport, Preset, PresetFile
 from backend.presets.service import Presets
 from backend.web import htmx
@@ -59,9 +59,13 @@ async def show_needs(
 
 @router.post("/presets/from-workflow/download")
 async def fetch_for_workflow(
-    request: Request, workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
+    request: Request,
+    workflow: SentWorkflow,
+    needs: NeedsService,
+    _session: SignedIn,
+    allow_pickle: AllowPickle = False,
 ) -> Response:
-    report = await needs.fetch(workflow)
+    report = await needs.fetch(workflow, allow_pickle=allow_pickle)
     view = {"needs": await needs.of(workflow), "report": report}
     response = renderer_of(request).page(request, "presets/_needs.html", view)
     return htmx.with_toast(response, "success", _what_was_done(report))
@@ -76,9 +80,14 @@ async def show_preset(
 
 @router.post("/presets/{preset_id}/download")
 async def download(
-    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+    preset_id: str,
+    request: Request,
+    presets: PresetsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    allow_pickle: AllowPickle = False,
 ) -> Response:
-    transfers = await presets.download(preset_id)
+    transfers = await presets.download(preset_id, allow_pickle=allow_pickle)
     response = await _preset_page(request, presets, downloads, preset_id)
     count = f"{len(transfers)} {'file' if len(transfers) == 1 else 'files'}"
     return htmx.with_toast(response, "success", f"Downloading {count}.")

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from backend.downloads.models import ACTIVE, State, Transfer, Wanted
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
-from backend.presets.models import FileStatus, Preset, PresetFile, PresetState, PresetStatus, PresetSummary
+from backend.presets.consent import check_consent
+from backend.presets.models import (
+    FileStatus,
+    KnownFile,
+    Preset,
+    PresetFile,
+    PresetState,
+    PresetStatus,
+    PresetSummary,
+)
 from backend.sources.facts import HubFacts
 from backend.sources.models import FileFacts
 from backend.storage.models import ModelFile
@@ -42,8 +51,7 @@ class Presets:
         """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
         preset = self.catalogue.get(preset_id)
         on_pod, coming = await self._on_pod(), await self._coming()
-        completed = await self.completed(preset.files, ask=ask)
-        files = [await self._file_status(file, on_pod) for file in completed]
+        files = [await self._file_status(file, on_pod) for file in await self.known(preset.files, ask=ask)]
         summary = _summary(preset, coming, on_pod)
         missing = [entry for entry in files if entry.state == "missing"]
         return PresetStatus(
@@ -59,12 +67,11 @@ class Presets:
             files=files,
         )
 
-    async def completed(self, files: Iterable[PresetFile], *, ask: bool = False) -> list[PresetFile]:
-        """The files with size and hash: as the preset has them and, where it is silent, as the hub has them."""
+    async def known(self, files: Iterable[PresetFile], *, ask: bool = False) -> list[KnownFile]:
+        """The files with what hubs tell about them. With `ask`, hubs are asked for what matters and is not known."""
         files = tuple(files)
-        silent = [str(file.url) for file in files if file.bytes is None or file.sha256 is None]
-        told = await self._told(silent, ask=ask)
-        return [_completed(file, told.get(str(file.url))) for file in files]
+        told = await self._told([str(file.url) for file in files if _has_questions(file)], ask=ask)
+        return [_known(file, told.get(str(file.url))) for file in files]
 
     async def _told(self, urls: list[str], *, ask: bool) -> dict[str, FileFacts]:
         if ask:
@@ -72,22 +79,21 @@ class Presets:
                 return await asyncio.wait_for(self._facts.of(urls), PATIENCE_SECONDS)
         return await self._facts.known(urls)
 
-    async def download(self, preset_id: str) -> list[Transfer]:
+    async def download(self, preset_id: str, *, allow_pickle: bool = False) -> list[Transfer]:
         """Ask for every file that is missing; those that are here already are left alone."""
         preset = self.catalogue.get(preset_id)
         on_pod, coming = await self._on_pod(), await self._coming()
-        completed = zip(preset.files, await self.completed(preset.files, ask=True), strict=True)
-        missing = [
-            (file, known)
-            for file, known in completed
-            if file.place not in on_pod and not await self.linked(known)
-        ]
+        absent = [file for file in preset.files if file.place not in on_pod]
+        check_consent(absent, allow_pickle=allow_pickle)
+        asked = zip(absent, await self.known(absent, ask=True), strict=True)
+        missing = [(file, known.file) for file, known in asked if not await self.linked(known.file)]
         # What is coming has its room reserved already.
         await self._downloads.check_room(
             [known.bytes or 0 for file, known in missing if file.place not in coming]
         )
         # What the hub said a while ago is no promise: the engine asks it again.
-        transfers = [await self._downloads.request(wanted_of(file, preset.id)) for file, _ in missing]
+        wanted = [wanted_of(file, preset.id, allow_pickle=allow_pickle) for file, _ in missing]
+        transfers = [await self._downloads.request(file) for file in wanted]
         return [await self._restarted(transfer) for transfer in transfers]
 
     async def same_content(
@@ -149,21 +155,25 @@ class Presets:
             for file in other.files
         }
 
-    async def _file_status(self, file: PresetFile, on_pod: OnPod) -> FileStatus:
-        size = on_pod.get(file.place)
+    async def _file_status(self, known: KnownFile, on_pod: OnPod) -> FileStatus:
+        file, size = known.file, on_pod.get(known.file.place)
+        status = FileStatus(
+            file=file,
+            format=file.format,
+            scan=known.scan,
+            state="missing",
+            transfer=None,
+            received=0,
+            bytes=file.bytes,
+        )
         if size is not None:
-            return FileStatus(file=file, state="installed", transfer=None, received=size, bytes=size)
+            return status.model_copy(update={"state": "installed", "received": size, "bytes": size})
         transfer = await self._downloads.latest(file.folder, file.filename)
         if transfer is None or transfer.state in (State.DONE, State.CANCELLED):
-            return FileStatus(file=file, state="missing", transfer=None, received=0, bytes=file.bytes)
+            return status
         view = self._downloads.view(transfer)
-        return FileStatus(
-            file=file,
-            state=view.state.value,
-            transfer=transfer.id,
-            received=view.received,
-            bytes=view.bytes or file.bytes,
-        )
+        under_way = {"state": view.state.value, "transfer": transfer.id, "received": view.received}
+        return status.model_copy(update={**under_way, "bytes": view.bytes or file.bytes})
 
     async def _on_pod(self) -> OnPod:
         return {file.place: file.bytes for file in await self._storage.files()}
@@ -183,10 +193,16 @@ def _summary(preset: Preset, coming: set[str], on_pod: OnPod) -> PresetSummary:
     return PresetSummary(preset=preset, state=state, installed_files=installed)
 
 
-def _completed(file: PresetFile, told: FileFacts | None) -> PresetFile:
+def _has_questions(file: PresetFile) -> bool:
+    """Whether its hub can tell something that the preset does not; what scanners say matters for a pickle."""
+    return file.bytes is None or file.sha256 is None or file.is_pickle
+
+
+def _known(file: PresetFile, told: FileFacts | None) -> KnownFile:
     if told is None:
-        return file
-    return file.model_copy(update={"bytes": file.bytes or told.bytes, "sha256": file.sha256 or told.sha256})
+        return KnownFile(file, scan=None)
+    sizes = {"bytes": file.bytes or told.bytes, "sha256": file.sha256 or told.sha256}
+    return KnownFile(file.model_copy(update=sizes), scan=told.scan)
 
 
 def _sum(sizes: list[int | None]) -> int | None:
@@ -194,7 +210,7 @@ def _sum(sizes: list[int | None]) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def wanted_of(file: PresetFile, preset: str | None) -> Wanted:
+def wanted_of(file: PresetFile, preset: str | None, *, allow_pickle: bool) -> Wanted:
     return Wanted(
         url=str(file.url),
         folder=file.folder,
@@ -203,4 +219,5 @@ def wanted_of(file: PresetFile, preset: str | None) -> Wanted:
         bytes=file.bytes,
         alternatives=tuple(str(url) for url in file.alternatives),
         preset=preset,
+        allow_pickle=allow_pickle,
     )

@@ -1,0 +1,85 @@
+"""Somebody wants files that can run code when they are loaded, and is asked first."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.backend.presets.workflows import declaring, drawn, node
+from tests.e2e.conftest import violations
+from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.support.hub import Hub
+from tests.support.hub.formats import pickle_checkpoint
+from tests.support.process import Process
+
+NAME = "old_upscaler.pth"
+INSISTED_ON = "box => box.matches(':invalid') && document.activeElement === box"
+
+
+def url_on(hub: Hub) -> str:
+    return hub.url_of(hub.add("acme/old", NAME, pickle_checkpoint(), security="unsafe"))
+
+
+def add_preset(page: Page, plane: Process, hub: Hub) -> None:
+    preset = {
+        "id": "old-style",
+        "title": "An upscaler of the old kind",
+        "category": "Image",
+        "files": [{"folder": "upscale_models", "filename": NAME, "url": url_on(hub)}],
+    }
+    origin = {"Origin": plane.url}
+    answer = page.request.post(
+        f"{plane.url}/api/presets/import", data=json.dumps(preset).encode(), headers=origin
+    )
+    assert answer.status == 201, answer.text()
+
+
+def look_at(page: Page, axe: str, name: str, keep_picture: Any) -> None:
+    for theme in THEMES:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            keep_picture(page, f"{name}-{theme}-{device}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert violations(page, axe) == []
+
+
+def test_a_preset_with_a_pickle_asks_first(
+    signed_in: Page, plane: Process, hub: Hub, axe: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    add_preset(page, plane, hub)
+    page.goto(f"{plane.url}/presets/old-style")
+    row = page.get_by_role("listitem").filter(has_text=NAME)
+    expect(row.get_by_text("Can run code when it is loaded")).to_be_visible()
+    expect(row.get_by_text("Scanned: unsafe")).to_be_visible()
+    look_at(page, axe, "preset-pickle", keep_picture)
+    trust = page.get_by_role("checkbox", name="I trust the author")
+    page.get_by_role("button", name="Download").click()
+    assert trust.evaluate(INSISTED_ON)
+    trust.check()
+    with page.expect_response("**/presets/old-style"):  # something else on this pod has changed
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('transfers-changed'))")
+    expect(trust).to_be_checked()
+    page.get_by_role("button", name="Download").click()
+    expect(row.get_by_text("verified")).to_be_visible()
+    expect(trust).to_be_hidden()
+
+
+def test_a_workflow_with_a_pickle_asks_first(
+    signed_in: Page, plane: Process, hub: Hub, axe: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    page.goto(f"{plane.url}/presets/from-workflow")
+    loader = node("UpscaleModelLoader", NAME, properties=declaring(url_on(hub), "upscale_models", NAME))
+    page.get_by_label("Or paste its JSON").fill(json.dumps(drawn(loader)))
+    page.get_by_role("button", name="Look").click()
+    row = page.get_by_role("listitem").filter(has_text=NAME)
+    expect(row.get_by_text("Can run code when it is loaded")).to_be_visible()
+    look_at(page, axe, "needs-pickle", keep_picture)
+    trust = page.get_by_role("checkbox", name="I trust the author")
+    page.get_by_role("button", name="Get 1 file").click()
+    assert trust.evaluate(INSISTED_ON)
+    trust.check()
+    page.get_by_role("button", name="Get 1 file").click()
+    expect(page.get_by_text("Downloading 1 file.")).to_be_visible()
