@@ -185,7 +185,9 @@ class DownloadRequest(BaseModel):
     """Ask for one file."""
 
     url: str = Field(
-        max_length=4096, description="Address of the file: Hugging Face, Civitai or any http(s) URL."
+        max_length=4096,
+        description="Address of one file: Hugging Face, Civitai, an AIR or any http(s) URL. A page of Civitai means "
+        "the main file of that version.",
     )
     folder: str = Field(max_length=255, description="ComfyUI model folder, such as `loras` or `loras/style`.")
     filename: str | None = Field(
