@@ -51,16 +51,17 @@ def resume_point(attempt: Attempt) -> Receipt:
     earlier = attempt.partial.read()
     if earlier is None or not _is_resumable(earlier, fresh):
         return fresh
-    return replace(
-        fresh, spans=earlier.spans, validator=earlier.validator, bytes=fresh.bytes or earlier.bytes
-    )
+    size = earlier.bytes if fresh.bytes is None else fresh.bytes
+    return replace(fresh, spans=earlier.spans, validator=earlier.validator, bytes=size)
 
 
 def _is_resumable(earlier: Receipt, fresh: Receipt) -> bool:
-    same = earlier.url == fresh.url and earlier.identity == fresh.identity
-    if not same or not (earlier.validator or earlier.identity):
-        return False
-    return fresh.bytes is None or end(earlier.spans) <= fresh.bytes
+    """The same content: by what its address calls it, or at another address (a newer commit) by its promised hash."""
+    if earlier.url == fresh.url:
+        same = earlier.identity == fresh.identity and bool(earlier.validator or earlier.identity)
+    else:
+        same = earlier.sha256 is not None and earlier.sha256 == fresh.sha256
+    return same and (fresh.bytes is None or end(earlier.spans) <= fresh.bytes)
 
 
 def adopt(attempt: Attempt) -> Arrived:

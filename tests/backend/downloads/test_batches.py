@@ -126,3 +126,25 @@ async def test_an_alternative_is_tried_when_the_first_source_stays_away(workspac
         )
         done = await pod.finished(transfer["id"])
     assert (done["verification"], done["failures"]) == ("verified", 0)
+
+
+async def test_what_has_arrived_is_gone_on_with_after_a_newer_commit(pod: ControlPlane, hub: Hub) -> None:
+    model = hub.add(REPO, "vae/large.safetensors", safetensors(3_000_000, 5))
+    gate = hub.hold(model, after=2_000_000)
+    (first,) = (await batch(pod, paths=[model.path]))["transfers"]
+    await pod.until(first["id"], lambda seen: seen["received"] == 2_000_000)
+    hub.fault(model, faults.Status(code=404, on="resolve", times=None))
+    for action in ("pause", "resume"):
+        await pod.client.post(f"/api/downloads/{first['id']}/{action}")
+    assert (await pod.finished(first["id"]))["state"] == "failed"
+    gate.release()
+    hub.clear_faults(model)
+    hub.add(REPO, "README.md", b"# A better model\n", lfs=False)
+    hub.forget_requests()
+    (second,) = (await batch(pod, paths=[model.path]))["transfers"]
+    assert second["url"] != first["url"]
+    assert (await pod.finished(second["id"]))["verification"] == "verified"
+    starts = [
+        int(seen.headers["Range"].removeprefix("bytes=").split("-")[0]) for seen in hub.requests_to("cdn")
+    ]
+    assert min(starts) == 2_000_000

@@ -149,30 +149,36 @@ LOCATIONS = st.builds(
     bytes=st.none() | BOUND,
     identity=st.sampled_from([None, "a", "b"]),
 )
+PROMISED = st.sampled_from([None, "5" * 64, "6" * 64])
 EARLIER = st.builds(
     Receipt,
     url=st.sampled_from(["https://example.org/x", "https://example.org/y"]),
     spans=SPANS,
     bytes=st.none() | st.integers(SIZE, 2 * SIZE),
-    sha256=st.none(),
+    sha256=PROMISED,
     identity=st.sampled_from([None, "a", "b"]),
     validator=st.sampled_from([None, '"v"']),
 )
 
 
-@given(transfer=TRANSFERS, located=LOCATIONS, earlier=EARLIER)
+@given(transfer=TRANSFERS, located=LOCATIONS, promised=PROMISED, earlier=EARLIER)
 def test_parts_are_gone_on_with_exactly_when_they_are_of_the_same_content(
-    tmp_path_factory: pytest.TempPathFactory, transfer: Transfer, located: Located, earlier: Receipt
+    tmp_path_factory: pytest.TempPathFactory,
+    transfer: Transfer,
+    located: Located,
+    promised: str | None,
+    earlier: Receipt,
 ) -> None:
     partial = Partial(tmp_path_factory.mktemp("receipts") / "x.safetensors")
     partial.part.write_bytes(bytes(SIZE))
     partial.write(earlier)
-    point = resume_point(Attempt(partial, transfer, located, None, Progress()))
-    same_file = earlier.url == transfer.url and earlier.identity == located.identity
-    provable = bool(earlier.validator or earlier.identity)
-    fits = located.bytes is None or end(earlier.spans) <= located.bytes
-    assert point.spans == (earlier.spans if same_file and provable and fits else ())
-    assert point.validator == (earlier.validator if same_file and provable and fits else None)
+    point = resume_point(Attempt(partial, transfer, located, promised, Progress()))
+    same = earlier.sha256 == promised is not None
+    if earlier.url == transfer.url:
+        same = earlier.identity == located.identity and bool(earlier.validator or earlier.identity)
+    goes_on = same and (located.bytes is None or end(earlier.spans) <= located.bytes)
+    assert point.spans == (earlier.spans if goes_on else ())
+    assert point.validator == (earlier.validator if goes_on else None)
     assert located.bytes is None or point.bytes == located.bytes
 
 
