@@ -7,6 +7,7 @@ import typer
 from backend import __version__
 from backend.cli import downloads, presets
 from backend.cli.completion import folders
+from backend.cli.errors import Misused
 from backend.cli.opened import control_plane
 from backend.cli.options import Json, NoWait
 from backend.cli.watch import finish
@@ -39,22 +40,35 @@ def common(
 def download(
     url: Annotated[str, typer.Argument(help="Hugging Face, Civitai or any http(s) address.")],
     to: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FOLDER", help="Model folder, such as `loras` or `loras/style`.", autocompletion=folders
         ),
-    ],
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name on disk. Default: as the source has it.")] = None,
     sha256: Annotated[str | None, typer.Option(help="Hash that the content must have.")] = None,
     allow_pickle: Annotated[
         bool, typer.Option("--allow-pickle", help="Also a format that can run code when it is loaded.")
     ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every file of a repository, a folder or a version.")
+    ] = False,
+    keep_folders: Annotated[
+        bool, typer.Option("--keep-folders", help="With --all, the source's folders below FOLDER.")
+    ] = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch one file into a model folder, and wait until it is here."""
+    """Fetch a file into a model folder, and wait until it is here."""
+    wanted: dict[str, str | bool | None] = {"url": url, "folder": to, "allow_pickle": allow_pickle}
+    if everything and (name or sha256):
+        raise Misused("A name and a hash belong to one file: take --all away, or --name and --sha256.")
+    if not everything and to is None:
+        raise Misused("Say which model folder it belongs in: --to FOLDER, such as --to loras.")
     with control_plane(outlives=no_wait) as plane:
-        transfer = plane.download(url=url, folder=to, filename=name, sha256=sha256, allow_pickle=allow_pickle)
-        if transfer.state == "paused":  # asked for before, and stopped: asking again means go on
-            transfer = plane.steer("resume", transfer.id)
-        finish(plane, [transfer], no_wait=no_wait, as_json=as_json)
+        if everything:
+            report = plane.download_all(**wanted, keep_folders=keep_folders)
+            finish(plane, report.transfers, report.refused, no_wait=no_wait, as_json=as_json)
+        else:
+            transfer = plane.download(**wanted, filename=name, sha256=sha256)
+            finish(plane, [transfer], no_wait=no_wait, as_json=as_json)

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from backend import __version__
 from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
-from backend.downloads.models import LogLine, TransferView
+from backend.downloads.models import BatchReport, LogLine, TransferView
 from backend.presets.models import Preset, PresetStatus, PresetSummary
 
 Answer = TypeVar("Answer")
@@ -67,6 +67,9 @@ class ControlPlane:
 
     def download(self, **wanted: str | bool | None) -> TransferView:
         return self._post("/api/downloads", TransferView, wanted)
+
+    def download_all(self, **wanted: str | bool | None) -> BatchReport:
+        return self._post("/api/downloads/batch", BatchReport, wanted)
 
     def transfers(self, **wanted: Any) -> list[TransferView]:
         return self._get("/api/downloads", list[TransferView], **wanted)

@@ -15,11 +15,14 @@ from typing import Any, ClassVar
 ADVICE = {
     "destination_taken": "To stop that one: comfypod downloads cancel {id}",
     "file_exists": "Another name: --name NAME",
+    "folder_needed": "That is --to FOLDER here.",
     "name_needed": "That is --name NAME here.",
     "not_found": "What there is: comfypod presets list, comfypod downloads",
     "out_of_space": "To free some: comfypod downloads cancel {cancel}",
     "pickle_unconfirmed": "If you do: comfypod download URL --to FOLDER --allow-pickle",
+    "same_name": "To keep them: --keep-folders",
     "session_ended": "Take COMFYPOD_TOKEN out of the environment, or set a new one.",
+    "several_files": "To fetch them all: --all",
     "wrong_state": "How it stands: comfypod downloads",
 }
 

@@ -13,33 +13,41 @@ from backend.core.words import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.downloads.models import TransferView
+    from backend.downloads.models import Refusal, TransferView
 
 
 def finish(
-    plane: "ControlPlane", transfers: "Sequence[TransferView]", *, no_wait: bool, as_json: bool
+    plane: "ControlPlane",
+    transfers: "Sequence[TransferView]",
+    refused: "Sequence[Refusal]" = (),
+    *,
+    no_wait: bool,
+    as_json: bool,
 ) -> None:
     """Wait until none of them moves any more, and say how they ended; `NotFetched` unless all are done."""
-    if not no_wait:
-        transfers = _wait_for(plane, transfers, Screen() if as_json else screen())
+    transfers = [_going_on(plane, transfer) for transfer in transfers]
+    if transfers and not no_wait:
+        _put_first_where_alone(plane, transfers)
+        transfers = watch(plane, Board(transfers), Screen() if as_json else screen())
     if as_json:
         print_json(transfers)
+    elif not transfers and not refused:
+        say("Everything is here already.")
     elif no_wait:
         print_table(("ID", "FILE"), ((transfer.id, transfer.place) for transfer in transfers))
-    elif not transfers:
-        say("Everything is here already.")
-    if not no_wait:
-        require_done(transfers)
+    require_done([] if no_wait else transfers, refused)
 
 
-def _wait_for(
-    plane: "ControlPlane", transfers: "Sequence[TransferView]", shown_on: Screen
-) -> "Sequence[TransferView]":
-    """Standing alone, these go before what an earlier run left in the queue."""
-    if plane.alone and transfers:
+def _going_on(plane: "ControlPlane", transfer: "TransferView") -> "TransferView":
+    """What was asked for before and then stopped: asking again means to go on."""
+    return plane.steer("resume", transfer.id) if transfer.state == "paused" else transfer
+
+
+def _put_first_where_alone(plane: "ControlPlane", transfers: "Sequence[TransferView]") -> None:
+    """What an earlier run left in the queue comes after what is asked for now."""
+    if plane.alone:
         plane.put_first([transfer.id for transfer in transfers])
         plane.begin()
-    return watch(plane, Board(transfers), shown_on) if transfers else transfers
 
 
 def watch(plane: "ControlPlane", board: Board, shown_on: Screen) -> "list[TransferView]":
@@ -58,11 +66,12 @@ def screen() -> Screen:
     return Bars() if sys.stdout.isatty() else Lines()
 
 
-def require_done(transfers: "Sequence[TransferView]") -> None:
+def require_done(transfers: "Sequence[TransferView]", refused: "Sequence[Refusal]" = ()) -> None:
     """`NotFetched`, with a sentence for each that did not arrive."""
-    lost = [transfer for transfer in transfers if transfer.state != "done"]
-    if lost:
-        raise NotFetched("\n".join(_what_became_of(transfer) for transfer in lost))
+    sentences = [f"{file.filename}: {file.message}" for file in refused]
+    sentences += [_what_became_of(transfer) for transfer in transfers if transfer.state != "done"]
+    if sentences:
+        raise NotFetched("\n".join(sentences))
 
 
 def _what_became_of(transfer: "TransferView") -> str:

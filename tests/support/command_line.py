@@ -73,7 +73,9 @@ class CommandLine:
             terminal.close()
 
     def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
-        return {**os.environ, **self.environment, "PYTHONPATH": str(ROOT), **more}
+        # The size of a terminal is what the terminal says.
+        ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        return {**ours, **self.environment, "PYTHONPATH": str(ROOT), **more}
 
 
 class Terminal:
@@ -91,7 +93,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """Everything so far, without what steers the terminal."""
-        return ESCAPES.sub("", self._output).replace("\r", "")
+        return ESCAPES.sub("", self._output).replace("\r\n", "\n").replace("\r", "\n")
 
     @property
     def raw(self) -> str:
@@ -100,8 +102,8 @@ class Terminal:
     def wait_for(self, words: str) -> None:
         with self._news:
             seen = self._news.wait_for(lambda: words in self.text or self._ended, LIMIT_S)
-        assert seen, f"{words!r} did not come: {self.text!r}"
-        assert words in self.text, f"it ended without {words!r}: {self.text!r}"
+        assert seen, f"{words!r} did not come: …{self.text[-2000:]}"
+        assert words in self.text, f"it ended without {words!r}: …{self.text[-2000:]}"
 
     def type(self, keys: str) -> None:
         os.write(self._descriptor, keys.encode())

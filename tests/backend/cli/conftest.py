@@ -9,8 +9,6 @@ from tests.support.command_line import CommandLine
 from tests.support.hub import Hub
 from tests.support.process import Process, free_port, running_process
 
-PASSWORD = "correct horse battery staple"
-
 
 @pytest.fixture
 def environment(hub: Hub, workspace: Path) -> dict[str, str]:

@@ -104,6 +104,23 @@ def test_a_format_that_can_run_code_needs_a_word_of_consent(comfypod: CommandLin
     assert comfypod.run(*wanted, "--allow-pickle").returncode == 0
 
 
+def test_a_repository_is_fetched_with_its_folders(comfypod: CommandLine, hub: Hub, models: Path) -> None:
+    for number, path in enumerate(("unet/model.safetensors", "vae/model.safetensors")):
+        hub.add("acme/diffuser", path, safetensors(SIZE, seed=number))
+    hub.add("acme/diffuser", "old.ckpt", b"\x80\x02}q\x00.")
+    wanted = ("download", "acme/diffuser", "--to", "diffusers/acme")
+    one = comfypod.run(*wanted)
+    assert (one.returncode, one.stderr.splitlines()[-1]) == (1, "To fetch them all: --all")
+    all_of_it = comfypod.run(*wanted, "--all", "--keep-folders")
+    assert all_of_it.returncode == 1
+    assert all_of_it.stderr.startswith("old.ckpt: old.ckpt is in a format that can run code")
+    root = models / "diffusers/acme"
+    assert sorted(path.relative_to(root).as_posix() for path in root.rglob("*.*")) == [
+        "unet/model.safetensors",
+        "vae/model.safetensors",
+    ]
+
+
 def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     gate = hub.hold(ant)
     asked = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--no-wait")
@@ -141,6 +158,7 @@ def test_a_watcher_outlives_a_restart_of_the_control_plane(
         ),
         (["download", "https://huggingface.co/a/b/resolve/main/x.safetensors"], 2, "--to"),
         (["download", "http://169.254.169.254/x.safetensors", "--to", "loras"], 1, "169.254.169.254"),
+        (["download", "a/b", "--all", "--name", "x.safetensors"], 2, "--name"),
         (["presets", "show", "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
         (["presets", "install", PRESET, "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
         (["downloads", "--state", "asleep"], 1, "'queued'"),

@@ -1,0 +1,114 @@
+"""Which control plane a command speaks to, and how it signs in."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.hub import Hub
+from tests.support.process import Process, free_port, running_process
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def locked(environment: dict[str, str]) -> Iterator[Process]:
+    """A control plane whose owner chose a password."""
+    with running_process({**environment, "ACCESS_PASSWORD": PASSWORD}) as process:
+        yield process
+
+
+@pytest.fixture
+def outside(locked: Process, environment: dict[str, str], tmp_path: Path) -> CommandLine:
+    """Somebody who knows where it is."""
+    return CommandLine({**environment, "COMFYPOD_URL": locked.url}, tmp_path)
+
+
+def test_the_generated_password_is_found(comfypod: CommandLine) -> None:
+    assert comfypod.run("presets", "list", "upscaler").returncode == 0
+
+
+def test_without_a_password_it_says_what_to_set(outside: CommandLine, locked: Process) -> None:
+    refused = outside.run("presets", "list")
+    assert refused.returncode == 1
+    assert f"{locked.url}/ wants a password. Set ACCESS_PASSWORD to it, or COMFYPOD_TOKEN" in refused.stderr
+
+
+def test_with_a_wrong_password_it_says_so(outside: CommandLine) -> None:
+    refused = outside.run("presets", "list", ACCESS_PASSWORD="wrong")
+    assert refused.returncode == 1
+    assert "wants another password" in refused.stderr
+
+
+def test_with_the_password_it_gets_in(outside: CommandLine) -> None:
+    assert outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD).returncode == 0
+
+
+def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, locked: Process) -> None:
+    answer = httpx.post(f"{locked.url}/api/auth/login", json={"password": PASSWORD})
+    token = answer.json()["access_token"]
+    assert outside.run("presets", "list", COMFYPOD_TOKEN=token).returncode == 0
+    refused = outside.run("presets", "list", COMFYPOD_TOKEN=token[:-4])
+    assert refused.returncode == 1
+    assert "Take COMFYPOD_TOKEN out of the environment" in refused.stderr
+
+
+def test_on_a_terminal_the_password_is_asked_for_and_not_shown(outside: CommandLine) -> None:
+    with outside.terminal("presets", "list", "upscaler") as terminal:
+        terminal.wait_for("Password of the pod at")
+        terminal.type(f"{PASSWORD}\n")
+        assert terminal.exit_code() == 0
+        assert "realesrgan-x4" in terminal.text
+        assert PASSWORD not in terminal.text
+
+
+def test_guessing_is_held_up_in_words(outside: CommandLine, locked: Process) -> None:
+    for _ in range(20):
+        httpx.post(f"{locked.url}/api/auth/login", json={"password": "guess"})
+    refused = outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD)
+    assert refused.returncode == 1
+    assert "Too many wrong passwords. Wait" in refused.stderr
+
+
+def test_an_address_where_nobody_answers_is_told(alone: CommandLine) -> None:
+    refused = alone.run("presets", "list", COMFYPOD_URL=f"http://127.0.0.1:{free_port()}")
+    assert refused.returncode == 1
+    assert "Correct COMFYPOD_URL" in refused.stderr
+
+
+def test_an_address_where_somebody_else_answers_is_told(alone: CommandLine, hub: Hub) -> None:
+    for variables in ({"COMFYPOD_URL": hub.url}, {"PORT": hub.url.rpartition(":")[2]}):
+        refused = alone.run("presets", "list", **variables)
+        assert refused.returncode == 1
+        assert "is no control plane. Set COMFYPOD_URL" in refused.stderr
+
+
+@pytest.mark.parametrize("variable", ["COMFYPOD_URL", "DOWNLOAD_WORKERS"])
+def test_a_variable_that_makes_no_sense_is_named(alone: CommandLine, variable: str) -> None:
+    refused = alone.run("presets", "list", **{variable: "nonsense"})
+    assert refused.returncode == 2
+    assert f"Set {variable} to another value" in refused.stderr
+
+
+def test_in_a_pod_the_control_plane_is_waited_for(
+    alone: CommandLine, environment: dict[str, str], workspace: Path
+) -> None:
+    supervisor = Path(environment["SUPERVISOR_SOCKET"])
+    supervisor.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(supervisor))
+        with alone.start("presets", "list", "upscaler", "--json") as command:
+            process = Process(environment)
+            process.port = int(environment["PORT"])
+            process.start()
+            try:
+                output, complaints = command.communicate(timeout=60)
+            finally:
+                process.stop()
+    assert (command.returncode, complaints) == (0, "")
+    assert json.loads(output)
+    assert not (workspace / ".comfypod/command-line.log").exists()
