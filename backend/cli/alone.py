@@ -12,9 +12,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from backend.cli.errors import CommandError
+from backend.cli.output import say
 from backend.config.settings import Settings
 from backend.core.hold import HeldElsewhere, held
 from backend.core.logging import configure_logging
+from backend.core.volume_lock import STALE_SECONDS, LockedElsewhere, volume_lock
 from backend.main.app import access_password, create_app
 from backend.main.server import Server, config_of, share_arenas, state_hold
 from backend.main.wiring import close_channels
@@ -67,11 +69,11 @@ class OwnServer(Server):
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """How to get in."""
+    """How to get in, and how to let transfers start."""
 
     url: str
     token: str
-    server: OwnServer
+    begin: Callable[[], None]
 
 
 @contextlib.contextmanager
@@ -79,38 +81,41 @@ def standing_alone(settings: Settings) -> Iterator[Door]:
     """A control plane of our own as long as the block lasts."""
     # It fetches what the command asks for, and not what a pod is to fetch after its start.
     settings = settings.model_copy(update={"preset_download": ()})
-    share_arenas()
-    with _state_to_ourselves(settings):
-        log = settings.state_folder / "command-line.log"
+    log = settings.state_folder / "command-line.log"
+    with contextlib.ExitStack() as stack:
         try:
-            stream = log.open("w", encoding="utf-8")
+            _take_turns(stack, settings)
+            stream = stack.enter_context(log.open("w", encoding="utf-8"))
             app = create_app(settings)
         except OSError as error:
             raise CommandError(
-                f"{settings.state_folder} cannot be written to: {error.strerror}. Set WORKSPACE or STATE_DIR to a "
-                "folder that can, or COMFYPOD_URL to a control plane that runs."
+                f"{error.filename} cannot be written to: {error.strerror}. Set WORKSPACE or STATE_DIR to a folder that "
+                "can, or COMFYPOD_URL to a control plane that runs."
             ) from None
-        with stream:
-            configure_logging(settings.log_level, settings.log_format, stream)
-            server = OwnServer(config_of(app, settings), app)
-            try:
-                if not server.start():
-                    raise CommandError(
-                        f"No control plane runs here, and none could be started: {log} says why."
-                    )
-                token = app.state.gate.sign_in(access_password(settings)).access_token
-                yield Door(url=server.url, token=token, server=server)
-            finally:
-                server.stop()
+        configure_logging(settings.log_level, settings.log_format, stream)
+        share_arenas()
+        server = OwnServer(config_of(app, settings), app)
+        stack.callback(server.stop)
+        if not server.start():
+            raise CommandError(f"No control plane runs here, and none could be started: {log} says why.")
+        token = app.state.gate.sign_in(access_password(settings)).access_token
+        yield Door(url=server.url, token=token, begin=server.begin)
 
 
-@contextlib.contextmanager
-def _state_to_ourselves(settings: Settings) -> Iterator[None]:
+def _take_turns(stack: contextlib.ExitStack, settings: Settings) -> None:
+    """Nobody else works on this state, and no other command on this volume, be it on another machine."""
+    volume = settings.workspace / ".comfypod" / "command.lock"
     try:
-        with held(state_hold(settings), f"another comfypod command, process {os.getpid()}"):
-            yield
+        stack.enter_context(held(state_hold(settings), f"another comfypod command, process {os.getpid()}"))
+        if volume.exists():
+            say("Another command works on this volume, or was killed; looking which.")
+        stack.enter_context(volume_lock(volume, wait=STALE_SECONDS + 5))
     except HeldElsewhere as error:
         raise CommandError(
-            f"{settings.state_folder} is in use: {error}. If that is a control plane, set COMFYPOD_URL to its "
-            "address; if it is another command, wait for its end."
+            f"{settings.state_folder} is in use: {error}. If that is a control plane, set COMFYPOD_URL to its address; "
+            "if it is another command, wait for its end."
+        ) from None
+    except LockedElsewhere as error:
+        raise CommandError(
+            f"Another comfypod command works on {settings.workspace}: {error}. Wait for its end."
         ) from None

@@ -51,7 +51,7 @@ def reached(*, outlives: bool) -> Iterator[ControlPlane]:
         standing_alone(settings) as own,
         httpx.Client(base_url=own.url, timeout=TIMEOUT, trust_env=False) as http,
     ):
-        yield ControlPlane(http, own.token, alone=True, begin=own.server.begin)
+        yield ControlPlane(http, own.token, alone=True, begin=own.begin)
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from backend.core.volume_lock import LockedElsewhere, volume_lock
 from scripts.workspace.layout import Layout, Place
-from scripts.workspace.lock import LockedElsewhere, volume_lock
 from scripts.workspace.node_packages import Pending, load_pending, missing, nodes_in, requirements_of
 from scripts.workspace.report import Problem, Report
 

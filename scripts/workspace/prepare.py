@@ -7,10 +7,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.core.volume_lock import LockedElsewhere, volume_lock
 from scripts.workspace import venvs, volume
 from scripts.workspace.code import adopt_foreign_code, lay_out
 from scripts.workspace.layout import Layout, Place
-from scripts.workspace.lock import LockedElsewhere, volume_lock
 from scripts.workspace.node_packages import Pending, pending_for
 from scripts.workspace.report import Problem, Report, Unusable, problem_of
 from scripts.workspace.thin_venv import lock_id_of, site_packages

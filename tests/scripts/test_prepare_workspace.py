@@ -1,16 +1,14 @@
 """A pod starts on whatever volume its owner brings; nothing on it is ever lost."""
 
 import dataclasses
-import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from scripts.workspace import lock
+from backend.core import volume_lock
 from scripts.workspace import prepare as preparing
 from scripts.workspace.layout import Layout
-from scripts.workspace.lock import LockedElsewhere, volume_lock
 from scripts.workspace.prepare import prepare
 from scripts.workspace.report import Report
 from tests.scripts.conftest import LOCK_ID, SITE_PACKAGES, fill_from_image, set_lock_id, start
@@ -200,20 +198,11 @@ def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:
 
 def test_the_lock_of_a_dead_pod_is_taken_over(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody touches it any more, whatever time it bears."""
-    monkeypatch.setattr(lock, "STALE_SECONDS", 0.2)
+    monkeypatch.setattr(volume_lock, "STALE_SECONDS", 0.2)
     left_behind = layout.state / "preparing.lock"
     left_behind.mkdir(parents=True)
     ready(layout)
     assert not left_behind.exists()
-
-
-def test_a_pod_that_holds_the_lock_for_too_long_is_named(tmp_path: Path) -> None:
-    with (
-        volume_lock(tmp_path / "lock"),
-        pytest.raises(LockedElsewhere, match=str(os.getpid())),
-        volume_lock(tmp_path / "lock", wait=0),
-    ):
-        pass
 
 
 def test_a_volume_without_links_holds_data_and_packages_and_the_code_stays_in_the_image(

@@ -120,6 +120,20 @@ def test_two_at_once_do_not_fight(alone: CommandLine, hub: Hub, ant: HubFile, be
     assert "wait for its end" in second.stderr
 
 
+def test_two_machines_with_one_volume_do_not_fight(
+    alone: CommandLine, hub: Hub, ant: HubFile, tmp_path: Path
+) -> None:
+    gate = hub.hold(ant)
+    with alone.start(*wanted(hub, ant), STATE_DIR=str(tmp_path / "first machine")) as command:
+        gate.wait_until_reached()
+        second = alone.run("presets", "list", STATE_DIR=str(tmp_path / "second machine"))
+        gate.release()
+        command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert second.returncode == 1
+    assert f"process {command.pid}. Wait for its end." in second.stderr
+
+
 def test_a_control_plane_does_not_start_beside_it(
     alone: CommandLine, environment: dict[str, str], hub: Hub, ant: HubFile
 ) -> None:

@@ -57,9 +57,11 @@ def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, locked: P
     assert "Take COMFYPOD_TOKEN out of the environment" in refused.stderr
 
 
-def test_on_a_terminal_the_password_is_asked_for_and_not_shown(outside: CommandLine) -> None:
+def test_on_a_terminal_the_password_is_asked_for_and_not_shown(outside: CommandLine, locked: Process) -> None:
     with outside.terminal("presets", "list", "upscaler") as terminal:
-        terminal.wait_for("Password of the pod at")
+        terminal.wait_for(
+            f"Password of the pod at {locked.url}/: "
+        )  # the space comes once nothing is shown any more
         terminal.type(f"{PASSWORD}\n")
         assert terminal.exit_code() == 0
         assert "realesrgan-x4" in terminal.text

@@ -1,8 +1,9 @@
-"""One pod at a time prepares a volume.
+"""One pod at a time: a lock that holds between machines which share a volume.
 
 A folder is the lock: making one is atomic also on network file systems where flock succeeds for everybody.
 Who holds it touches it every few seconds; a waiter that sees its time stand still takes it over. Only the waiter's
-own clock counts, because the clocks of pods and of file servers disagree.
+own clock counts, because the clocks of pods and of file servers disagree. A holder that died on this machine is
+known to be dead at once.
 """
 
 import os
@@ -20,7 +21,7 @@ LOOK_SECONDS = 0.1
 
 
 class LockedElsewhere(Exception):
-    """Another pod has been preparing the same volume for too long."""
+    """Another process has held the lock for too long; the message says which, and on which machine."""
 
 
 @contextmanager
@@ -44,10 +45,10 @@ def _take(folder: Path, deadline: float) -> None:
         now = time.monotonic()
         if _last_beat(folder) != beat:
             beat, since = _last_beat(folder), now
-        if now - since > STALE_SECONDS:
+        if now - since > STALE_SECONDS or _died_here(folder):
             _free(folder)
         elif now > deadline:
-            raise LockedElsewhere(_holder(folder))
+            raise LockedElsewhere(_title(_holder(folder)))
         else:
             time.sleep(LOOK_SECONDS)
 
@@ -57,9 +58,19 @@ def _made(folder: Path) -> bool:
         folder.mkdir()
     except FileExistsError:
         return False
-    with suppress(OSError):  # a full disk; the name is for people only
-        (folder / "holder").write_text(f"{socket.gethostname()} {os.getpid()}")
+    with suppress(OSError):  # a full disk; without a name it is waited for a little longer
+        (folder / "holder").write_text(f"{_here()} {os.getpid()}")
     return True
+
+
+def _here() -> str:
+    """This machine and the processes that we can see: containers of one host may bear its name."""
+    return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _died_here(folder: Path) -> bool:
+    place, _, process = _holder(folder).rpartition(" ")
+    return place == _here() and not Path("/proc", process).exists()
 
 
 def _beat(folder: Path, done: threading.Event) -> None:
@@ -77,7 +88,12 @@ def _last_beat(folder: Path) -> float | None:
 def _holder(folder: Path) -> str:
     with suppress(OSError):
         return (folder / "holder").read_text()
-    return "unknown"
+    return "machine unknown"
+
+
+def _title(holder: str) -> str:
+    host, *_, process = holder.split()
+    return f"{host}, process {process}" if process.isdigit() else holder
 
 
 def _free(folder: Path) -> None:
