@@ -7,7 +7,6 @@
 #   WHEELS_SRC, LOCKS_SRC                             wheels to prefer, locks to use instead of images/locks
 #   BASE_IMAGE                                        a trixie image to stand on
 #   CA_FILE                                           a private certificate authority (default: the one pip is told of)
-#   NO_CACHE=1                                        build every layer again
 #   STANDINS=1                                        stand-ins for ComfyUI, torch and the nodes: pages, no generation
 #                                                     (auto: only where GitHub is out of reach)
 set -euo pipefail
@@ -30,7 +29,6 @@ main() {
     use_context nodes-full "${NODES_FULL_SRC:-}"
     use_context wheels "${WHEELS_SRC:-}"
     use_context locks "${LOCKS_SRC:-}"
-    [[ -z ${NO_CACHE:-} ]] || OPTIONS+=(--no-cache)
     local image
     image=$(name_of_target)
     say "building $image"
