@@ -19,6 +19,7 @@ from backend.downloads import pages as downloads_pages
 from backend.downloads import sockets as downloads_sockets
 from backend.main.wiring import add_channels, add_stages, lifespan
 from backend.presets import api as presets_api
+from backend.presets import exchange as presets_exchange
 from backend.presets import pages as presets_pages
 from backend.settings import api as settings_api
 from backend.settings import pages as settings_pages
@@ -105,6 +106,7 @@ def _add_doors(app: FastAPI) -> None:
         app.include_router(room.router)
     for room in (
         auth_pages,
+        presets_exchange,  # before the page of one preset, whose address takes any name
         presets_pages,
         downloads_pages,
         downloads_adding,

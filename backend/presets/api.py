@@ -131,6 +131,12 @@ async def download(
     return [downloads.view(transfer) for transfer in transfers]
 
 
+@router.delete("/{preset_id}/definition", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
+async def forget(preset_id: str, sharing: SharingService, _session: SignedIn) -> None:
+    """Take a preset that was added off the list. Its files stay."""
+    await sharing.remove(preset_id)
+
+
 @router.delete("/{preset_id}", responses=responses(Forbidden, NotFound, Conflict))
 async def remove(preset_id: str, presets: PresetsService, _session: SignedIn) -> list[PresetFile]:
     """Delete its files, except those that another installed preset needs. The files that were deleted."""

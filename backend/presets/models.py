@@ -12,6 +12,8 @@ from backend.sources.formats import Format, format_of
 from backend.sources.models import Scan
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
+# What stands below /presets and is no preset.
+TAKEN_ADDRESSES = frozenset({"categories", "export", "from-workflow", "import", "update"})
 
 
 def model_folder(folder: str) -> str:
@@ -23,6 +25,15 @@ def model_folder(folder: str) -> str:
     for part in below:
         _plain_name(part)
     return folder
+
+
+def _free_address(preset_id: str) -> str:
+    if preset_id in TAKEN_ADDRESSES:
+        raise ValueError(f"'{preset_id}' is the address of a page; choose another id")
+    return preset_id
+
+
+PresetId = Annotated[str, Field(pattern=PRESET_ID), AfterValidator(_free_address)]
 
 
 def _plain_name(name: str) -> str:
@@ -79,7 +90,7 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str = Field(pattern=PRESET_ID)
+    id: PresetId
     title: str = Field(min_length=1, max_length=200)
     category: str = Field(min_length=1, max_length=80)
     description: str = Field(default="", max_length=4000)
@@ -269,7 +280,7 @@ class ExportRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(pattern=PRESET_ID)
+    id: PresetId
     title: str = Field(min_length=1, max_length=200)
     category: str = Field(default="Added", min_length=1, max_length=80)
     files: list[str] | None = Field(default=None, description="Such as `vae/ae.safetensors`; null for all.")
@@ -282,5 +293,7 @@ class ExportReport(BaseModel):
     """A preset that can be imported elsewhere, once everything is hashed."""
 
     preset: str | None = Field(description="YAML; null while files are hashed, or when none has an address.")
-    hashing: list[str] = Field(description="Files that are still being hashed. Ask again to go on waiting.")
+    hashing: list[str] = Field(description="Files that are not hashed yet. Ask again to go on.")
     left_out: list[str] = Field(description="Files of which nobody knows where they can be had.")
+    bytes: int = Field(description="Of all files that were asked for.")
+    hashed: int = Field(description="How many of these bytes were read.")

@@ -29,19 +29,16 @@ async def show_catalogue(
     installed: Literal["", "true", "false"] = "",
 ) -> Response:
     wanted = {"true": True, "false": False}.get(installed)
-    found = await presets.search(q, category or None, wanted)
-    view = {
-        "found": found,
-        "shown": found[:SHOWN],
-        "categories": presets.catalogue.categories(),
-        "problems": presets.catalogue.problems,
-        "q": q,
-        "category": category,
-        "installed": wanted,
-        "size_of": _size_of,
-    }
     template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
-    return renderer_of(request).page(request, template, view)
+    return renderer_of(request).page(request, template, await _list(presets, q, category, wanted))
+
+
+@router.post("/presets/update")
+async def update(request: Request, presets: PresetsService, _session: SignedIn) -> Response:
+    report = await presets.catalogue.load()
+    response = renderer_of(request).page(request, "presets/_list.html", await _list(presets))
+    changes = f"{len(report.added)} added, {len(report.removed)} gone"
+    return htmx.with_toast(response, "success", f"{report.presets} presets were read: {changes}.")
 
 
 @router.get("/presets/from-workflow")
@@ -101,6 +98,22 @@ async def remove(
     response = await _preset_page(request, presets, downloads, preset_id)
     freed = ", ".join(file.filename for file in deleted) or "what was under way"
     return htmx.with_toast(response, "info", f"Deleted: {freed}.")
+
+
+async def _list(
+    presets: Presets, q: str = "", category: str = "", installed: bool | None = None
+) -> dict[str, Any]:
+    found = await presets.search(q, category or None, installed)
+    return {
+        "found": found,
+        "shown": found[:SHOWN],
+        "categories": presets.catalogue.categories(),
+        "problems": presets.catalogue.problems,
+        "q": q,
+        "category": category,
+        "installed": installed,
+        "size_of": _size_of,
+    }
 
 
 async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:

@@ -1,6 +1,7 @@
 """Presets that travel: what is on this pod as a definition, and definitions from elsewhere."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,6 @@ from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
 MAX_BYTES = 2**20
-# Hashing goes on when nobody waits any more; asking again joins it.
 PATIENCE_SECONDS = 10
 
 
@@ -34,25 +34,38 @@ class Sharing:
         self._transport = transport
         self._folder = folder
 
-    async def export(self, wanted: ExportRequest) -> ExportReport:
-        """Files of this pod, pinned to size and hash, wherever we know an address for them."""
+    async def export(self, wanted: ExportRequest, patience: float = PATIENCE_SECONDS) -> ExportReport:
+        """Files of this pod, pinned to size and hash, wherever we know an address for them.
+
+        Reads files for `patience` seconds; who asks again goes on from there.
+        """
         files = [file for file in await self._storage.files() if wanted.takes(file.place)]
-        hashes = [asyncio.create_task(self._storage.hash(file)) for file in files]
-        if hashes:
-            await asyncio.wait(hashes, timeout=PATIENCE_SECONDS)
-        report = ExportReport(preset=None, hashing=[], left_out=[])
-        pinned = []
-        for file, task in zip(files, hashes, strict=True):
-            if not task.done():
-                task.cancel()
-                report.hashing.append(file.place)
-            elif known := None if task.exception() else await self._pinned(file, task.result()):
-                pinned.append(known)
-            else:
-                report.left_out.append(file.place)
-        if pinned and not report.hashing:
-            report.preset = _as_yaml(wanted, pinned)
+        hashes = await self._hashes(files, patience)
+        report = ExportReport(
+            preset=None,
+            hashing=[file.place for file in files if file not in hashes],
+            left_out=[],
+            bytes=sum(file.bytes for file in files),
+            hashed=sum(file.bytes if file in hashes else self._storage.read_of(file) for file in files),
+        )
+        if report.hashing:
+            return report
+        pinned = {file.place: await self._pinned(file, sha256) for file, sha256 in hashes.items()}
+        report.left_out = [place for place, known in pinned.items() if known is None]
+        report.preset = _as_yaml(wanted, [known for known in pinned.values() if known])
         return report
+
+    async def _hashes(self, files: list[ModelFile], patience: float) -> dict[ModelFile, str | None]:
+        """What could be hashed in time, one file after the other; None for what cannot be read."""
+        found: dict[ModelFile, str | None] = {}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                for file in files:
+                    try:
+                        found[file] = await self._storage.hash(file)
+                    except OSError:
+                        found[file] = None
+        return found
 
     async def add(self, content: bytes) -> Preset:
         """Keep a definition; the same id again replaces one that was added before."""
@@ -86,8 +99,24 @@ class Sharing:
             raise UpstreamError(fault.message, code=fault.code) from None
         return content
 
-    async def _pinned(self, file: ModelFile, sha256: str) -> PresetFile | None:
-        url = await self._address_of(file, sha256)
+    async def remove(self, preset_id: str) -> None:
+        """Forget a definition that was added; its files on disk stay."""
+        if self._catalogue.get(preset_id).origin != Origin.ADDED:
+            raise Conflict(
+                f"{preset_id} comes with ComfyPod and stays in the list. Its files can be deleted.",
+                code="not_added",
+            )
+        try:
+            await asyncio.to_thread(self._path_of(preset_id).unlink)
+        except FileNotFoundError:
+            raise Conflict(
+                f"Somebody has put {preset_id} into {self._folder} by hand. Delete its file there.",
+                code="not_added",
+            ) from None
+        await self._catalogue.load()
+
+    async def _pinned(self, file: ModelFile, sha256: str | None) -> PresetFile | None:
+        url = await self._address_of(file, sha256) if sha256 else None
         if url is None:
             return None
         try:
@@ -118,7 +147,10 @@ class Sharing:
 
     def _write(self, preset_id: str, content: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._folder / f"{preset_id}.yaml", content)
+        write_atomically(self._path_of(preset_id), content)
+
+    def _path_of(self, preset_id: str) -> Path:
+        return self._folder / f"{preset_id}.yaml"
 
 
 def _parsed(content: bytes) -> Preset:
@@ -134,7 +166,9 @@ def _parsed(content: bytes) -> Preset:
         raise InvalidRequest(f"This is not a preset that can be used. {told}", code="not_a_preset") from None
 
 
-def _as_yaml(wanted: ExportRequest, files: list[PresetFile]) -> str:
+def _as_yaml(wanted: ExportRequest, files: list[PresetFile]) -> str | None:
+    if not files:
+        return None
     about = wanted.model_dump(exclude={"files"}, exclude_defaults=False)
     pinned = [file.model_dump(mode="json", exclude={"alternatives"}) for file in files]
     return yaml.safe_dump(about | {"files": pinned}, sort_keys=False, allow_unicode=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from backend.core.files import sync_folder
@@ -9,12 +10,14 @@ from backend.core.files import sync_folder
 CHUNK = 2**23
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, tell: Callable[[int], None]) -> str:
+    """`tell` hears again and again how many bytes were read."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as file:
         while read := file.readinto(buffer):
             digest.update(buffer[:read])
+            tell(file.tell())
     return digest.hexdigest()
 
 

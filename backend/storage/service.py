@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import aiofiles.os
@@ -27,6 +28,7 @@ class Storage:
         self._hashes = hashes
         self._path_files = path_files
         self._hashing: dict[ModelFile, asyncio.Task[str]] = {}
+        self._read: dict[ModelFile, int] = {}
 
     def path_of(self, folder: str, filename: str) -> Path:
         return self.models / folder / filename
@@ -62,6 +64,10 @@ class Storage:
             task = self._hashing[file] = asyncio.create_task(self._read_hash(file))
             task.add_done_callback(lambda _: self._hashing.pop(file, None))
         return await asyncio.shield(task)
+
+    def read_of(self, file: ModelFile) -> int:
+        """How many bytes of a file were read so far, while it is hashed."""
+        return self._read.get(file, 0)
 
     async def close(self) -> None:
         """Stop waiting for hashes; a thread that reads a file ends with that file."""
@@ -107,7 +113,10 @@ class Storage:
     async def _read_hash(self, file: ModelFile) -> str:
         sha256 = await self._hashes.get(file)
         if sha256 is None:
-            sha256 = await asyncio.to_thread(sha256_of, file.path)
+            try:
+                sha256 = await asyncio.to_thread(sha256_of, file.path, partial(self._read.__setitem__, file))
+            finally:
+                self._read.pop(file, None)
             await self._hashes.set(file, sha256)
         return sha256
 

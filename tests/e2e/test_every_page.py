@@ -12,6 +12,8 @@ PAGES = {
     "overview": "/",
     "presets": "/presets",
     "from-workflow": "/presets/from-workflow",
+    "import": "/presets/import",
+    "export-nothing": "/presets/export",
     "preset": "/presets/flux1-schnell",
     "downloads": "/downloads",
     "add": "/downloads/add",

@@ -1,4 +1,4 @@
-// The panel that takes a workflow: dropped, chosen or pasted. What came last counts.
+// A form that takes one thing: dropped, chosen, pasted or named by its address. What came last counts.
 document.addEventListener("alpine:init", () => {
   Alpine.data("dropzone", () => ({
     over: false,
@@ -11,7 +11,10 @@ document.addEventListener("alpine:init", () => {
       this.$refs.file.files = event.dataTransfer.files;
       this.$refs.file.dispatchEvent(new Event("change", { bubbles: true }));
     },
-    chosen() { this.$refs.text.value = ""; },
-    typed() { this.$refs.file.value = ""; },
+    keepOnly(event) {
+      for (const field of this.$root.elements) {
+        if (field !== event.target && field.name) field.value = "";
+      }
+    },
   }));
 });

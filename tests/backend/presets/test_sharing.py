@@ -12,6 +12,7 @@ from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 
 ABOUT = {"id": "my-pod", "title": "My pod"}
+FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
@@ -61,7 +62,9 @@ async def test_a_file_that_nobody_knows_is_left_out_by_name(pod: ControlPlane) -
     (pod.models / "loras").mkdir(parents=True)
     (pod.models / "loras/mine.safetensors").write_bytes(b"my own")
     report = (await pod.client.post("/api/presets/export", json=ABOUT)).json()
-    assert report == {"preset": None, "hashing": [], "left_out": ["loras/mine.safetensors"]}
+    assert (report["preset"], report["hashing"]) == (None, [])
+    assert report["left_out"] == ["loras/mine.safetensors"]
+    assert (report["bytes"], report["hashed"]) == (6, 6)
 
 
 async def test_a_file_that_was_changed_since_is_left_out(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
@@ -77,6 +80,99 @@ async def test_what_ships_with_comfypod_cannot_be_replaced(
     text = (await exported(pod, hub, file)).replace("my-pod", "sd-1-5")
     answer = await add(pod, text)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_taken")
+
+
+async def test_what_was_added_is_taken_off_the_list_and_its_files_stay(
+    pod: ControlPlane, hub: Hub, file: HubFile
+) -> None:
+    await add(pod, await exported(pod, hub, file))
+    assert (await pod.client.delete("/api/presets/my-pod/definition")).status_code == 204
+    assert (await pod.client.get("/api/presets/my-pod")).status_code == 404
+    assert (await pod.client.delete("/api/presets/my-pod/definition")).status_code == 404
+    assert (pod.models / "loras/ink.safetensors").exists()
+
+
+async def test_what_ships_with_comfypod_stays_in_the_list(pod: ControlPlane) -> None:
+    answer = await pod.client.delete("/api/presets/sd-1-5/definition")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_added")
+
+
+async def test_what_was_put_there_by_hand_is_not_deleted_by_its_id(
+    pod: ControlPlane, hub: Hub, file: HubFile, workspace: Path
+) -> None:
+    text = await exported(pod, hub, file)
+    await add(pod, text)
+    (kept,) = workspace.rglob("presets/my-pod.yaml")
+    kept.rename(kept.with_name("by-hand.yaml"))
+    await pod.client.post("/api/presets/update")
+    answer = await pod.client.delete("/api/presets/my-pod/definition")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_added")
+    assert kept.with_name("by-hand.yaml").read_text() == text
+
+
+@pytest.mark.parametrize("taken", ["export", "categories"])
+async def test_no_preset_hides_a_page(pod: ControlPlane, hub: Hub, file: HubFile, taken: str) -> None:
+    answer = await add(pod, (await exported(pod, hub, file)).replace("my-pod", taken))
+    assert answer.status_code == 400
+    assert "is the address of a page" in answer.json()["error"]["message"]
+
+
+async def test_the_page_exports_the_files_that_are_ticked(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
+    await exported(pod, hub, file)
+    (pod.models / "loras/mine.safetensors").write_bytes(b"my own")
+    assert "mine.safetensors" in (await pod.client.get("/presets/export")).text
+    form = {**ABOUT, "category": "Mine", "file": ["loras/ink.safetensors"]}
+    html = (await pod.client.post("/presets/export", data=form, headers=FRAGMENT)).text
+    assert str(file.content.sha256) in html
+    assert "mine.safetensors" not in html
+    form["file"] = ["loras/mine.safetensors"]
+    html = (await pod.client.post("/presets/export", data=form, headers=FRAGMENT)).text
+    assert "there is nothing to export" in html
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({**ABOUT, "category": "x"}, "Tick at least one file"),
+        ({"id": "Not An Id", "title": "x", "category": "x", "file": "a/b"}, "id: "),
+        ({"id": "../../etc", "title": "x", "category": "x", "file": "a/b"}, "id: "),
+        ({"file": "a/b"}, "id: "),
+    ],
+)
+async def test_an_export_that_is_not_filled_in_says_what_is_missing(
+    pod: ControlPlane, form: dict[str, str], said: str
+) -> None:
+    answer = await pod.client.post("/presets/export", data=form, headers=FRAGMENT)
+    assert answer.status_code == 400
+    assert said in answer.headers["HX-Trigger"]
+
+
+async def test_the_page_imports_a_file_a_text_or_an_address(
+    pod: ControlPlane, hub: Hub, file: HubFile
+) -> None:
+    text = await exported(pod, hub, file)
+    url = hub.url_of(hub.add_plain("my-pod.yaml", text.encode()))
+    forms: list[tuple[str, dict[str, str]]] = [(text, {}), ("", {"text": text}), ("", {"url": f" {url} "})]
+    for content, fields in forms:
+        answer = await pod.client.post(
+            "/presets/import", files={"file": ("my-pod.yaml", content)}, data=fields, headers=FRAGMENT
+        )
+        assert answer.headers["HX-Redirect"] == "/presets/my-pod"
+        html = (await pod.client.get("/presets/my-pod")).text
+        assert "Imported on this pod" in html
+        answer = await pod.client.delete("/presets/my-pod/definition", headers=FRAGMENT)
+        assert answer.headers["HX-Redirect"] == "/presets"
+    answer = await pod.client.post("/presets/import", data={"text": " "}, headers=FRAGMENT)
+    assert "give an address" in answer.headers["HX-Trigger"]
+
+
+async def test_the_page_reads_the_definitions_again(pod: ControlPlane) -> None:
+    folder = pod.settings.state_folder / "presets"
+    folder.mkdir(parents=True)
+    (folder / "odd.yaml").write_text("- no preset")
+    answer = await pod.client.post("/presets/update", headers=FRAGMENT)
+    assert "presets were read: 0 added, 0 gone." in answer.headers["HX-Trigger"]
+    assert "odd.yaml, line 1" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Somebody takes what is on a pod along as a preset, and brings it to another."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import violations
+from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.e2e.test_from_a_workflow import DROP
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+from tests.support.process import Process
+
+NAME = "ink_drawings_on_handmade_paper_with_a_very_long_name_v12_final.safetensors"
+# Nobody reads this much in the second that one answer waits.
+LARGE = 3 * 10**9
+
+
+@pytest.fixture
+def lora(signed_in: Page, plane: Process, hub: Hub, workspace: Path) -> Path:
+    """A file that came from the hub."""
+    url = hub.url_of(hub.add("acme/style", NAME, safetensors(40_000)))
+    answer = signed_in.request.post(
+        f"{plane.url}/api/downloads", data={"url": url, "folder": "loras"}, headers={"Origin": plane.url}
+    )
+    assert answer.status == 202, answer.text()
+    signed_in.goto(f"{plane.url}/downloads")
+    expect(signed_in.get_by_text("Verified")).to_be_visible()
+    return workspace / "ComfyUI/models/loras" / NAME
+
+
+def look_at(page: Page, axe: str, name: str, keep_picture: Any) -> None:
+    for theme in THEMES:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            keep_picture(page, f"{name}-{theme}-{device}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            assert violations(page, axe) == []
+
+
+def test_a_preset_is_exported_imported_and_taken_off_the_list(
+    signed_in: Page, plane: Process, lora: Path, tmp_path: Path, axe: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    (lora.parent / "home_made.safetensors").write_bytes(b"my own")
+    page.goto(f"{plane.url}/presets")
+    page.get_by_role("link", name="Export").click()
+    page.get_by_label("Title").fill("Ink & paper")
+    page.get_by_label("Id").fill("ink-and-paper")
+    page.get_by_role("button", name="Export").click()
+    expect(page.get_by_label("The preset as text")).to_have_value(re.compile("sha256"))
+    expect(page.get_by_text("loras/home_made.safetensors")).to_be_visible()
+    look_at(page, axe, "export", keep_picture)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save ink-and-paper.yaml").click()
+    assert saved.value.suggested_filename == "ink-and-paper.yaml"
+    saved.value.save_as(tmp_path / "saved.yaml")
+
+    page.goto(f"{plane.url}/presets/import")
+    text = list((tmp_path / "saved.yaml").read_bytes())
+    page.locator("#import").evaluate(DROP, ["ink-and-paper.yaml", text])
+    expect(page.get_by_role("heading", name="Ink & paper")).to_be_visible()
+    expect(page.get_by_text("Imported on this pod")).to_be_visible()
+    expect(page.get_by_text("Installed", exact=True)).to_be_visible()
+    look_at(page, axe, "imported", keep_picture)
+
+    page.goto(f"{plane.url}/presets?q=ink+paper")
+    expect(page.get_by_text("imported", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Ink & paper").click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove from the list").click()
+    page.wait_for_url("**/presets")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_text("0 added, 0 gone")).to_be_visible()
+    page.get_by_label("Search").fill("ink paper")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    assert lora.exists()
+
+
+def test_reading_large_files_is_watched(
+    signed_in: Page, plane: Process, lora: Path, axe: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    with (lora.parent / "large.safetensors").open("wb") as file:
+        os.truncate(file.fileno(), LARGE)
+    page.goto(f"{plane.url}/presets/export")
+    page.get_by_role("button", name="Tick none").click()
+    page.get_by_label("large.safetensors").check()
+    page.get_by_role("button", name="Export").click()
+    bar = page.get_by_role("progressbar", name="Read so far")
+    expect(bar).to_have_attribute("max", str(LARGE))
+    page.wait_for_function("document.querySelector('#exported progress')?.value > 0")
+    keep_picture(page, "export-reading")
+    assert violations(page, axe) == []
+    expect(page.get_by_text("there is nothing to export")).to_be_visible(timeout=120_000)
+
+
+def test_a_preset_with_a_mistake_says_in_which_line(signed_in: Page, plane: Process) -> None:
+    page = signed_in
+    page.goto(f"{plane.url}/presets/import")
+    page.get_by_label("Or paste its text").fill("id: ink\ntitle: Ink\ncategory: x\nfiles: nothing")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status").get_by_text("line 4: files")).to_be_visible()
+    page.get_by_label("Or fetch it from an address").fill("http://169.254.169.254/")
+    expect(page.get_by_label("Or paste its text")).to_have_value("")
+    page.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("status").get_by_text("private address")).to_be_visible()
