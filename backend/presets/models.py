@@ -222,6 +222,7 @@ class NeededFile(BaseModel):
     switched_off: bool = Field(description="Only muted or bypassed nodes choose it.")
     state: Whereabouts
     found_at: str | None = Field(default=None, description="Where it is on this pod, if elsewhere.")
+    transfer: str | None = Field(default=None, description="Id of the transfer that brings it, if one does.")
     url: str | None = None
     host: str | None = None
     named_by: str | None = Field(

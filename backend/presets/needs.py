@@ -100,7 +100,7 @@ class Needs:
         sources = [self._source(entry, workflow) for entry in needed]
         known = iter(await self._presets.known([source.file for source in sources if source], ask=True))
         on_pod = await self._storage.files()
-        coming = {t.destination for t in await self._downloads.list() if t.state in UNFINISHED}
+        coming = {t.destination: t.id for t in await self._downloads.list() if t.state in UNFINISHED}
         placed = [
             self._placed(entry, source, next(known) if source else None, on_pod, coming)
             for entry, source in zip(needed, sources, strict=True)
@@ -149,7 +149,7 @@ class Needs:
         source: _Source | None,
         known: KnownFile | None,
         on_pod: list[ModelFile],
-        coming: set[str],
+        coming: dict[str, str],
     ) -> NeededFile:
         file = _described(needed, source, known)
         same_place = next((entry for entry in on_pod if entry.place == needed.place), None)
@@ -159,7 +159,8 @@ class Needs:
         if same_content:
             return file.model_copy(update={"state": Whereabouts.SAME_CONTENT, "found_at": same_content.place})
         if needed.place in coming:
-            return file.model_copy(update={"state": Whereabouts.COMING})
+            transfer = coming[needed.place]
+            return file.model_copy(update={"state": Whereabouts.COMING, "transfer": transfer})
         same_name = next((entry for entry in on_pod if _may_be(entry, file)), None)
         if same_name:
             return file.model_copy(update={"state": Whereabouts.SAME_NAME, "found_at": same_name.place})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import State, Verification
+from backend.downloads.models import State, TransferView, Verification
 from backend.downloads.service import Downloads
 from backend.presets.access import AllowPickle, NeedsService, PresetsService, SentWorkflow
 from backend.presets.models import FetchReport, Preset, PresetFile
@@ -48,9 +48,13 @@ async def show_drop_zone(request: Request, _session: SignedIn) -> Response:
 
 @router.post("/presets/from-workflow")
 async def show_needs(
-    request: Request, workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
+    request: Request,
+    workflow: SentWorkflow,
+    needs: NeedsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
 ) -> Response:
-    view = {"needs": await needs.of(workflow), "report": None}
+    view = {"needs": await needs.of(workflow), "report": None, "transfers": await _transfers(downloads)}
     return renderer_of(request).page(request, "presets/_needs.html", view)
 
 
@@ -59,11 +63,12 @@ async def fetch_for_workflow(
     request: Request,
     workflow: SentWorkflow,
     needs: NeedsService,
+    downloads: DownloadsService,
     _session: SignedIn,
     allow_pickle: AllowPickle = False,
 ) -> Response:
     report = await needs.fetch(workflow, allow_pickle=allow_pickle)
-    view = {"needs": await needs.of(workflow), "report": report}
+    view = {"needs": await needs.of(workflow), "report": report, "transfers": await _transfers(downloads)}
     response = renderer_of(request).page(request, "presets/_needs.html", view)
     return htmx.with_toast(response, "success", _what_was_done(report))
 
@@ -116,20 +121,25 @@ async def _list(
     }
 
 
+async def _transfers(downloads: Downloads) -> dict[str, TransferView]:
+    """By id, for the bars of those that are under way."""
+    return {transfer.id: downloads.view(transfer) for transfer in await downloads.list()}
+
+
 async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
     preset = presets.catalogue.get(preset_id)
-    transfers = [downloads.view(transfer) for transfer in await downloads.list()]
+    transfers = await _transfers(downloads)
     view: dict[str, Any] = {
         "preset": preset,
         # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
         "status": await presets.status(
             preset_id, ask=request.method == "GET" and htmx.wants_fragment(request)
         ),
-        "transfers": {transfer.id: transfer for transfer in transfers},
+        "transfers": transfers,
         "verified": _verified_in(
             {
                 (transfer.folder, transfer.filename)
-                for transfer in transfers
+                for transfer in transfers.values()
                 if transfer.state == State.DONE and transfer.verification == Verification.VERIFIED
             }
         ),

@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.backend.presets.workflows import drawn, node, png, text_chunk
 from tests.e2e.conftest import OFFICIAL_FILES, SIZE
+from tests.e2e.test_download_a_preset import gate_on
 from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.support.hub import Hub
 
 WORKFLOW = drawn(
     node("UNETLoader", OFFICIAL_FILES[0][1], "default"),
@@ -54,6 +56,30 @@ def test_a_dropped_picture_tells_its_needs_and_one_click_brings_them(
     expect(page.get_by_text("Verified")).to_have_count(2)
     for folder, name in OFFICIAL_FILES[:2]:
         assert (workspace / "ComfyUI/models" / folder / name).stat().st_size == SIZE
+
+
+def test_the_needs_follow_the_downloads(signed_in: Page, hub: Hub, keep_picture: Any) -> None:
+    page = signed_in
+    gates = [gate_on(hub, number, after=(number + 1) * 1_500_000) for number in range(2)]
+    open_drop_zone(page)
+    page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
+    page.get_by_role("button", name="Look").click()
+    page.get_by_role("button", name="Get 2 files").click()
+    rows = [page.get_by_role("listitem").filter(has_text=name) for _, name in OFFICIAL_FILES[:2]]
+    for gate, row, share in zip(gates, rows, ("25 %", "50 %"), strict=True):
+        gate.wait_until_reached()
+        expect(row.get_by_text("On its way")).to_be_visible()
+        expect(row.get_by_text(share)).to_be_visible()
+    keep_picture(page, "needs-following")
+    gates[0].release()
+    expect(rows[0].get_by_text("On this pod")).to_be_visible()
+    expect(rows[1].get_by_text("On its way")).to_be_visible()
+    page.get_by_label("Or paste its JSON").fill("{ another one, half typed")
+    expect(page.locator("#following")).to_have_count(0)
+    gates[1].release()
+    page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
+    page.get_by_role("button", name="Look").click()
+    expect(rows[1].get_by_text("On this pod")).to_be_visible()
 
 
 def test_a_pasted_workflow_is_looked_at(signed_in: Page) -> None:

@@ -17,4 +17,12 @@ document.addEventListener("alpine:init", () => {
       }
     },
   }));
+
+  // Asks again as downloads go on, until the form holds something else than what the answer is about.
+  Alpine.data("following", () => ({
+    init() {
+      const stop = () => this.$root.remove();
+      document.getElementById("workflow").addEventListener("input", stop, { once: true });
+    },
+  }));
 });
