@@ -96,11 +96,13 @@ class PartFile:
         self._saved = self.receipt
 
     async def close(self) -> None:
-        """Save what has arrived and let go of the file, once no thread uses it any more."""
+        """Save what has arrived and let go of the file, once no thread uses it any more. Nothing leaves nothing."""
         self._keeper.cancel()
         await self._stop_following()
         try:
-            if replace(self._saved, spans=self.spans) != self._saved:
+            if not self.spans and not self._whole:
+                await self._in_thread(self.partial.drop)
+            elif replace(self._saved, spans=self.spans) != self._saved:
                 await self.save()
         finally:
             await self._in_thread(os.close, self._descriptor)

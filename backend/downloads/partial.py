@@ -84,10 +84,14 @@ class Partial:
         """Take rejected bytes after all. FileNotFoundError, FileExistsError."""
         rename_without_clobbering(self.rejected, self.target)
 
-    def discard(self) -> None:
-        for path in (self.part, self.rejected):
-            path.unlink(missing_ok=True)
+    def drop(self) -> None:
+        """Forget what has arrived; what was put aside stays."""
+        self.part.unlink(missing_ok=True)
         self._forget()
+
+    def discard(self) -> None:
+        self.drop()
+        self.rejected.unlink(missing_ok=True)
 
     def _forget(self) -> None:
         for path in (self._receipt, self._draft):

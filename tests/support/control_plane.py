@@ -135,6 +135,8 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
             "log_dir": workspace / "logs",
             "access_password": PASSWORD,
             "download_retry_seconds": 0.01,
+            # Tests hold files back on purpose, on machines that may be busy.
+            "download_stall_seconds": 300,
             "comfyui_url": "http://127.0.0.1:9",
             **settings,
         }

@@ -174,6 +174,7 @@ async def test_a_lasting_fault_is_explained_and_leaves_nothing_under_the_name(
     assert (transfer["state"], transfer["problem"]["code"]) == ("failed", code)
     assert len(transfer["problem"]["message"]) > 20
     assert not installed(pod).exists()
+    assert pod.rubbish() == []
 
 
 async def test_wrong_content_is_put_aside_and_a_retry_replaces_it(
