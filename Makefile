@@ -31,7 +31,7 @@ pod: ## build minimal-cpu (or VARIANT, ACCELERATOR), start it, wait until it is 
 bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
 	@scripts/dev/bench.sh
 
-presets-verify: $(VENV)/runtime ## ask the hub whether every shipped preset still holds
+presets-verify: $(VENV)/runtime ## ask the hubs whether presets and ComfyUI's templates still hold
 	@python -m backend.main.verify_presets
 
 lock: $(VENV)/dev ## compile the Python locks anew

@@ -1,4 +1,7 @@
-"""`python -m backend.main.verify_presets`: ask the hub whether every shipped preset still holds."""
+"""`python -m backend.main.verify_presets`: ask the hubs whether what presets promise still holds.
+
+Only our own presets can make it fail; what is found about ComfyUI's templates is told as notes.
+"""
 
 import asyncio
 import sys
@@ -10,7 +13,8 @@ from backend.config.settings import Settings, SettingsError, load_settings
 from backend.main.hubs import hubs_of
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
-from backend.presets.verify import differences
+from backend.presets.official import read_official
+from backend.presets.verify import Findings, look_at_hubs
 from backend.sources.facts import HubFacts
 
 
@@ -22,18 +26,26 @@ def main() -> int:
         return 2
     presets, problems = read_curated(settings.presets_dir, Origin.CURATED)
     found = [f"{problem.file}, line {problem.line}: {problem.message}" for problem in problems]
-    found += asyncio.run(_ask_hub(settings, presets))
+    templates = read_official()
+    findings = asyncio.run(_ask_hubs(settings, presets, templates))
+    found += findings.problems
     for sentence in found:
         print(sentence, file=sys.stderr)  # noqa: T201
-    print(f"{len(presets)} presets looked at, {len(found)} problems")  # noqa: T201
+    for sentence in findings.notes:
+        print(f"note: {sentence}")  # noqa: T201
+    print(  # noqa: T201
+        f"{len(presets)} presets and {len(templates)} templates looked at, "
+        f"{len(found)} problems, {len(findings.notes)} notes"
+    )
     return 1 if found else 0
 
 
-async def _ask_hub(settings: Settings, presets: list[Preset]) -> list[str]:
+async def _ask_hubs(settings: Settings, presets: list[Preset], templates: tuple[Preset, ...]) -> Findings:
     async with AsyncExitStack() as stack:
         hubs = await hubs_of(settings, stack)
         with TemporaryDirectory() as folder:
-            return await differences(presets, HubFacts(hubs.hugging_face, hubs.civitai, Path(folder)))
+            facts = HubFacts(hubs.hugging_face, hubs.civitai, Path(folder))
+            return await look_at_hubs(presets, templates, facts)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
+from backend.presets.official import read_official
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT
@@ -13,6 +15,7 @@ PRESET = """
 id: one-file
 title: One file
 category: Test
+licence: {licence}
 files:
   - {{folder: vae, filename: first.safetensors, url: "{url}", bytes: {size}, sha256: "{sha256}"}}
 """
@@ -21,7 +24,13 @@ files:
 async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]:
     """Exit status and output of the command for one preset, true but for what is changed."""
     file = hub.add("acme/models", "first.safetensors", safetensors(50_000))
-    promises = {"url": hub.url_of(file), "size": 50_000, "sha256": file.content.sha256, **changed}
+    promises = {
+        "url": hub.url_of(file),
+        "size": 50_000,
+        "sha256": file.content.sha256,
+        "licence": "apache-2.0",
+        **changed,
+    }
     (tmp_path / "one-file.yaml").write_text(PRESET.format(**promises))
     settings = {
         "PRESETS_DIR": str(tmp_path),
@@ -39,7 +48,28 @@ async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]
 
 
 async def test_presets_that_hold_are_counted(hub: Hub, tmp_path: Path) -> None:
-    assert await verify(hub, tmp_path) == (0, "1 presets looked at, 0 problems\n")
+    status, output = await verify(hub, tmp_path, licence="Apache 2.0")
+    assert status == 0
+    assert f"1 presets and {len(read_official())} templates looked at, 0 problems, " in output
+    assert "the licence is" not in output
+
+
+async def test_another_licence_is_a_note(hub: Hub, tmp_path: Path) -> None:
+    status, output = await verify(hub, tmp_path, licence="MIT")
+    assert status == 0
+    assert "note: one-file: the licence is apache-2.0 on the hub, MIT in the preset" in output
+
+
+async def test_what_is_wrong_with_comfyui_s_templates_is_a_note(hub: Hub, tmp_path: Path) -> None:
+    template = next(preset for preset in read_official() for file in preset.files if file.sha256)
+    file = next(file for file in template.files if file.sha256)
+    repo, _, path = file.url.path.removeprefix("/").partition("/resolve/main/")  # type: ignore[union-attr]
+    hub.add(repo, path, safetensors(50_000))
+    hub.repository(repo).gated = True
+    status, output = await verify(hub, tmp_path)
+    assert status == 0
+    assert re.search(rf"note: {template.id}: {file.place}: has the hash \w+ on the hub", output)
+    assert "is gated" not in output
 
 
 async def test_another_size_or_hash_is_told(hub: Hub, tmp_path: Path) -> None:
