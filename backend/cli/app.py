@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Presets and downloads of this pod. Where no control plane runs, a command does the work itself.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")

@@ -168,5 +168,11 @@ def _next_frame(socket: ClientConnection) -> Frame:
         case {"type": "changed", "transfer": transfer}:
             return Frame(transfers=[TransferView.model_validate(transfer)])
         case {"type": "progress", "rows": rows}:
-            return Frame(progress={row[0]: dict(zip(PROGRESS, row[1:], strict=False)) for row in rows})
+            return Frame(progress={row[0]: _progress(row) for row in rows})
     return Frame()
+
+
+def _progress(row: list[Any]) -> dict[str, float | None]:
+    """A size that is not told now may have been told before."""
+    fields = dict(zip(PROGRESS, row[1:], strict=False))
+    return {name: value for name, value in fields.items() if (name, value) != ("bytes", None)}

@@ -14,6 +14,7 @@ from backend.cli.opened import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
 from backend.cli.watch import finish, require_done, screen, watch
+from backend.core.words import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
@@ -110,27 +111,26 @@ def log(
         lines = plane.log(transfer.id)
     if as_json:
         print_json(lines)
-    else:
-        print_table(
-            ("WHEN", "WHAT"), ((f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}", line.message) for line in lines)
-        )
+        return
+    for line in lines:
+        typer.echo(f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}\t{printable(line.message)}")
 
 
 def _steer(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
     with control_plane() as plane:
-        _print(_steered(plane, action, which), as_json=as_json)
+        _print(_steered(plane, action, which), as_json=as_json, nothing=f"Nothing to {action}.")
 
 
 def _go_on(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
     """The control plane does it; where there is none, this command has to stay for it."""
     with control_plane() as plane:
         transfers = _steered(plane, action, which)
-        if not plane.alone:
-            _print(transfers, as_json=as_json)
-            return
-        if not which:
+        if plane.alone and not which:
             transfers = [transfer for transfer in plane.transfers() if transfer.moves]
-        finish(plane, transfers, no_wait=False, as_json=as_json)
+        if plane.alone and transfers:
+            finish(plane, transfers, no_wait=False, as_json=as_json)
+        else:
+            _print(transfers, as_json=as_json, nothing=f"Nothing to {action}.")
 
 
 def _steered(plane: "ControlPlane", action: str, which: Sequence[str] | None) -> "list[TransferView]":
@@ -139,13 +139,13 @@ def _steered(plane: "ControlPlane", action: str, which: Sequence[str] | None) ->
     return plane.steer_all(action)
 
 
-def _print(transfers: "Sequence[TransferView]", *, as_json: bool) -> None:
+def _print(transfers: "Sequence[TransferView]", *, as_json: bool, nothing: str = "No downloads.") -> None:
     if as_json:
         print_json(transfers)
     elif transfers:
         print_table(("ID", "FILE", "", "SIZE", "STATE"), map(_row, transfers))
     else:
-        say("No downloads.")
+        say(nothing)
 
 
 def _row(transfer: "TransferView") -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def percent(row: "TransferView") -> str:
 
 def amount(row: "TransferView") -> str:
     if row.state == "done" or not row.received:
-        return human_bytes(row.bytes)
+        return human_bytes(row.bytes) if row.bytes else ""
     return (
         f"{human_bytes(row.received)} of {human_bytes(row.bytes)}" if row.bytes else human_bytes(row.received)
     )
@@ -50,11 +50,12 @@ def remark(row: "TransferView") -> str:
 
 def summary(rows: "list[TransferView]") -> str:
     """All rows as if they were one file."""
-    received = sum(row.received for row in rows)
-    speed = sum(row.speed for row in rows if row.moves)
-    sizes = [row.bytes for row in rows]
+    received, sizes = sum(row.received for row in rows), [row.bytes for row in rows]
+    moving = [row.speed for row in rows if row.moves]
+    if not moving:
+        return f"{len(rows)} files, {human_bytes(received)}"
     if None in sizes:
-        return f"{len(rows)} files, {human_bytes(received)}, {human_bytes(speed)}/s"
-    whole = sum(size or 0 for size in sizes)
+        return f"{len(rows)} files, {human_bytes(received)}, {human_bytes(sum(moving))}/s"
+    whole, speed = sum(size or 0 for size in sizes), sum(moving)
     left = human_seconds((whole - received) / speed if speed else None)
     return f"{len(rows)} files, {human_bytes(received)} of {human_bytes(whole)}, {human_bytes(speed)}/s, {left} left"

@@ -79,8 +79,8 @@ class Lines(Screen):
             news = (row.state, _step(row))
             if self._told.get(row.id) != news:
                 self._told[row.id] = news
-                figures = " ".join(part for part in (percent(row), amount(row)) if part)
-                typer.echo(f"{printable(row.place)}: {figures}, {remark(row)}")
+                figures = " ".join((percent(row), amount(row))).strip()
+                typer.echo(f"{printable(row.place)}: {figures + ', ' if figures else ''}{remark(row)}")
 
 
 def _step(row: "TransferView") -> int:

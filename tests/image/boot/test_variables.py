@@ -88,6 +88,7 @@ def test_a_public_key_opens_ssh_to_its_owner_alone(minimal_cpu: str, tmp_path: P
         assert "Permission denied (publickey)" in ssh(pod, "true")
         for command in ("command -v python", "bash -lc 'command -v python'"):
             assert ssh(pod, command, "-i", "/keys/owner").strip() == "/workspace/venv/bin/python"
+        assert "wants a password" in ssh(pod, "comfypod downloads", "-i", "/keys/owner")
 
 
 def test_without_a_public_key_nothing_listens_for_ssh(pod: TrackedContainer) -> None:
