@@ -143,7 +143,9 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
     )
     app = create_app(chosen)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = ReadyServer(uvicorn.Config(app, log_config=None, access_log=False), app)
+    # On a busy machine a test may pause for longer than the five seconds after which uvicorn hangs up.
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=300)
+    server = ReadyServer(config, app)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     ready = asyncio.create_task(server.ready.wait())
     await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)

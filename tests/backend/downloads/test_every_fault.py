@@ -14,8 +14,8 @@ from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 
-# One look and three connections.
-SIZE = 20_000_000
+# One look and two connections.
+SIZE = 12_000_000
 PLACE = "checkpoints/flower.safetensors"
 # More often than anything is tried again.
 ALWAYS = 40
