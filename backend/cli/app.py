@@ -9,7 +9,7 @@ from backend.cli import downloads, presets
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
 from backend.cli.opened import control_plane
-from backend.cli.options import Json, NoWait
+from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.watch import finish
 
 app = typer.Typer(
@@ -48,9 +48,7 @@ def download(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name on disk. Default: as the source has it.")] = None,
     sha256: Annotated[str | None, typer.Option(help="Hash that the content must have.")] = None,
-    allow_pickle: Annotated[
-        bool, typer.Option("--allow-pickle", help="Also a format that can run code when it is loaded.")
-    ] = False,
+    allow_pickle: AllowPickle = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Every file of a repository, a folder or a version.")
     ] = False,

@@ -62,8 +62,9 @@ class ControlPlane:
         """With sizes that the hub is asked for."""
         return self._get(f"/api/presets/{preset_id}/status", PresetStatus, ask=True)
 
-    def install(self, preset_id: str) -> list[TransferView]:
-        return self._post(f"/api/presets/{preset_id}/download", list[TransferView])
+    def install(self, preset_id: str, *, allow_pickle: bool) -> list[TransferView]:
+        consent = "?allow_pickle=true" if allow_pickle else ""
+        return self._post(f"/api/presets/{preset_id}/download{consent}", list[TransferView])
 
     def download(self, **wanted: str | bool | None) -> TransferView:
         return self._post("/api/downloads", TransferView, wanted)

@@ -19,7 +19,7 @@ ADVICE = {
     "name_needed": "That is --name NAME here.",
     "not_found": "What there is: comfypod presets list, comfypod downloads",
     "out_of_space": "To free some: comfypod downloads cancel {cancel}",
-    "pickle_unconfirmed": "If you do: comfypod download URL --to FOLDER --allow-pickle",
+    "pickle_unconfirmed": "If you do: the same command with --allow-pickle",
     "same_name": "To keep them: --keep-folders",
     "session_ended": "Take COMFYPOD_TOKEN out of the environment, or set a new one.",
     "several_files": "To fetch them all: --all",

@@ -6,7 +6,7 @@ import typer
 
 from backend.cli.completion import preset_ids
 from backend.cli.opened import control_plane
-from backend.cli.options import Json, NoWait
+from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.output import print_json, print_table, say
 from backend.cli.watch import finish
 from backend.core.words import human_bytes, printable
@@ -57,12 +57,18 @@ def show(preset_id: PresetId, as_json: Json = False) -> None:
 
 
 @app.command()
-def install(preset_ids: PresetIds, no_wait: NoWait = False, as_json: Json = False) -> None:
+def install(
+    preset_ids: PresetIds, allow_pickle: AllowPickle = False, no_wait: NoWait = False, as_json: Json = False
+) -> None:
     """Fetch what is missing, and wait for it."""
     with control_plane(outlives=no_wait) as plane:
         for preset_id in preset_ids:
             plane.preset(preset_id)  # a wrong id is told before anything is fetched
-        transfers = [transfer for preset_id in preset_ids for transfer in plane.install(preset_id)]
+        transfers = [
+            transfer
+            for preset_id in preset_ids
+            for transfer in plane.install(preset_id, allow_pickle=allow_pickle)
+        ]
         finish(plane, transfers, no_wait=no_wait, as_json=as_json)
 
 

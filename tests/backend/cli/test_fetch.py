@@ -8,7 +8,7 @@ import pytest
 from tests.support.command_line import CommandLine
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
-from tests.support.hub.formats import safetensors
+from tests.support.hub.formats import pickle_checkpoint, safetensors
 from tests.support.process import Process
 
 SIZE = 200_000
@@ -52,6 +52,21 @@ def test_a_preset_is_installed_and_the_list_knows(
     assert f"{PRESET}\tinstalled" in comfypod.run("presets", "list", "--installed").stdout
     again = comfypod.run("presets", "install", PRESET)
     assert (again.returncode, again.stderr) == (0, "Everything is here already.\n")
+
+
+def test_a_preset_with_files_that_can_run_code_needs_a_word_of_consent(
+    alone: CommandLine, hub: Hub, workspace: Path, models: Path
+) -> None:
+    old = hub.add("acme/old", "old.pth", pickle_checkpoint(1))
+    added = workspace / ".comfypod/presets"
+    added.mkdir(parents=True, exist_ok=True)
+    file = f"{{folder: upscale_models, filename: old.pth, url: '{hub.url_of(old)}'}}"
+    (added / "old-style.yaml").write_text(f"id: old-style\ntitle: Old\ncategory: Test\nfiles: [{file}]\n")
+    refused = alone.run("presets", "install", "old-style")
+    assert (refused.returncode, (models / "upscale_models").exists()) == (1, False)
+    assert "--allow-pickle" in refused.stderr
+    assert alone.run("presets", "install", "old-style", "--allow-pickle").returncode == 0
+    assert (models / "upscale_models/old.pth").exists()
 
 
 def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
