@@ -16,7 +16,7 @@ from backend.cli.output import say
 from backend.config.settings import Settings
 from backend.core.hold import HeldElsewhere, held
 from backend.core.logging import configure_logging
-from backend.core.volume_lock import STALE_SECONDS, LockedElsewhere, volume_lock
+from backend.core.volume_lock import LockedElsewhere, volume_lock
 from backend.main.app import access_password, create_app
 from backend.main.server import Server, config_of, share_arenas, state_hold
 from backend.main.wiring import close_channels
@@ -109,7 +109,7 @@ def _take_turns(stack: contextlib.ExitStack, settings: Settings) -> None:
         stack.enter_context(held(state_hold(settings), f"another comfypod command, process {os.getpid()}"))
         if volume.exists():
             say("Another command works on this volume, or was killed; looking which.")
-        stack.enter_context(volume_lock(volume, wait=STALE_SECONDS + 5))
+        stack.enter_context(volume_lock(volume, wait=0))
     except HeldElsewhere as error:
         raise CommandError(
             f"{settings.state_folder} is in use: {error}. If that is a control plane, set COMFYPOD_URL to its address; "

@@ -26,6 +26,7 @@ class LockedElsewhere(Exception):
 
 @contextmanager
 def volume_lock(folder: Path, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """`wait` seconds are what a living holder is given; one that may be dead is watched until that is known."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _take(folder, time.monotonic() + wait)
     done = threading.Event()
@@ -40,14 +41,14 @@ def volume_lock(folder: Path, wait: float = WAIT_SECONDS) -> Iterator[None]:
 
 
 def _take(folder: Path, deadline: float) -> None:
-    beat, since = _last_beat(folder), time.monotonic()
+    beat, since, alive = _last_beat(folder), time.monotonic(), False
     while not _made(folder):
         now = time.monotonic()
         if _last_beat(folder) != beat:
-            beat, since = _last_beat(folder), now
+            beat, since, alive = _last_beat(folder), now, True
         if now - since > STALE_SECONDS or _died_here(folder):
             _free(folder)
-        elif now > deadline:
+        elif alive and now > deadline:
             raise LockedElsewhere(_title(_holder(folder)))
         else:
             time.sleep(LOOK_SECONDS)

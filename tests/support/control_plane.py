@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import uvicorn
 import websockets
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -161,3 +162,13 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
         server.should_exit = True
         await task
         listener.close()
+
+
+@contextmanager
+def control_plane_in_a_thread(workspace: Path, **settings: Any) -> Iterator[ControlPlane]:
+    """The same for tests that wait for other programs and have no event loop."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(running_control_plane(workspace, **settings)) as plane,
+    ):
+        yield plane

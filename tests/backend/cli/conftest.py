@@ -1,18 +1,20 @@
-"""A hub, a control plane as its own process, and the command with and without it."""
+"""A hub, a control plane, and the command with and without it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.backend.conftest import hub_settings
 from tests.support.command_line import CommandLine
+from tests.support.control_plane import PASSWORD, ControlPlane, control_plane_in_a_thread
 from tests.support.hub import Hub
-from tests.support.process import Process, free_port, running_process
+from tests.support.process import free_port
 
 
 @pytest.fixture
 def environment(hub: Hub, workspace: Path) -> dict[str, str]:
-    """What control plane and command have in common on one machine."""
+    """What a control plane and a command have in common on one machine."""
     return {
         "WORKSPACE": str(workspace),
         "STATE_DIR": "",
@@ -39,15 +41,16 @@ def alone(environment: dict[str, str], tmp_path: Path) -> CommandLine:
 
 
 @pytest.fixture
-def plane(environment: dict[str, str]) -> Iterator[Process]:
-    with running_process(environment) as process:
-        yield process
+def plane(hub: Hub, workspace: Path) -> Iterator[ControlPlane]:
+    with control_plane_in_a_thread(workspace, **hub_settings(hub)) as running:
+        yield running
 
 
 @pytest.fixture
-def comfypod(environment: dict[str, str], plane: Process, tmp_path: Path) -> CommandLine:
-    """On the machine of a control plane that made its own password."""
-    return CommandLine({**environment, "PORT": str(plane.port)}, tmp_path)
+def comfypod(environment: dict[str, str], plane: ControlPlane, tmp_path: Path) -> CommandLine:
+    """On the machine of a control plane, with its password in the environment."""
+    port = plane.url.rpartition(":")[2]
+    return CommandLine({**environment, "PORT": port, "ACCESS_PASSWORD": PASSWORD}, tmp_path)
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.backend.conftest import hub_settings
 from tests.support.command_line import CommandLine
+from tests.support.control_plane import ControlPlane, control_plane_in_a_thread
 from tests.support.hub import Hub
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 from tests.support.hub.gates import Gate
-from tests.support.process import Process, running_process
 
 SIZE = 200_000
 
@@ -25,9 +26,9 @@ def files(hub: Hub) -> list[HubFile]:
 
 
 @pytest.fixture
-def plane(environment: dict[str, str]) -> Iterator[Process]:
-    with running_process({**environment, "DOWNLOAD_WORKERS": "1"}) as process:
-        yield process
+def plane(hub: Hub, workspace: Path) -> Iterator[ControlPlane]:
+    with control_plane_in_a_thread(workspace, **hub_settings(hub), download_workers=1) as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from tests.support.command_line import CommandLine
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import pickle_checkpoint, safetensors
-from tests.support.process import Process
+from tests.support.process import running_process
 
 SIZE = 200_000
 PRESET = "realesrgan-x4"
@@ -148,10 +148,11 @@ def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, 
 
 
 def test_a_watcher_outlives_a_restart_of_the_control_plane(
-    comfypod: CommandLine, plane: Process, hub: Hub, ant: HubFile, models: Path
+    environment: dict[str, str], alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     gate = hub.hold(ant, after=SIZE // 2)
-    with comfypod.start("download", hub.url_of(ant), "--to", "loras") as command:
+    wanted = ("download", hub.url_of(ant), "--to", "loras")
+    with running_process(environment) as plane, alone.start(*wanted, COMFYPOD_URL=plane.url) as command:
         gate.wait_until_reached()
         plane.stop()
         gate.release()

@@ -2,40 +2,32 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.command_line import CommandLine
+from tests.support.control_plane import PASSWORD, ControlPlane
 from tests.support.hub import Hub
 from tests.support.process import Process, free_port, running_process
 
-PASSWORD = "correct horse battery staple"
-
 
 @pytest.fixture
-def locked(environment: dict[str, str]) -> Iterator[Process]:
-    """A control plane whose owner chose a password."""
-    with running_process({**environment, "ACCESS_PASSWORD": PASSWORD}) as process:
-        yield process
+def outside(plane: ControlPlane, environment: dict[str, str], tmp_path: Path) -> CommandLine:
+    """Somebody who knows where the control plane is, and nothing more."""
+    return CommandLine({**environment, "COMFYPOD_URL": plane.url}, tmp_path)
 
 
-@pytest.fixture
-def outside(locked: Process, environment: dict[str, str], tmp_path: Path) -> CommandLine:
-    """Somebody who knows where it is."""
-    return CommandLine({**environment, "COMFYPOD_URL": locked.url}, tmp_path)
+def test_the_generated_password_is_found(alone: CommandLine, environment: dict[str, str]) -> None:
+    with running_process(environment) as plane:
+        assert alone.run("presets", "list", "upscaler", PORT=str(plane.port)).returncode == 0
 
 
-def test_the_generated_password_is_found(comfypod: CommandLine) -> None:
-    assert comfypod.run("presets", "list", "upscaler").returncode == 0
-
-
-def test_without_a_password_it_says_what_to_set(outside: CommandLine, locked: Process) -> None:
+def test_without_a_password_it_says_what_to_set(outside: CommandLine, plane: ControlPlane) -> None:
     refused = outside.run("presets", "list")
     assert refused.returncode == 1
-    assert f"{locked.url}/ wants a password. Set ACCESS_PASSWORD to it, or COMFYPOD_TOKEN" in refused.stderr
+    assert f"{plane.url}/ wants a password. Set ACCESS_PASSWORD to it, or COMFYPOD_TOKEN" in refused.stderr
 
 
 def test_with_a_wrong_password_it_says_so(outside: CommandLine) -> None:
@@ -48,8 +40,8 @@ def test_with_the_password_it_gets_in(outside: CommandLine) -> None:
     assert outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD).returncode == 0
 
 
-def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, locked: Process) -> None:
-    answer = httpx.post(f"{locked.url}/api/auth/login", json={"password": PASSWORD})
+def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, plane: ControlPlane) -> None:
+    answer = httpx.post(f"{plane.url}/api/auth/login", json={"password": PASSWORD})
     token = answer.json()["access_token"]
     assert outside.run("presets", "list", COMFYPOD_TOKEN=token).returncode == 0
     refused = outside.run("presets", "list", COMFYPOD_TOKEN=token[:-4])
@@ -57,10 +49,12 @@ def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, locked: P
     assert "Take COMFYPOD_TOKEN out of the environment" in refused.stderr
 
 
-def test_on_a_terminal_the_password_is_asked_for_and_not_shown(outside: CommandLine, locked: Process) -> None:
+def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
+    outside: CommandLine, plane: ControlPlane
+) -> None:
     with outside.terminal("presets", "list", "upscaler") as terminal:
         terminal.wait_for(
-            f"Password of the pod at {locked.url}/: "
+            f"Password of the pod at {plane.url}/: "
         )  # the space comes once nothing is shown any more
         terminal.type(f"{PASSWORD}\n")
         assert terminal.exit_code() == 0
@@ -68,9 +62,9 @@ def test_on_a_terminal_the_password_is_asked_for_and_not_shown(outside: CommandL
         assert PASSWORD not in terminal.text
 
 
-def test_guessing_is_held_up_in_words(outside: CommandLine, locked: Process) -> None:
+def test_guessing_is_held_up_in_words(outside: CommandLine, plane: ControlPlane) -> None:
     for _ in range(20):
-        httpx.post(f"{locked.url}/api/auth/login", json={"password": "guess"})
+        httpx.post(f"{plane.url}/api/auth/login", json={"password": "guess"})
     refused = outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD)
     assert refused.returncode == 1
     assert "Too many wrong passwords. Wait" in refused.stderr
