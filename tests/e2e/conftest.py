@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import ConsoleMessage, Page
 
-from tests.support.browser import browser_context_args, browser_type_launch_args
+from tests.support.browser import browser_context_args, browser_type_launch_args, follow
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process, running_process
@@ -106,7 +106,7 @@ def console(page: Page) -> Iterator[list[str]]:
 def signed_in(page: Page, plane: Process, console: list[str]) -> Page:
     page.goto(plane.url)
     page.get_by_label("Password of this pod").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     page.get_by_role("heading", name="Overview").wait_for()
     return page
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OFFICIAL_REPOSITORY, violations
+from tests.support.browser import follow
 from tests.support.hub import Hub
 from tests.support.hub.catalogue import CivitaiFile
 from tests.support.hub.formats import pickle_checkpoint, safetensors
@@ -13,8 +14,8 @@ from tests.support.process import Process
 
 
 def look_at(page: Page, address: str) -> None:
-    page.get_by_role("link", name="Downloads", exact=True).click()
-    page.get_by_role("link", name="Add downloads").click()
+    follow(page.get_by_role("link", name="Downloads", exact=True))
+    follow(page.get_by_role("link", name="Add downloads"))
     page.get_by_label("Address", exact=True).fill(address)
     page.get_by_role("button", name="Look", exact=True).click()
 

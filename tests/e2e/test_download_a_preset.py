@@ -8,17 +8,17 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OFFICIAL_FILES, OFFICIAL_REPOSITORY, SIZE
+from tests.support.browser import follow
 from tests.support.hub import Hub, faults
 from tests.support.process import ROOT, Process
 
 
 def open_official_preset(page: Page) -> None:
-    page.get_by_role("link", name="Presets", exact=True).click()
+    follow(page.get_by_role("link", name="Presets", exact=True))
     page.get_by_label("Search").fill("z-image turbo text to image")
-    card = page.get_by_role("listitem").filter(
-        has=page.get_by_role("link", name=re.compile("Z-Image-Turbo", re.IGNORECASE))
-    )
-    card.get_by_role("link").first.click()
+    best = page.get_by_role("main").get_by_role("listitem").first
+    expect(best).to_contain_text(re.compile("Z-Image-Turbo", re.IGNORECASE))
+    follow(best.get_by_role("link").first)
 
 
 def gate_on(hub: Hub, number: int, after: int) -> Any:
@@ -54,7 +54,7 @@ def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
     for folder, name in OFFICIAL_FILES:
         assert (workspace / "ComfyUI/models" / folder / name).stat().st_size == SIZE
     keep_picture(page, "preset-installed")
-    page.get_by_role("link", name="Downloads").click()
+    follow(page.get_by_role("link", name="Downloads"))
     expect(page.get_by_text("Verified")).to_have_count(3)
     keep_picture(page, "downloads-finished")
 
@@ -66,7 +66,7 @@ def test_a_download_is_paused_resumed_and_cancelled(signed_in: Page, hub: Hub, w
     page.get_by_role("button", name="Download").click()
     gate.wait_until_reached()
     name = OFFICIAL_FILES[0][1]
-    page.get_by_role("link", name="Downloads").click()
+    follow(page.get_by_role("link", name="Downloads"))
     row = page.get_by_role("listitem").filter(has_text=name)
     row.get_by_role("button", name=f"Pause {name}").click()
     expect(row.get_by_text("Paused")).to_be_visible()
@@ -86,7 +86,7 @@ def test_a_file_that_fails_says_why_and_can_be_retried(signed_in: Page, hub: Hub
     open_official_preset(page)
     page.get_by_role("button", name="Download").click()
     expect(page.get_by_text("has no such file")).to_be_visible()
-    page.get_by_role("link", name="Downloads").click()
+    follow(page.get_by_role("link", name="Downloads"))
     row = page.get_by_role("listitem").filter(has_text=name)
     row.get_by_role("button", name=f"Retry {name}").click()
     expect(row.get_by_text("Verified")).to_be_visible()
@@ -97,7 +97,7 @@ def test_the_page_notices_when_the_control_plane_is_away_and_comes_back(
 ) -> None:
     page = signed_in
     banner = page.get_by_text("The connection to the pod is lost")
-    page.get_by_role("link", name="Downloads").click()
+    follow(page.get_by_role("link", name="Downloads"))
     expect(page.get_by_text("Nothing was downloaded yet")).to_be_visible()
     expect(banner).to_be_hidden()
     page.wait_for_function("Alpine.store('live').connected")

@@ -10,6 +10,7 @@ from tests.backend.presets.workflows import drawn, node, png, text_chunk
 from tests.e2e.conftest import OFFICIAL_FILES, SIZE
 from tests.e2e.test_download_a_preset import gate_on
 from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.support.browser import follow
 from tests.support.hub import Hub
 
 WORKFLOW = drawn(
@@ -28,8 +29,8 @@ DROP = """async (panel, [name, bytes]) => {
 
 
 def open_drop_zone(page: Page) -> None:
-    page.get_by_role("link", name="Presets", exact=True).click()
-    page.get_by_role("link", name="From a workflow").click()
+    follow(page.get_by_role("link", name="Presets", exact=True))
+    follow(page.get_by_role("link", name="From a workflow"))
 
 
 def test_a_dropped_picture_tells_its_needs_and_one_click_brings_them(

@@ -6,13 +6,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import write_log
+from tests.support.browser import follow
 from tests.support.process import Process
 from tests.support.supervisor import FakeSupervisor
 
 
 @pytest.fixture
 def services(signed_in: Page, supervisor: FakeSupervisor) -> Page:
-    signed_in.get_by_role("link", name="Services", exact=True).click()
+    follow(signed_in.get_by_role("link", name="Services", exact=True))
     return signed_in
 
 
@@ -48,7 +49,7 @@ def test_what_the_page_needs_has_no_stop_button(services: Page) -> None:
 
 def test_a_log_grows_while_it_is_read_and_can_be_searched(services: Page, workspace: Path) -> None:
     page = services
-    page.get_by_role("link", name="Log of ComfyUI").click()
+    follow(page.get_by_role("link", name="Log of ComfyUI"))
     log = page.get_by_role("log")
     expect(log.get_by_text("Traceback (most recent call last):")).to_be_visible()
     write_log(workspace, "comfyui", "".join(f"tick {number}\n" for number in range(200)))
@@ -69,7 +70,7 @@ def test_a_log_goes_on_after_the_control_plane_was_away(
     services: Page, plane: Process, workspace: Path
 ) -> None:
     page = services
-    page.get_by_role("link", name="Log of ComfyUI").click()
+    follow(page.get_by_role("link", name="Log of ComfyUI"))
     expect(page.get_by_text("Traceback (most recent call last):")).to_be_visible()
     plane.stop()
     write_log(workspace, "comfyui", "meanwhile\n")
@@ -79,7 +80,7 @@ def test_a_log_goes_on_after_the_control_plane_was_away(
 
 
 def test_a_log_that_is_empty_says_so(services: Page) -> None:
-    services.get_by_role("link", name="Log of nginx").click()
+    follow(services.get_by_role("link", name="Log of nginx"))
     expect(services.get_by_text("nginx has not written anything yet.")).to_be_visible()
 
 

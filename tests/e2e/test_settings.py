@@ -5,13 +5,14 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import follow
 from tests.support.hub import Hub
 
 
 def test_a_token_is_saved_tested_and_removed(signed_in: Page, hub: Hub, keep_picture: Any) -> None:
     page = signed_in
     hub.tokens.add("hf_from_the_browser_9876")
-    page.get_by_role("link", name="Settings").click()
+    follow(page.get_by_role("link", name="Settings"))
     expect(page).to_have_title(re.compile("Settings"))
     row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Hugging Face"))
     row.get_by_label("Token for Hugging Face", exact=True).fill("hf_mistyped_by_somebody")

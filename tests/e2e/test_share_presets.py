@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import violations
 from tests.e2e.test_every_page import THEMES, WIDTHS
 from tests.e2e.test_from_a_workflow import DROP
+from tests.support.browser import follow
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import Process
@@ -49,7 +50,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page = signed_in
     (lora.parent / "home_made.safetensors").write_bytes(b"my own")
     page.goto(f"{plane.url}/presets")
-    page.get_by_role("link", name="Export").click()
+    follow(page.get_by_role("link", name="Export"))
     page.get_by_label("Title").fill("Ink & paper")
     page.get_by_label("Id").fill("ink-and-paper")
     page.get_by_role("button", name="Export").click()
@@ -71,7 +72,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
 
     page.goto(f"{plane.url}/presets?q=ink+paper")
     expect(page.get_by_text("imported", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Ink & paper").click()
+    follow(page.get_by_role("link", name="Ink & paper"))
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove from the list").click()
     page.wait_for_url("**/presets")

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import violations
 from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.support.browser import follow
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.content import Enormous
@@ -34,7 +35,7 @@ def models(hub: Hub) -> dict[str, HubFile]:
 
 @pytest.fixture
 def downloads(signed_in: Page) -> Page:
-    signed_in.get_by_role("link", name="Downloads", exact=True).click()
+    follow(signed_in.get_by_role("link", name="Downloads", exact=True))
     return signed_in
 
 

@@ -5,6 +5,7 @@ import shutil
 from typing import Any
 
 import pytest
+from playwright.sync_api import Locator
 
 # Chromium speaks to hosts of its own at start unless told not to; tests stay on loopback.
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
@@ -21,3 +22,9 @@ def browser_type_launch_args() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def browser_context_args() -> dict[str, Any]:
     return {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark", "reduced_motion": "reduce"}
+
+
+def follow(link: Locator) -> None:
+    """Click, and wait until the page behind it is there with its scripts: what is clicked before does nothing."""
+    with link.page.expect_event("load"):
+        link.click()
