@@ -9,6 +9,7 @@ CommandError                1
 └── Interrupted             130   Ctrl-C
 """
 
+from string import Formatter
 from typing import Any, ClassVar
 
 # What to type next, by the code of the API's error. `{cancel}` and the like are its details.
@@ -67,9 +68,8 @@ class Interrupted(CommandError):
 
 
 def _advice(code: str, details: dict[str, Any]) -> str:
+    """Nothing where the API does not tell what the advice is about."""
+    advice = ADVICE.get(code, "")
     words = {name: " ".join(value) if isinstance(value, list) else value for name, value in details.items()}
-    try:
-        advice = ADVICE[code].format(**words)
-    except KeyError:
-        return ""
-    return advice if all(words.values()) else ""
+    named = [name for _, name, _, _ in Formatter().parse(advice) if name]
+    return advice.format(**words) if all(words.get(name) for name in named) else ""

@@ -43,6 +43,18 @@ def under_way(comfypod: CommandLine, hub: Hub, files: list[HubFile]) -> Iterator
         gate.release()
 
 
+@pytest.fixture
+def huge_preset(workspace: Path) -> str:
+    """One that fits on no disk."""
+    added = workspace / ".comfypod/presets/huge.yaml"
+    added.parent.mkdir(parents=True)
+    added.write_text(
+        "{id: huge, title: Huge, category: Test, files: [{folder: vae, filename: huge.safetensors, "
+        f"url: 'https://huggingface.co/a/b/resolve/main/huge.safetensors', bytes: {10**15}}}]}}"
+    )
+    return "huge"
+
+
 def states(comfypod: CommandLine) -> dict[str, str]:
     rows = json.loads(comfypod.run("downloads", "--json").stdout)
     return {row["filename"].removesuffix(".safetensors"): row["state"] for row in rows}
@@ -98,6 +110,19 @@ def test_who_waits_for_a_download_that_somebody_stops_is_told(
     assert command.returncode == 1
     assert "loras/ant.safetensors is paused." in complaints
     assert "To go on: comfypod downloads resume" in complaints
+
+
+def test_what_does_not_fit_is_told_with_what_could_be_cancelled(
+    huge_preset: str, comfypod: CommandLine, under_way: list[Gate]
+) -> None:
+    under_way[0].advance(SIZE // 2)
+    under_way[0].wait_until_reached()
+    paused = comfypod.run("downloads", "pause", "ant.safetensors", "--json")
+    refused = comfypod.run("presets", "install", huge_preset)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("This needs 1000000.00 GB and ")
+    advice = f"To free some: comfypod downloads cancel {json.loads(paused.stdout)[0]['id']}"
+    assert refused.stderr.splitlines()[-1] == advice
 
 
 def test_the_log_tells_what_happened(comfypod: CommandLine, under_way: list[Gate]) -> None:
