@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from backend import __version__
-from backend.cli import downloads, presets
+from backend.cli import downloads, pace, presets, sharing, workflow
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
 from backend.cli.opened import control_plane
@@ -20,6 +20,11 @@ app = typer.Typer(
 )
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
+app.command()(workflow.workflow)
+presets.app.command()(sharing.update)
+presets.app.command("import")(sharing.add)
+presets.app.command()(sharing.export)
+downloads.app.command()(pace.pace)
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,16 @@ from websockets.sync.client import ClientConnection, connect
 from backend import __version__
 from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
 from backend.downloads.models import BatchReport, LogLine, TransferView
-from backend.presets.models import Preset, PresetStatus, PresetSummary
+from backend.downloads.policy import Policy
+from backend.presets.models import (
+    ExportReport,
+    FetchReport,
+    Preset,
+    PresetStatus,
+    PresetSummary,
+    UpdateReport,
+    WorkflowNeeds,
+)
 
 Answer = TypeVar("Answer")
 
@@ -66,6 +75,26 @@ class ControlPlane:
         consent = "?allow_pickle=true" if allow_pickle else ""
         return self._post(f"/api/presets/{preset_id}/download{consent}", list[TransferView])
 
+    def update(self) -> UpdateReport:
+        return self._post("/api/presets/update", UpdateReport)
+
+    def add_preset(self, definition: bytes) -> Preset:
+        return self._send("/api/presets/import", Preset, definition)
+
+    def add_preset_from(self, url: str) -> Preset:
+        return self._send("/api/presets/import", Preset, b"", url=url)
+
+    def export(self, **wanted: Any) -> ExportReport:
+        return self._post("/api/presets/export", ExportReport, wanted)
+
+    def needs_of(self, workflow: bytes) -> WorkflowNeeds:
+        return self._send("/api/presets/from-workflow", WorkflowNeeds, workflow)
+
+    def fetch_for(self, workflow: bytes, *, allow_pickle: bool) -> FetchReport:
+        return self._send(
+            "/api/presets/from-workflow/download", FetchReport, workflow, allow_pickle=allow_pickle
+        )
+
     def download(self, **wanted: str | bool | None) -> TransferView:
         return self._post("/api/downloads", TransferView, wanted)
 
@@ -89,6 +118,12 @@ class ControlPlane:
 
     def log(self, transfer_id: str) -> list[LogLine]:
         return self._get(f"/api/downloads/{transfer_id}/log", list[LogLine])
+
+    def policy(self) -> Policy:
+        return self._get("/api/downloads/policy", Policy)
+
+    def set_policy(self, policy: dict[str, Any]) -> Policy:
+        return self._read(self._ask("PUT", "/api/downloads/policy", json=policy), Policy)
 
     def frames(self) -> Iterator[Frame]:
         """News without end, a snapshot first. A control plane that restarts is waited for."""
@@ -121,6 +156,9 @@ class ControlPlane:
 
     def _post(self, path: str, kind: type[Answer], body: dict[str, Any] | None = None) -> Answer:
         return self._read(self._ask("POST", path, json=body), kind)
+
+    def _send(self, path: str, kind: type[Answer], content: bytes, **query: Any) -> Answer:
+        return self._read(self._ask("POST", path, content=content, params=query), kind)
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         return ask(self._http, method, path, headers=self._authorization, **request)

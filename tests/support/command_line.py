@@ -41,12 +41,14 @@ class CommandLine:
             check=False,
         )
 
-    def start(self, *arguments: str, **variables: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, **variables: str
+    ) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self._folder,
             env=self._variables(variables),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

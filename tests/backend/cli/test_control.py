@@ -146,3 +146,32 @@ def test_where_there_is_nothing_it_says_so(comfypod: CommandLine) -> None:
     empty = comfypod.run("downloads")
     assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "No downloads.\n")
     assert comfypod.run("downloads", "--json").stdout == "[]\n"
+
+
+def test_the_pace_is_set_and_told(comfypod: CommandLine) -> None:
+    usual = "Files at once: 1. Connections for each: 16. Speed: no limit.\n"
+    assert comfypod.run("downloads", "pace").stdout == usual
+    wanted = ("--limit", "20MB", "--files", "2", "--polite", "--hours", "23:00-07:00=1.5GB/s")
+    told = comfypod.run("downloads", "pace", *wanted).stdout.splitlines()
+    assert told == [
+        "Files at once: 2. Connections for each: 16. Speed: 20.0 MB/s.",
+        "23:00 to 07:00: 1.5 GB/s.",
+        "While ComfyUI is generating: 20.0 MB/s.",
+    ]
+    changed = comfypod.run(
+        "downloads", "pace", "--limit", "none", "--hours", "none", "--not-polite", "--json"
+    )
+    policy = json.loads(changed.stdout)
+    assert (policy["limit"], policy["schedule"], policy["files_at_once"]) == (None, [], 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "code"),
+    [("--limit", "fast", 2), ("--hours", "night=20MB", 2), ("--limit", "1kB", 1), ("--files", "0", 1)],
+)
+def test_a_pace_that_makes_no_sense_is_refused(
+    comfypod: CommandLine, option: str, value: str, code: int
+) -> None:
+    refused = comfypod.run("downloads", "pace", option, value)
+    assert (refused.returncode, refused.stdout) == (code, "")
+    assert "Traceback" not in refused.stderr

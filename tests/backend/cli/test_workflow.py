@@ -1,0 +1,61 @@
+"""Somebody has a workflow, and a shell."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.presets.workflows import declaring, drawn, node, png, text_chunk
+from tests.support.command_line import CommandLine
+from tests.support.hub import Hub
+from tests.support.hub.formats import safetensors
+
+SIZE = 200_000
+
+
+@pytest.fixture
+def graph(hub: Hub) -> dict[str, Any]:
+    """One file that its author tells an address of, and one of which nobody does."""
+    ant = hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
+    declared = declaring(hub.url_of(ant), "loras", "ant.safetensors")
+    return drawn(
+        node("LoraLoaderModelOnly", "ant.safetensors", 1.0, properties=declared),
+        node("VAELoader", "nobody-knows.safetensors"),
+    )
+
+
+def test_it_is_told_what_a_workflow_needs(
+    comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "workflow.json").write_text(json.dumps(graph))
+    told = comfypod.run("workflow", "workflow.json")
+    assert told.returncode == 0
+    rows = [line.split("\t")[:2] for line in told.stdout.splitlines()]
+    assert rows == [["loras/ant.safetensors", "from 127.0.0.1"], ["vae/nobody-knows.safetensors", "unknown"]]
+    assert "nobody can tell whether nodes are missing" in told.stderr
+    assert json.loads(comfypod.run("workflow", "workflow.json", "--json").stdout)["files"]
+
+
+def test_what_a_picture_needs_is_fetched_as_far_as_it_can_be_had(
+    comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path, models: Path
+) -> None:
+    (tmp_path / "picture.png").write_bytes(png(text_chunk("workflow", graph)))
+    done = comfypod.run("workflow", "picture.png", "--install")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].endswith("done, verified")
+    assert done.stderr.startswith("nobody-knows.safetensors: nobody tells where it can be had.")
+    assert (models / "loras/ant.safetensors").stat().st_size == SIZE
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(None, "cannot be read: No such file"), (b"{", "JSON"), (b"[]", "workflow")]
+)
+def test_what_is_no_workflow_is_refused_in_words(
+    comfypod: CommandLine, tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    refused = comfypod.run("workflow", "file")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert sentence in refused.stderr
