@@ -25,21 +25,41 @@ def gate_of(connection: HTTPConnection) -> Gate:
     return cast(Gate, connection.app.state.gate)
 
 
-def signed_in(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)] = None,
-    cookie: Annotated[str | None, Security(cookie_scheme)] = None,
-) -> Session:
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)]
+Cookie = Annotated[str | None, Security(cookie_scheme)]
+
+
+def signed_in(request: Request, bearer: Bearer = None, cookie: Cookie = None) -> Session:
     """Let through who has a valid token, by header or by cookie."""
+    return _session(request, bearer, cookie, only_looks=request.method in SAFE_METHODS)
+
+
+def let_through(request: Request, bearer: Bearer = None, cookie: Cookie = None) -> Session:
+    """The same for the request that nginx asks about, to a service that does not ask who sends it."""
+    return _session(request, bearer, cookie, only_looks=_follows_a_link(request))
+
+
+def _session(
+    request: Request, bearer: HTTPAuthorizationCredentials | None, cookie: str | None, *, only_looks: bool
+) -> Session:
+    """SameSite does not keep every page out: a site is a name, whatever the port, and ports may be other people's."""
     if bearer:
         return gate_of(request).check(bearer.credentials)
     session = gate_of(request).check(cookie)
-    if request.method not in SAFE_METHODS and not same_origin(request):
+    if not only_looks and not same_origin(request):
         raise Forbidden("Another site tried to do this in your name, so it was refused.", code="cross_site")
     return session
 
 
+def _follows_a_link(request: Request) -> bool:
+    """Somebody goes from one page to another. Without TLS browsers do not say so, and every GET counts as that."""
+    headers = request.headers
+    reads = headers.get("x-original-method") in SAFE_METHODS and not headers.get("x-original-upgrade")
+    return reads and headers.get("sec-fetch-mode", "navigate") == "navigate"
+
+
 SignedIn = Annotated[Session, Depends(signed_in)]
+LetThrough = Annotated[Session, Depends(let_through)]
 
 
 def signed_in_socket(websocket: WebSocket) -> float:

@@ -5,7 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth.access import COOKIE, SignedIn, gate_of, keep_cookie, same_origin
+from backend.auth.access import (
+    COOKIE,
+    Bearer,
+    Cookie,
+    LetThrough,
+    SignedIn,
+    gate_of,
+    keep_cookie,
+    let_through,
+    same_origin,
+)
 from backend.auth.models import AccessToken, Credentials, Session
 from backend.core.errors import Forbidden, SignInRequired, TooManyRequests
 from backend.web.errors import responses, sign_in_address
@@ -42,13 +52,21 @@ def me(session: SignedIn) -> Session:
 
 
 @gate_router.get("/_pod/auth", status_code=204)
-def authorize(_session: SignedIn) -> None:
+def authorize(_session: LetThrough) -> None:
     """nginx asks here before it lets a request through to ComfyUI and the other services."""
 
 
 @gate_router.get("/_pod/refused")
-def refused(request: Request, x_original_uri: Annotated[str, Header()] = "/") -> Response:
+def refused(
+    request: Request,
+    x_original_uri: Annotated[str, Header()] = "/",
+    bearer: Bearer = None,
+    cookie: Cookie = None,
+) -> Response:
     """nginx sends here who may not pass: a browser goes to the sign-in and back, a program gets the error."""
-    if "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(sign_in_address(x_original_uri), status_code=303)
-    raise SignInRequired("Sign in first: this needs the pod's password or a token.")
+    try:
+        let_through(request, bearer, cookie)
+    except SignInRequired:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+    return RedirectResponse(sign_in_address(x_original_uri), status_code=303)

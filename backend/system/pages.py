@@ -103,7 +103,11 @@ def show_docs(request: Request, _session: SignedIn) -> Response:
 
 @router.get("/_pod/starting")
 async def show_starting(
-    request: Request, system: SystemService, services: PodServices, service: str = "comfyui"
+    request: Request,
+    system: SystemService,
+    services: PodServices,
+    _session: SignedIn,  # the reason names what is on the volume
+    service: str = "comfyui",
 ) -> Response:
     """nginx shows this in place of a service that does not answer."""
     name = TITLES.get(service, "The service")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What to run before every commit: linters, types, contracts, and the tests that need nothing but Python.
+# What to run before every commit: linters, types, contracts, and the tests that need nothing but Python (and nginx, where it is).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -8,4 +8,4 @@ ruff check .
 mypy
 lint-imports
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
-pytest -q --numprocesses 2 -m "not slow" tests/backend tests/scripts tests/stand_ins
+pytest -q --numprocesses 2 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

@@ -34,6 +34,11 @@ def test_other_sites_and_other_origins_are_refused(url: str) -> None:
     assert httpx.get(url, headers={"Origin": url}).status_code == 200
 
 
+def test_off_loopback_the_origin_is_not_looked_at(url: str) -> None:
+    headers = {"Host": "pod.example:3001", "Origin": "http://pod.example:4000"}
+    assert httpx.get(url, headers=headers).status_code == 200
+
+
 def test_models_on_disk_are_offered_and_unknown_folders_are_not(url: str, base: Path) -> None:
     (base / "models/vae/ae.safetensors").touch()
     (base / "models/vae/half.safetensors.part").touch()

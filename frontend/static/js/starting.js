@@ -1,8 +1,7 @@
 // Looks whether the service is up, and shows it as soon as it is.
-const target = new URLSearchParams(location.search).get("path") ?? location.pathname;
 async function look() {
   try {
-    const answer = await fetch(target, { method: "HEAD", cache: "no-store" });
+    const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" });
     if (answer.status < 500) location.reload();
   } catch {
     // the pod itself is away; keep looking

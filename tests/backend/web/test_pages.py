@@ -123,8 +123,7 @@ async def test_nginx_sends_browsers_to_the_sign_in_and_tells_programs(pod: Contr
 
 
 async def test_a_service_that_is_not_up_is_explained(pod: ControlPlane) -> None:
-    async with pod.anonymous() as visitor:
-        page = await visitor.get("/_pod/starting?service=jupyter", headers=PAGE)
-        assert (page.status_code, "JupyterLab is not up yet" in page.text) == (503, True)
-        program = await visitor.get("/_pod/starting?service=comfyui")
-        assert (program.status_code, program.json()["error"]["code"]) == (503, "unavailable")
+    page = await pod.client.get("/_pod/starting?service=jupyter", headers=PAGE)
+    assert (page.status_code, "JupyterLab is not up yet" in page.text) == (503, True)
+    program = await pod.client.get("/_pod/starting?service=comfyui")
+    assert (program.status_code, program.json()["error"]["code"]) == (503, "unavailable")

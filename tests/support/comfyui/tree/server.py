@@ -16,13 +16,19 @@ from nodes import describe
 
 @web.middleware
 async def origin_only(request: web.Request, handler: Any) -> web.StreamResponse:
-    """ComfyUI's protection of loopback: no cross-site request, and Host and Origin must agree."""
+    """ComfyUI's own protection: no cross-site request, and on loopback alone Host and Origin must agree."""
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         return web.Response(status=403)
+    host = request.headers.get("Host", "").lower()
     origin = request.headers.get("Origin")
-    if origin and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower():
+    if origin and is_loopback(host) and urlsplit(origin).netloc.lower() != host:
         return web.Response(status=403)
     return await handler(request)
+
+
+def is_loopback(host: str) -> bool:
+    name = urlsplit(f"//{host}").hostname or ""
+    return name == "localhost" or name == "::1" or name.startswith("127.")
 
 
 class Server:

@@ -1,0 +1,121 @@
+"""The gate in front of ComfyUI and the other services: who may pass, and what they get to see."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+
+from tests.nginx.conftest import signed_in_browser
+from tests.support.control_plane import ControlPlane
+from tests.support.nginx import Doors, running_nginx
+from tests.support.process import free_port
+
+PAGE = {"Accept": "text/html"}
+LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+NEIGHBOUR = {"Origin": "http://127.0.0.1:4444"}  # another port of the same address, which gets the cookie
+
+
+@pytest.fixture
+async def owner(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
+    async with signed_in_browser(doors) as client:
+        yield client
+
+
+async def test_a_page_of_another_port_cannot_act_with_the_browsers_cookie(
+    owner: httpx.AsyncClient,
+) -> None:
+    for method, headers in (
+        ("POST", NEIGHBOUR),
+        ("DELETE", NEIGHBOUR),
+        ("PROPFIND", NEIGHBOUR),
+        ("POST", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}),
+        ("POST", {"Sec-Fetch-Site": "cross-site", **LINK}),
+        ("GET", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}),
+        ("GET", {"Upgrade": "websocket", "Connection": "Upgrade", **NEIGHBOUR}),
+    ):
+        answer = await owner.request(method, "/prompt", headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site"), (method, headers)
+    page = await owner.post("/prompt", headers={**PAGE, **NEIGHBOUR})
+    assert (page.status_code, "Another site tried" in page.text) == (403, True)
+
+
+async def test_comfyuis_own_page_and_links_to_it_pass(owner: httpx.AsyncClient, doors: Doors) -> None:
+    own = {"Origin": doors.comfyui, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+    for method, headers in (
+        ("POST", own),
+        ("POST", {"Origin": doors.comfyui}),  # without TLS browsers send no Sec-Fetch headers
+        ("GET", {}),
+        ("GET", {"Sec-Fetch-Site": "none", **LINK}),
+        ("GET", {"Sec-Fetch-Site": "same-site", **LINK}),
+    ):
+        answer = await owner.request(method, "/prompt", headers=headers)
+        assert (answer.status_code, answer.json()["method"]) == (200, method)
+    # ComfyUI itself refuses what is marked as cross-site.
+    linked = await owner.get("/", headers={"Sec-Fetch-Site": "cross-site", **LINK})
+    assert linked.json()["headers"]["Sec-Fetch-Site"] == "same-site"
+
+
+async def test_comfyuis_socket_is_for_its_own_page_and_for_programs(
+    owner: httpx.AsyncClient, pod: ControlPlane, doors: Doors
+) -> None:
+    address = f"{doors.comfyui.replace('http', 'ws')}/ws"
+    cookie = {"Cookie": f"comfypod_session={owner.cookies['comfypod_session']}"}
+    async with websockets.connect(address, additional_headers={**cookie, "Origin": doors.comfyui}):
+        pass
+    async with websockets.connect(
+        address, additional_headers={"Authorization": pod.client.headers["Authorization"], **NEIGHBOUR}
+    ):
+        pass
+    with pytest.raises(websockets.InvalidStatus, match="403"):
+        async with websockets.connect(address, additional_headers={**cookie, **NEIGHBOUR}):
+            pass
+
+
+async def test_comfyui_never_sees_the_session(owner: httpx.AsyncClient, pod: ControlPlane) -> None:
+    token = owner.cookies["comfypod_session"]
+    mine = f"comfypod_session={token}"
+    owner.cookies.clear()
+    for sent, left in (
+        (mine, None),
+        (f"theme=dark; {mine}", "theme=dark;"),
+        (f"a=1; {mine}; b=2", "a=1; b=2"),
+        (f"{mine}; b=2; {mine}", "b=2;"),
+    ):
+        answer = await owner.get("/", headers={"Cookie": sent})
+        assert answer.json()["headers"].get("Cookie") == left
+        assert token not in answer.text
+    bearer = {"Authorization": pod.client.headers["Authorization"]}
+    assert "Authorization" not in (await owner.get("/", headers=bearer)).json()["headers"]
+
+
+async def test_a_service_that_is_not_up_says_so_however_it_is_asked(
+    tmp_path: Path, pod: ControlPlane
+) -> None:
+    """The page that waits asks by HEAD, and must not take any answer for ComfyUI's."""
+    with running_nginx(tmp_path / "nginx", httpx.URL(pod.url).port or 0, free_port()) as doors:
+        async with signed_in_browser(doors) as owner:
+            page = await owner.get("/", headers=PAGE)
+            assert (page.status_code, "ComfyUI is not up yet" in page.text) == (503, True)
+            assert (await owner.head("/")).status_code == 503
+            refused = await owner.post("/prompt", json={"prompt": {}})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+            owner.cookies.clear()
+            stranger = await owner.get("/_pod/starting", headers={"Accept": "application/json"})
+            assert stranger.status_code == 401
+
+
+async def test_while_the_control_plane_restarts_every_port_says_so(tmp_path: Path, service: int) -> None:
+    with running_nginx(tmp_path / "nginx", free_port(), service) as doors:
+        async with httpx.AsyncClient() as visitor:
+            for address in (
+                f"{doors.dashboard}/downloads",
+                f"{doors.comfyui}/",
+                f"{doors.comfyui}/_pod/sign-in",
+                f"{doors.comfyui}/api/auth/me",
+            ):
+                answer = await visitor.get(address)
+                assert (answer.status_code, answer.headers["Refresh"]) == (503, "2")
+                assert "The control plane is starting" in answer.text
+            assert (await visitor.post(f"{doors.comfyui}/prompt", json={})).status_code == 503
