@@ -1,20 +1,23 @@
 """Which packages the user's nodes need, and which of them a venv still has to install.
 
-A new venv starts with the image's packages alone. What the nodes on the volume ask for, and what else the venv before
-it held, is written down in the new one before anything is installed, so that a kill at any time loses nothing.
+A venv that comes up again, or for the first time, is compared with what is wanted: the needs of the nodes on the volume
+that it has not seen yet, and what else the venv used before it holds. What is missing is written down in it before
+anything is installed, so that a kill at any time loses nothing.
 """
 
 import csv
+import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.workspace.report import write_json
-from scripts.workspace.thin_venv import package_infos, site_packages
+from scripts.workspace.thin_venv import package_infos
 
 RECORD = "comfypod-pending.json"
 
@@ -38,11 +41,49 @@ def load_pending(venv: Path) -> Pending:
         return Pending()
 
 
-def pending_for(custom_nodes: Iterable[Path], previous: Path | None, image_venv: Path) -> Pending:
-    """What a new venv lacks: the needs of every node, and what the venv before it held besides the image's packages."""
-    nodes = {node.name for folder in custom_nodes for node in nodes_in(folder) if requirements_of(node)}
+def pending_for(custom_nodes: Path, venv: Path | None, previous: Path | None, image_venv: Path) -> Pending:
+    """What a venv lacks: the needs of nodes that are new to it, and what `previous` holds besides the image's packages.
+
+    Without a venv, what a new one will lack.
+    """
+    seen = _seen_by(venv) if venv else {}
+    pending = load_pending(venv) if venv else Pending()
+    new = {name for name, needs in needs_of(custom_nodes).items() if seen.get(name) != needs}
     packages = own_packages(previous, image_venv) if previous else []
-    return Pending(nodes=sorted(nodes), packages=packages)
+    lacking = missing(packages, venv) if venv else packages
+    return Pending(
+        nodes=sorted(new | set(pending.nodes)),
+        packages=list(dict.fromkeys([*pending.packages, *lacking])),
+    )
+
+
+def needs_of(custom_nodes: Path) -> dict[str, str]:
+    """A digest of what each node that needs anything asks for."""
+    return {node.name: _digest(node) for node in nodes_in(custom_nodes) if requirements_of(node)}
+
+
+def remember_nodes(venv: Path, needs: Mapping[str, str]) -> None:
+    """They have been used with this venv, which therefore has what they need, or never will."""
+    write_json(_record_of_nodes(venv), needs)
+
+
+def _seen_by(venv: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(_record_of_nodes(venv).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _record_of_nodes(venv: Path) -> Path:
+    """Beside it, because the image that writes this leaves the venvs of others alone."""
+    return venv.with_name(f"{venv.name}.nodes.json")
+
+
+def _digest(node: Path) -> str:
+    needs = "\n".join(requirements_of(node)).encode()
+    with suppress(OSError):
+        needs += (node / "requirements.txt").read_bytes()
+    return hashlib.sha256(needs).hexdigest()
 
 
 def nodes_in(folder: Path) -> list[Path]:
@@ -75,7 +116,7 @@ def own_packages(venv: Path, image_venv: Path) -> list[str]:
     of_image = {normalised(info.partition("-")[0]) for info in package_infos(image_venv)}
     return [
         _requirement(info)
-        for info in sorted(site_packages(venv).glob("*.dist-info"))
+        for info in sorted(venv.glob("lib/python3*/site-packages/*.dist-info"))
         if normalised(info.name.partition("-")[0]) not in of_image and _is_here(info)
     ]
 

@@ -11,7 +11,7 @@ from backend.core.volume_lock import LockedElsewhere, volume_lock
 from scripts.workspace import venvs, volume
 from scripts.workspace.code import adopt_foreign_code, lay_out
 from scripts.workspace.layout import Layout, Place
-from scripts.workspace.node_packages import Pending, pending_for
+from scripts.workspace.node_packages import Pending, needs_of, pending_for, remember_nodes
 from scripts.workspace.report import Problem, Report, Unusable, problem_of
 from scripts.workspace.thin_venv import lock_id_of, site_packages
 
@@ -35,7 +35,7 @@ def prepare(layout: Layout) -> tuple[Report, Place | None]:
         place = None
     except Unusable as error:
         place = _beside_the_volume(layout, error.problem, report)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         place = _beside_the_volume(layout, problem_of(error, layout.workspace), report)
     report.state = "ready" if place else "failed"
     report.seconds = round(time.monotonic() - began, 3)
@@ -78,19 +78,29 @@ def _set_up(layout: Layout, report: Report) -> Place:
     linked = lay_out(layout)
     if not linked:
         report.note("This volume knows no links, so ComfyUI's code stays in the image.")
-    venv = _bring_up(layout, lock_id)
+    venv = _bring_up(layout, lock_id, stamp, report)
     venvs.point_link_at(layout, venv)
     code = layout.comfyui if linked else layout.spare / "ComfyUI"
     cache = layout.cache if linked else _on_scratch(layout).cache
     return Place(base=layout.comfyui, main=code / "main.py", venv=venv, cache=cache)
 
 
-def _bring_up(layout: Layout, lock_id: str) -> Path:
+def _bring_up(layout: Layout, lock_id: str, stamp: str, report: Report) -> Path:
+    damaged = venvs.set_damaged_aside(layout, lock_id, stamp)
+    if damaged:
+        report.note(
+            f"This image's environment was damaged. It is made anew; the old one is kept as {damaged}."
+        )
     venv = venvs.find(layout, lock_id)
+    previous = venvs.changed_since(layout, venv)
+    custom_nodes = layout.comfyui / "custom_nodes"
+    if previous:
+        remember_nodes(previous, needs_of(custom_nodes))
     if venv is None:
-        previous = venvs.last_used(layout)
-        pending = pending_for([layout.comfyui / "custom_nodes"], previous, layout.spare / "venv")
+        pending = pending_for(custom_nodes, None, damaged or previous, layout.spare / "venv")
         venv = venvs.make(layout, lock_id, pending)
+    elif previous:
+        pending_for(custom_nodes, venv, previous, layout.spare / "venv").save(venv)
     venvs.mark_used(venv)
     return venv
 
@@ -100,7 +110,7 @@ def _beside_the_volume(layout: Layout, problem: Problem, report: Report) -> Plac
     report.case = "unusable"
     try:
         place = _set_up_scratch(layout)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         report.problem(problem)
         report.problem(problem_of(error, layout.scratch))
         return None
@@ -124,10 +134,11 @@ def _on_scratch(layout: Layout) -> Layout:
 
 def _make_scratch_venv(layout: Layout, scratch: Layout, lock_id: str) -> Path:
     """It borrows what the nodes' packages are on the volume, or lists what they need."""
+    shutil.rmtree(scratch.venvs / lock_id, ignore_errors=True)  # a damaged one
     theirs = venvs.find(layout, lock_id)
     if theirs:
         return venvs.make(scratch, lock_id, Pending(), also=[site_packages(theirs)])
-    pending = pending_for([layout.comfyui / "custom_nodes"], None, layout.spare / "venv")
+    pending = pending_for(layout.comfyui / "custom_nodes", None, None, layout.spare / "venv")
     return venvs.make(scratch, lock_id, pending)
 
 

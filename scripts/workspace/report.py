@@ -71,8 +71,10 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     temporary.replace(path)
 
 
-def problem_of(error: OSError, workspace: Path) -> Problem:
-    """What an error of the volume means to its owner."""
+def problem_of(error: OSError | ValueError, workspace: Path) -> Problem:
+    """What an error of the volume means to its owner. A ValueError comes of what cannot be read as it should."""
+    if not isinstance(error, OSError):
+        error = OSError(None, str(error), str(workspace))
     match error.errno:
         case errno.EROFS:
             return Problem(

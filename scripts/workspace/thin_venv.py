@@ -4,6 +4,8 @@ It has its own scripts and site-packages, where custom nodes install what they n
 packages of the spare; copies of the records in their `*.dist-info` folders let pip and uv see that they are there.
 """
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,11 +50,21 @@ def rewrite_scripts(venv: Path, final: Path) -> None:
 
 
 def lock_id_of(venv: Path) -> str | None:
-    """None for what is no venv of ours, or was never finished."""
+    """None for what is no venv of ours, was never finished, or has lost what makes it one."""
     try:
-        return (venv / MARKER).read_text().strip()
-    except OSError:
+        lock_id = (venv / MARKER).read_text().strip()
+        site_packages(venv)
+    except (OSError, ValueError):
         return None
+    return lock_id if lock_id and os.path.lexists(venv / "bin" / "python") else None
+
+
+def set_marker(venv: Path, lock_id: str) -> None:
+    """On disk before the venv gets its name: a power cut may otherwise leave the name and an empty marker."""
+    with (venv / MARKER).open("w") as marker:
+        marker.write(lock_id)
+        marker.flush()
+        os.fsync(marker.fileno())
 
 
 def package_infos(venv: Path) -> set[str]:
@@ -61,7 +73,10 @@ def package_infos(venv: Path) -> set[str]:
 
 
 def site_packages(venv: Path) -> Path:
-    return next((venv / "lib").glob("python3*/site-packages"))
+    """FileNotFoundError where there is none."""
+    for folder in (venv / "lib").glob("python3*/site-packages"):
+        return folder
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(venv / "lib"))
 
 
 def _at_once(function: Callable[[Path], None], paths: Iterable[Path]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.workspace.code import NO_LINKS
 from scripts.workspace.layout import Layout
 from scripts.workspace.node_packages import Pending
-from scripts.workspace.thin_venv import MARKER, build, lock_id_of, rewrite_scripts
+from scripts.workspace.thin_venv import MARKER, build, lock_id_of, rewrite_scripts, set_marker, site_packages
 
 
 def find(layout: Layout, lock_id: str) -> Path | None:
@@ -31,7 +31,7 @@ def make(layout: Layout, lock_id: str, pending: Pending, also: Iterable[Path] = 
     try:
         build(layout, making, venv, also)
         pending.save(making)
-        (making / MARKER).write_text(lock_id)
+        set_marker(making, lock_id)
         making.rename(venv)
     except OSError:
         shutil.rmtree(making, ignore_errors=True)
@@ -43,10 +43,30 @@ def mark_used(venv: Path) -> None:
     os.utime(venv / MARKER)
 
 
-def last_used(layout: Layout) -> Path | None:
-    """Where a newer venv takes the user's packages from."""
-    markers = list(layout.venvs.glob(f"*/{MARKER}"))
-    return max(markers, key=lambda marker: marker.stat().st_mtime).parent if markers else None
+def changed_since(layout: Layout, venv: Path | None) -> Path | None:
+    """The venv that was used, or got packages, last, if that was another one and after this one was brought up.
+
+    All times are those of the volume, so the clocks of pods do not matter.
+    """
+    others = [other for other in layout.venvs.glob("[!.]*") if other != venv and lock_id_of(other)]
+    latest = max(others, key=_last_change, default=None)
+    if venv and latest and _last_change(latest) < (venv / MARKER).stat().st_mtime_ns:
+        return None
+    return latest
+
+
+def _last_change(venv: Path) -> int:
+    return max(path.stat().st_mtime_ns for path in (venv / MARKER, site_packages(venv)))
+
+
+def set_damaged_aside(layout: Layout, lock_id: str, stamp: str) -> Path | None:
+    """A venv without its marker, its packages or its Python, which a volume that failed in the middle leaves."""
+    venv = layout.venvs / lock_id
+    if not os.path.lexists(venv) or lock_id_of(venv):
+        return None
+    aside = layout.venvs / f".{lock_id}.damaged-{stamp}"
+    venv.rename(aside)
+    return aside
 
 
 def make_room_for_link(layout: Layout, lock_id: str, stamp: str) -> Path | None:

@@ -64,10 +64,10 @@ def add_node(layout: Layout, name: str, requirements: str) -> Path:
     return node
 
 
-def install(started: Start, *packages: str) -> None:
+def install(started: Start, *packages: str, **variables: str) -> None:
     """As ComfyUI-Manager does it while ComfyUI runs."""
     command = ["uv", "pip", "install", "--quiet", "--python", started.program, *packages]
-    subprocess.run(command, env=started.environment, check=True)
+    subprocess.run(command, env=started.environment | variables, check=True)
 
 
 def version_of(started: Start, package: str) -> str:
@@ -190,6 +190,52 @@ def test_the_older_image_finds_its_packages_without_installing_anything(layout: 
     started = start(layout)
     assert version_of(started, "mine") == "1.0"
     assert "Installing" not in started.output
+
+
+def test_two_images_that_take_turns_each_get_what_nodes_need_that_came_with_the_other(
+    layout: Layout, index: Index
+) -> None:
+    for name in ("needed", "by-hand", "late"):
+        index.add(name)
+    start(layout)
+    set_lock_id(layout, "py3-second")
+    second = start(layout)
+    node = add_node(layout, "Node", "needed\n")
+    install(second, "needed", "by-hand", **index.variables)
+    set_lock_id(layout, LOCK_ID)
+    first = start(layout, **index.variables)
+    assert (version_of(first, "needed"), version_of(first, "by_hand")) == ("1.0", "1.0")
+    assert "Installing" not in start(layout).output
+    (node / "requirements.txt").write_text("needed\nlate\n")  # it is updated
+    install(first, "late", **index.variables)
+    set_lock_id(layout, "py3-second")
+    again = start(layout, **index.variables)
+    assert version_of(again, "late") == "1.0"
+    index.close()
+    for lock_id in (LOCK_ID, "py3-second"):
+        set_lock_id(layout, lock_id)
+        assert "Installing" not in start(layout).output
+
+
+def test_what_was_installed_while_another_image_started_on_the_same_volume_is_not_missed(
+    layout: Layout, index: Index
+) -> None:
+    index.add("needed")
+    first = start(layout)
+    set_lock_id(layout, "py3-second")
+    start(layout)
+    install(first, "needed", **index.variables)  # the first pod still runs
+    assert version_of(start(layout, **index.variables), "needed") == "1.0"
+
+
+def test_packages_of_a_damaged_environment_are_installed_again(layout: Layout, index: Index) -> None:
+    index.add("mine")
+    install(start(layout, **index.variables), "mine")
+    (layout.venvs / LOCK_ID / ".comfypod-lock-id").unlink()
+    started = start(layout, **index.variables)
+    assert version_of(started, "mine") == "1.0"
+    assert started.problems == []
+    assert "was damaged" in started.report["notes"][0]
 
 
 def test_nodes_of_another_images_volume_get_their_packages(layout: Layout, index: Index) -> None:

@@ -1,7 +1,9 @@
 """A pod starts on whatever volume its owner brings; nothing on it is ever lost."""
 
 import dataclasses
+import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -181,6 +183,47 @@ def test_a_half_made_venv_is_not_taken_for_a_whole_one(layout: Layout) -> None:
     (leftover / "bin").mkdir(parents=True)
     ready(layout)
     assert not leftover.exists()
+
+
+def lose_marker(venv: Path) -> None:
+    (venv / ".comfypod-lock-id").unlink()
+
+
+def empty_marker(venv: Path) -> None:
+    (venv / ".comfypod-lock-id").write_text("")
+
+
+def spoil_marker(venv: Path) -> None:
+    (venv / ".comfypod-lock-id").write_bytes(b"\xff\xfe\x00")
+
+
+def lose_packages(venv: Path) -> None:
+    shutil.rmtree(venv / "lib")
+
+
+def lose_python(venv: Path) -> None:
+    (venv / "bin" / "python").unlink()
+
+
+@pytest.mark.parametrize("damage", [lose_marker, empty_marker, spoil_marker, lose_packages, lose_python])
+def test_a_damaged_venv_is_set_aside_and_made_anew(layout: Layout, damage: Callable[[Path], None]) -> None:
+    ready(layout)
+    (venv_of(layout) / "bin" / "mine").write_text("a script")
+    damage(venv_of(layout))
+    (note,) = ready(layout).notes
+    (aside,) = layout.venvs.glob(".*.damaged-*")
+    assert str(aside) in note
+    assert (aside / "bin" / "mine").read_text() == "a script"
+    assert ready(layout).notes == []
+
+
+def test_a_damaged_venv_of_another_image_keeps_nobody_from_starting(layout: Layout) -> None:
+    ready(layout)
+    set_lock_id(layout, "py3-second")
+    ready(layout)
+    for damage in (lose_packages, spoil_marker):
+        damage(venv_of(layout))
+        assert ready(layout).notes == []
 
 
 def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:

@@ -18,6 +18,7 @@ from tests.image.support.belongings import (
     assert_all_there,
     assert_packages_there,
     bring,
+    bring_another_node,
     write_files,
     write_index,
 )
@@ -137,12 +138,14 @@ def test_5_and_6_a_newer_image_comes_and_then_the_older_one_again(
         assert_all_there(newer, owner)
         assert_packages_there(newer)
         newer_venv = running_from(newer)
+        bring_another_node(newer)
     with ready(older) as owner:
         assert_went_well(older, owner, "warm")
         assert_all_there(older, owner)
         assert_packages_there(older)
         assert running_from(older) != newer_venv
-        assert "Installing" not in older.logs()
+        assert "Installing the packages of 1 node: Another." in older.logs()
+        older.run("/workspace/venv/bin/python", "-c", "import late_package")
 
 
 def test_5_a_node_that_the_newer_image_cannot_serve_is_left_out_and_named(

@@ -19,12 +19,14 @@ FILES = {
 NODE_TYPE = "MyType"
 # Installed by nobody's requirements.
 BY_HAND = "by-hand"
+# Of a node that comes later.
+LATE = "late-package"
 
 
 def write_index(folder: Path) -> Path:
     """A folder with the packages that the node and its owner install."""
     folder.mkdir()
-    for name in ("node-package", BY_HAND):
+    for name in ("node-package", BY_HAND, LATE):
         write_wheel(folder, name, "1", "")
     return folder
 
@@ -43,6 +45,13 @@ def bring(pod: Pod) -> None:
     requirements = "/workspace/ComfyUI/custom_nodes/MyNode/requirements.txt"
     pod.run("uv", "pip", "install", "--quiet", "--requirement", requirements)
     pod.run("uv", "pip", "install", "--quiet", f"{BY_HAND}==1")
+
+
+def bring_another_node(pod: Pod) -> None:
+    node = "/workspace/ComfyUI/custom_nodes/Another"
+    pod.write(f"{node}/__init__.py", "import late_package\nNODE_CLASS_MAPPINGS = {}\n")
+    pod.write(f"{node}/requirements.txt", f"{LATE}\n")
+    pod.run("uv", "pip", "install", "--quiet", LATE)
 
 
 def assert_all_there(pod: Pod, owner: httpx.Client) -> None:
