@@ -1,7 +1,8 @@
-"""Reads the GPUs through NVML."""
+"""Reads the GPUs through NVML. Blocks for as long as the driver does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pynvml
 
@@ -27,19 +28,26 @@ def _nvml() -> Iterator[None]:
 
 
 def _read(index: int) -> Gpu:
-    device = pynvml.nvmlDeviceGetHandleByIndex(index)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(device)
+    """What one device does not tell says nothing about its other figures, nor about other devices."""
+    device = _told(pynvml.nvmlDeviceGetHandleByIndex, index)
+    if device is None:
+        return Gpu(
+            name=f"GPU {index}", memory_total=None, memory_used=None, utilisation=None, temperature=None
+        )
+    memory = _told(pynvml.nvmlDeviceGetMemoryInfo, device)
+    utilisation = _told(pynvml.nvmlDeviceGetUtilizationRates, device)
     return Gpu(
-        name=pynvml.nvmlDeviceGetName(device),
-        memory_total=int(memory.total),
-        memory_used=int(memory.used),
-        utilisation=int(pynvml.nvmlDeviceGetUtilizationRates(device).gpu),
-        temperature=_temperature(device),
+        name=_told(pynvml.nvmlDeviceGetName, device) or f"GPU {index}",
+        memory_total=memory and memory.total,
+        memory_used=memory and memory.used,
+        utilisation=utilisation and utilisation.gpu,
+        temperature=_told(pynvml.nvmlDeviceGetTemperature, device, pynvml.NVML_TEMPERATURE_GPU),
     )
 
 
-def _temperature(device: object) -> int | None:
+def _told(question: Callable[..., Any], *arguments: Any) -> Any:
+    """None where the driver refuses: not supported, no permission, device lost."""
     try:
-        return int(pynvml.nvmlDeviceGetTemperature(device, pynvml.NVML_TEMPERATURE_GPU))
+        return question(*arguments)
     except pynvml.NVMLError:
         return None

@@ -15,10 +15,14 @@ class Memory(BaseModel):
 
 
 class Gpu(BaseModel):
+    """What a device does not tell, as many figures under MIG, is null."""
+
     name: str
-    memory_total: int
-    memory_used: int
-    utilisation: int = Field(description="Percent of the last sample period in which the GPU was busy.")
+    memory_total: int | None
+    memory_used: int | None
+    utilisation: int | None = Field(
+        description="Percent of the last sample period in which the GPU was busy."
+    )
     temperature: int | None = Field(description="Degrees Celsius.")
 
 
@@ -27,6 +31,9 @@ class Accelerator(BaseModel):
     verdict: str = Field(description="`ok`, or a word for what keeps the GPU from being used.")
     message: str
     devices: list[Gpu]
+    answering: bool = Field(
+        description="False while the driver keeps us waiting; `devices` are as they were last seen."
+    )
 
 
 class ComfyState(BaseModel):

@@ -12,7 +12,17 @@ from backend import __version__
 from backend.comfy.client import ComfyClient
 from backend.core.disk import disk_of
 from backend.core.errors import Unavailable
-from backend.system.models import Accelerator, ComfyState, Memory, Problem, Service, SystemView, Workspace
+from backend.system.gpu_watch import GpuWatch
+from backend.system.models import (
+    Accelerator,
+    ComfyState,
+    Gpu,
+    Memory,
+    Problem,
+    Service,
+    SystemView,
+    Workspace,
+)
 from backend.system.services import Services
 
 
@@ -24,12 +34,11 @@ class System:
         self._run_folder = run_folder
         self._comfy = comfy
         self._services = services
+        self._gpus = GpuWatch()
         self._started = time.monotonic()
 
     async def snapshot(self) -> SystemView:
-        services, accelerator = await asyncio.gather(
-            self._services.all(), asyncio.to_thread(self._accelerator)
-        )
+        services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.look())
         memory = psutil.virtual_memory()
         return SystemView(
             version=__version__,
@@ -37,7 +46,7 @@ class System:
             cpu_percent=psutil.cpu_percent(),
             memory=Memory(total=memory.total, used=memory.total - memory.available),
             disk=disk_of(self._workspace),
-            accelerator=accelerator,
+            accelerator=self._accelerator(gpus, answering),
             comfyui=await self._comfy_state(services),
             services=services,
             workspace=self.workspace_report(),
@@ -80,24 +89,19 @@ class System:
             return ComfyState(up=False, version=None, state=state)
         return ComfyState(up=True, version=stats.get("system", {}).get("comfyui_version"), state=state)
 
-    def _accelerator(self) -> Accelerator:
+    def _accelerator(self, gpus: list[Gpu], answering: bool) -> Accelerator:
         """The boot scripts' verdict, with live figures of the devices."""
-        from backend.system.gpu import read_gpus  # noqa: PLC0415 - NVML's bindings are slow to import; the page need not wait
-
-        gpus = read_gpus()
         report = self._report("accelerator.json")
         if report:
-            return Accelerator(
-                kind=report["kind"], verdict=report["verdict"], message=report["message"], devices=gpus
-            )
-        if gpus:
-            return Accelerator(kind="cuda", verdict="ok", message=f"{gpus[0].name} is ready.", devices=gpus)
-        return Accelerator(
-            kind="cpu",
-            verdict="no_gpu",
-            message="No NVIDIA GPU was found: ComfyUI runs on the CPU.",
-            devices=[],
-        )
+            kind, verdict, message = report["kind"], report["verdict"], report["message"]
+        elif gpus:
+            kind, verdict, message = "cuda", "ok", f"{gpus[0].name} is ready."
+        elif answering:
+            kind, verdict = "cpu", "no_gpu"
+            message = "No NVIDIA GPU was found: ComfyUI runs on the CPU."
+        else:
+            kind, verdict, message = "cpu", "no_answer", "The NVIDIA driver does not answer."
+        return Accelerator(kind=kind, verdict=verdict, message=message, devices=gpus, answering=answering)
 
     def _report(self, name: str) -> dict[str, Any] | None:
         try:

@@ -3,7 +3,7 @@
 # programs. As root through apt; otherwise says what is missing and lets the tests that need it be skipped.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [nginx]=nginx-light [aria2c]=aria2 [curl]=curl [debootstrap]=debootstrap)
+declare -A package_of=([chromium]=chromium [nginx]=nginx-light [aria2c]=aria2 [curl]=curl [debootstrap]=debootstrap [cc]=build-essential)
 
 missing=()
 for program in "${!package_of[@]}"; do
