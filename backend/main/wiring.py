@@ -63,15 +63,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # Certificates take a tenth of a second to load, and plain HTTP needs none.
         client = httpx.AsyncClient(verify=settings.comfyui_url.scheme == "https")
         comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client))
-        services = state.services = Services(
-            Supervisor(settings.supervisor_socket), settings.log_dir, settings.secrets
-        )
+        services = state.services = Services(Supervisor(settings.supervisor_socket), settings.log_dir)
         state.model_paths = ModelPaths(settings.workspace)
         state.safe_mode = SafeMode(settings.run_dir, settings.safe_mode)
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
         transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
         presets = _add_presets(app, settings, storage, comfy)
         background = [
+            services.hide({*settings.secrets, *state.tokens.known()}),
             presets.catalogue.load_first(),
             transfers,
             publish_every(
@@ -165,7 +164,7 @@ async def _add_hubs(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     state.tokens, state.transport, state.sources = hubs.tokens, hubs.transport, hubs.sources
     state.hub_facts = HubFacts(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
     stack.push_async_callback(state.hub_facts.close)
-    state.token_desk = TokenDesk(hubs.tokens, hubs.sources)
+    state.token_desk = TokenDesk(hubs.tokens, hubs.sources, state.services)
     return hubs
 
 

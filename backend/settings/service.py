@@ -8,6 +8,7 @@ from backend.sources.faults import LastingFault
 from backend.sources.refusals import explained
 from backend.sources.service import Sources
 from backend.sources.tokens import NAMES, VARIABLES, Hub, Tokens
+from backend.system.services import Services
 
 PAGES = {
     Hub.HUGGING_FACE: "https://huggingface.co/settings/tokens",
@@ -20,9 +21,10 @@ REFUSALS = frozenset({"token_needed", "forbidden"})
 class TokenDesk:
     """Keeps and tests the tokens for hubs."""
 
-    def __init__(self, tokens: Tokens, sources: Sources):
+    def __init__(self, tokens: Tokens, sources: Sources, services: Services):
         self._tokens = tokens
         self._sources = sources
+        self._services = services
 
     def views(self) -> list[TokenView]:
         return [self.view(hub) for hub in Hub]
@@ -42,6 +44,7 @@ class TokenDesk:
     async def save(self, hub: Hub, token: str) -> TokenView:
         """It is used from now on, instead of the one in the environment."""
         await asyncio.to_thread(self._tokens.save, hub, token)
+        await self._services.hide(self._tokens.known())
         return self.view(hub)
 
     async def remove(self, hub: Hub) -> TokenView:

@@ -69,6 +69,11 @@ class Tokens:
         """The hub whose exact origin `url` has."""
         return next((hub for hub, origins in self._origins.items() if origin(url) in origins), None)
 
+    def known(self) -> set[str]:
+        """Every token there is, to be shown nowhere."""
+        kept = (self._saved, self._environment, self._lent)
+        return {token for tokens in kept for token in tokens.values()}
+
     def state(self, hub: Hub) -> TokenState:
         token, source = self._in_use(hub)
         ending = token[-SHOWN:] if token and len(token) > 4 * SHOWN else None

@@ -41,8 +41,9 @@ def _last_state(line: str) -> str:
 
 
 def cleaner(secrets: Iterable[str]) -> Callable[[str], str]:
-    """Takes colours away and masks secrets."""
-    hidden = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+    """Takes colours away and masks secrets, but for short ones: they would be found in ordinary words."""
+    long_enough = (secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+    hidden = sorted(long_enough, key=len, reverse=True)  # one may be the beginning of another
 
     def clean(text: str) -> str:
         text = ANSI.sub("", text)

@@ -19,10 +19,17 @@ MOST_LINES = 5000
 class Services:
     """What runs beside the control plane, and itself."""
 
-    def __init__(self, supervisor: Supervisor, log_folder: Path, secrets: Iterable[str]):
+    def __init__(self, supervisor: Supervisor, log_folder: Path):
         self._supervisor = supervisor
         self._log_folder = log_folder
-        self._clean = cleaner(secrets)
+        self._hidden: set[str] = set()
+        self._clean = cleaner(self._hidden)
+
+    async def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on, in the logs that we show and in the container's."""
+        self._hidden |= set(secrets)
+        self._clean = cleaner(self._hidden)
+        await asyncio.to_thread(self._supervisor.hide, self._hidden.copy())
 
     async def all(self) -> list[Service]:
         """Those that this pod runs; empty where there is no supervisor, as on a developer's machine."""

@@ -3,7 +3,7 @@
 import http.client
 import socket
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,16 @@ class Supervisor:
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
         return [_service(entry) for entry in programs if entry["start"]]
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Have these masked in the container's log (scripts/supervisor/pod.py)."""
+        if not self._socket_path.exists():
+            return
+        try:
+            with self._connect(LOOK_SECONDS) as server:
+                server.pod.hide(list(secrets))
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            log.warning("saved tokens are not masked in the container's log: the supervisor does not answer")
 
     def act(self, name: str, action: Action) -> None:
         """Ask for `action` and return once it is under way. Raises `Unavailable`."""

@@ -11,13 +11,19 @@ SHORTEST_SECRET = 8
 class ContainerLog:
     """Passes whole lines on, so that two services never cut into each other's.
 
-    A carriage return ends a line too: that is how progress bars write. Values of `secrets` are masked.
+    A carriage return ends a line too: that is how progress bars write.
     """
 
     def __init__(self, write: Callable[[bytes], None], secrets: Iterable[str] = ()):
         self._write = write
-        self._secrets = [secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets: list[bytes] = []
         self._unfinished: dict[str, bytes] = {}
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on. Short ones are not: they would be found in ordinary words."""
+        known = {*self._secrets, *(secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET)}
+        self._secrets = sorted(known, key=len, reverse=True)  # one may be the beginning of another
 
     def add(self, service: str, chunk: bytes) -> None:
         waiting = self._unfinished.pop(service, b"") + chunk

@@ -22,9 +22,22 @@ def attach(supervisord: Any, **_options: str) -> object:
     # supervisord found this module through PYTHONPATH, which is not meant for the services.
     os.environ.pop("PYTHONPATH", None)
     events.subscribe(events.SupervisorRunningEvent, lambda _event: start_at_once(supervisord))
-    _copy_to_container_log()
+    log = ContainerLog(_write_out, [os.environ[name] for name in SECRETS if name in os.environ])
+    _copy_to(log)
     _wake_on_signals()
-    return object()  # the interface: nothing to call
+    return Interface(log)
+
+
+class Interface:
+    """What can be asked over supervisord's socket, as `pod.NAME`."""
+
+    def __init__(self, log: ContainerLog):
+        self._log = log
+
+    def hide(self, secrets: list[str]) -> bool:
+        """Mask these in the container's log too: tokens that were saved while the pod runs."""
+        self._log.hide(secrets)
+        return True
 
 
 def start_at_once(supervisord: Any) -> None:
@@ -33,9 +46,8 @@ def start_at_once(supervisord: Any) -> None:
         group.transition()
 
 
-def _copy_to_container_log() -> None:
+def _copy_to(log: ContainerLog) -> None:
     """Services write to rotating files; the same bytes also go to our own output, which is the container's log."""
-    log = ContainerLog(_write_out, [os.environ[name] for name in SECRETS if name in os.environ])
 
     def carry(event: Any) -> None:
         log.add(event.process.config.name, event.data)

@@ -43,6 +43,12 @@ def test_a_line_without_an_end_is_not_kept_for_ever(record: Recorder) -> None:
     assert len(record.written) == LONGEST_BYTES + 1
 
 
+def test_a_secret_that_is_told_later_is_masked_from_then_on(record: Recorder) -> None:
+    record.log.hide(["correct horse battery", "hf_later"])
+    record.log.add("comfyui", b"correct horse battery, correct horse, hf_later\n")
+    assert record.written == b"***, ***, ***\n"
+
+
 def test_a_secret_is_masked_also_when_it_arrives_in_two_pieces(record: Recorder) -> None:
     record.log.add("comfyui", b"password 1 is correct ho")
     record.log.add("comfyui", b"rse battery\n")

@@ -39,6 +39,7 @@ class FakeSupervisor:
         self.descriptions: dict[str, str] = {}
         self.broken: set[str] = set()
         self.calls: list[tuple[str, str]] = []
+        self.hidden: set[str] = set()
 
     def infos(self) -> list[dict[str, Any]]:
         return [
@@ -72,6 +73,10 @@ class FakeSupervisor:
         self._named(program, signal)
         return True
 
+    def hide(self, secrets: list[str]) -> bool:
+        self.hidden |= set(secrets)
+        return True
+
     def _dispatch(self, method: str, arguments: Any) -> object:
         """What the XML-RPC server calls."""
         methods: dict[str, Callable[..., object]] = {
@@ -79,6 +84,7 @@ class FakeSupervisor:
             "supervisor.startProcess": self.start,
             "supervisor.stopProcess": self.stop,
             "supervisor.signalProcess": self.signal,
+            "pod.hide": self.hide,
         }
         return methods[method](*arguments)
 

@@ -86,6 +86,20 @@ async def test_colours_half_drawn_bars_and_secrets_are_not_shown(pod: ControlPla
     assert text == "ready\n20%|##\npassword is •••\nb\xfcd \0 bytes\n"
 
 
+async def test_a_token_saved_in_settings_is_masked_like_one_of_a_variable(
+    pod: ControlPlane, log: Path, supervisor: FakeSupervisor
+) -> None:
+    async with pod.socket(SOCKET) as socket:
+        await next_frame(socket)
+        for token in ("hf_saved_once", "hf_saved_once_more"):
+            await pod.client.put("/api/tokens/huggingface", json={"token": token})
+        write(log, f"tokens: hf_secret_token hf_saved_once hf_saved_once_more {PASSWORD}\n")
+        masked = "tokens: ••• ••• ••• •••"
+        assert (await next_frame(socket))["lines"] == [masked]
+        assert (await pod.client.get(LOG)).text == f"{masked}\n"
+    assert {"hf_secret_token", "hf_saved_once", "hf_saved_once_more", PASSWORD} == supervisor.hidden
+
+
 async def test_a_log_is_followed_across_rotations_without_a_gap(pod: ControlPlane, log: Path) -> None:
     write(log, "before\n")
     async with pod.socket(SOCKET) as socket:

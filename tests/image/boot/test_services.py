@@ -9,6 +9,7 @@ from tests.image.support.container import docker
 from tests.image.support.pod import PASSWORD, Pod
 
 TOKEN = "hf_secret_of_the_owner"
+SAVED_TOKEN = "civitai_token_saved_in_settings"
 
 
 def volume_with_node(folder: Path, code: str) -> tuple[str, str]:
@@ -54,15 +55,21 @@ def test_logs_are_kept_for_the_page_and_for_the_host_without_secrets(
 ) -> None:
     mount = volume_with_node(
         tmp_path,
-        "import os; print('the token is', os.environ['HF_TOKEN'], os.environ.get('ACCESS_PASSWORD'))",
+        "import os; print('the token is', os.environ['HF_TOKEN'], os.environ.get('ACCESS_PASSWORD'));"
+        f"print('the saved token is', bytes.fromhex('{SAVED_TOKEN.encode().hex()}').decode())",
     )
     with Pod(minimal_cpu, *mount, variables={"HF_TOKEN": TOKEN}) as pod, pod.owner_when_healthy() as owner:
         pod.wait_for_comfyui()
+        owner.put(f"{pod.dashboard}/api/tokens/civitai", json={"token": SAVED_TOKEN}).raise_for_status()
+        act(owner, pod, "comfyui", "restart")
+        pod.wait_for_comfyui(times=2)
         address = f"{pod.dashboard}/api/system/services/comfyui/log"
         log = owner.get(address).text if reader == "page" else pod.logs()
         assert "To see the GUI go to" in log
         assert "the token is " in log
         assert TOKEN not in log
+        assert "the saved token is " in log
+        assert SAVED_TOKEN not in log.rpartition("the saved token is ")[2]
         assert PASSWORD not in log
 
 
