@@ -83,6 +83,7 @@ def test_a_name_is_given_only_to_what_has_passed_and_is_signed() -> None:
     steps = [
         "push-by-digest",
         "imagetools inspect",
+        "try-image.sh",
         "trivy-action",
         "cosign sign",
         "cosign verify",
@@ -90,9 +91,8 @@ def test_a_name_is_given_only_to_what_has_passed_and_is_signed() -> None:
     ]
     order = [position_of(step) for step in steps]
     assert order == sorted(order)
-    assert (
-        step_with("cosign sign")["env"]["IMAGE"] == "${{ steps.build.outputs.image }}"
-    )  # the digest, not a name
+    for step in ("try-image.sh", "cosign sign"):  # the digest, not a name
+        assert step_with(step)["env"]["IMAGE"] == "${{ steps.build.outputs.image }}"
     assert image_job()["permissions"]["id-token"] == "write"
 
 
@@ -127,5 +127,12 @@ def test_the_steps_are_sound_shell() -> None:
 
 def test_the_documentation_claims_exactly_that() -> None:
     claims = (PROJECT_ROOT / "docs/images.md").read_text().partition("## Releases\n")[2].partition("\n## ")[0]
-    for word in ("SBOM", "provenance", "cosign verify", "Trivy", "accepted-vulnerabilities.txt"):
+    for word in (
+        "SBOM",
+        "provenance",
+        "try-image.sh",
+        "cosign verify",
+        "Trivy",
+        "accepted-vulnerabilities.txt",
+    ):
         assert word in claims

@@ -63,6 +63,7 @@ def load(path: Path) -> bool:
     except Exception:
         traceback.print_exc()
         print(f"Cannot import {path} module for custom nodes: see above")
+        print(f"{time.perf_counter() - began:7.1f} seconds (IMPORT FAILED): {path}")
         return False
     for name in getattr(module, "NODE_CLASS_MAPPINGS", {}):
         CUSTOM_TYPES[name] = path.name
