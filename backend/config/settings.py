@@ -31,6 +31,7 @@ def _expand(path: Path) -> Path:
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank)]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Folder = Annotated[Path, AfterValidator(_expand)]
 
 
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
         default=PROJECT_ROOT / "presets", description="Folder with the curated presets, one YAML file each."
     )
     host: str = Field(default="127.0.0.1", description="Address the control plane listens on.")
-    port: int = Field(default=8001, ge=1, le=65535, description="Port the control plane listens on.")
+    port: Port = Field(default=8001, description="Port the control plane listens on.")
     access_password: Secret = Field(
         default=None,
         description="Password for every page and every port. If unset, one is generated and printed at start.",
@@ -115,6 +116,18 @@ class Settings(BaseSettings):
     supervisor_socket: Path = Field(
         default=Path("/run/comfypod/supervisor.sock"),
         description="Socket of the supervisor that runs the pod's services.",
+    )
+    runpod_pod_id: str | None = Field(
+        default=None, description="Set by RunPod: the pod's name in the addresses of RunPod's proxy."
+    )
+    vast_tcp_port_3001: Port | None = Field(
+        default=None, description="Set by Vast: the outer port that leads to ComfyUI."
+    )
+    vast_tcp_port_8081: Port | None = Field(
+        default=None, description="Set by Vast: the outer port that leads to code-server."
+    )
+    vast_tcp_port_8889: Port | None = Field(
+        default=None, description="Set by Vast: the outer port that leads to JupyterLab."
     )
     comfypod_url: Annotated[HttpUrl | None, BeforeValidator(_absent_when_blank)] = Field(
         default=None,

@@ -39,6 +39,7 @@ from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
 from backend.system import sockets as system_sockets
+from backend.system.addresses import Addresses
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
 from backend.system.service import System
@@ -64,6 +65,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         client = httpx.AsyncClient(verify=settings.comfyui_url.scheme == "https")
         comfy = ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client))
         services = state.services = Services(Supervisor(settings.supervisor_socket), settings.log_dir)
+        state.addresses = _addresses(settings)
         state.model_paths = ModelPaths(settings.workspace)
         state.safe_mode = SafeMode(settings.run_dir, settings.safe_mode)
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
@@ -99,6 +101,13 @@ async def _storage(settings: Settings, database: Database) -> Storage:
     await hashes.prepare()
     return Storage(
         settings.models_folder, hashes, (settings.run_dir / name, settings.models_folder.parent / name)
+    )
+
+
+def _addresses(settings: Settings) -> Addresses:
+    mapped = (settings.vast_tcp_port_3001, settings.vast_tcp_port_8081, settings.vast_tcp_port_8889)
+    return Addresses(
+        runpod_pod=settings.runpod_pod_id, mapped=dict(zip((3001, 8081, 8889), mapped, strict=True))
     )
 
 

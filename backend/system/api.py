@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from backend import __version__
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
-from backend.system.access import ChosenSafety, MorePaths, PodServices, SystemService
+from backend.system.access import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES
@@ -48,6 +48,14 @@ def readyz(system: SystemService, response: Response) -> Readiness:
 async def list_services(services: PodServices, _session: SignedIn) -> list[Service]:
     """Every service that this pod runs; empty where there is no supervisor."""
     return await services.all()
+
+
+@router.get("/api/system/addresses", responses=responses())
+async def show_addresses(
+    services: PodServices, addresses: WaysIn, page: Page, _session: SignedIn
+) -> dict[str, str]:
+    """Where ComfyUI, code-server and JupyterLab are opened in a browser, as far as this pod runs them."""
+    return addresses.of([service.name for service in await services.all()], page)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.core.errors import Unavailable
-from backend.system.access import ChosenSafety, MorePaths, PodServices, SystemService
+from backend.system.access import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action
 from backend.system.safe_mode import SafeMode
@@ -21,6 +21,7 @@ router = APIRouter(include_in_schema=False)
 DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
 MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."
 CRASHED = "It has crashed and will be started again. Its log, on the page Services, says why."
+NOT_HERE = "It does not answer at the moment."
 WHY_AWAY = {
     "stopped": "It was stopped. Start it on the page Services.",
     "backoff": CRASHED,
@@ -32,9 +33,20 @@ WHY_AWAY = {
 
 @router.get("/")
 async def show_overview(
-    request: Request, system: SystemService, model_paths: MorePaths, _session: SignedIn
+    request: Request,
+    system: SystemService,
+    model_paths: MorePaths,
+    addresses: WaysIn,
+    page: Page,
+    _session: SignedIn,
 ) -> Response:
-    view = {"system": await system.snapshot(), "paths": model_paths.chosen()}
+    snapshot = await system.snapshot()
+    view = {
+        "system": snapshot,
+        "paths": model_paths.chosen(),
+        "addresses": addresses.of([service.name for service in snapshot.services], page),
+        "why_away": WHY_AWAY.get(snapshot.comfyui.state, MOMENT) if snapshot.services else NOT_HERE,
+    }
     template = "system/_figures.html" if htmx.wants_fragment(request) else "system/page.html"
     return renderer_of(request).page(request, template, view)
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.backend.conftest import hub_settings
+from tests.support.comfyui.process import running_comfyui
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub
+from tests.support.supervisor import running_supervisor
 
 
 async def test_a_machine_without_gpu_says_so(pod: ControlPlane) -> None:
@@ -81,6 +83,78 @@ async def test_a_workspace_that_cannot_be_written_is_not_ready(
         assert answer.status_code == 503
         assert answer.json()["missing"][0]["code"] == "workspace_not_writable"
         assert (await pod.client.get("/healthz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("variables", "opened"),
+    [
+        (
+            {},
+            {
+                "http://gpu.lan:8001": "http://gpu.lan:3001/",
+                "https://[2001:db8::7]:8001": "https://[2001:db8::7]:3001/",
+            },
+        ),
+        (
+            {"runpod_pod_id": "k3x9"},
+            {
+                "https://k3x9-8001.proxy.runpod.net": "https://k3x9-3001.proxy.runpod.net/",
+                "http://localhost:8001": "http://localhost:3001/",
+            },
+        ),
+        (
+            {"vast_tcp_port_3001": 41001, "vast_tcp_port_8889": 41889},
+            {
+                "http://203.0.113.7:40123": "http://203.0.113.7:41001/",
+                "http://127.0.0.1:8001": "http://127.0.0.1:3001/",
+            },
+        ),
+    ],
+)
+async def test_services_are_opened_where_the_host_has_put_them(
+    workspace: Path, hub: Hub, variables: dict[str, Any], opened: dict[str, str]
+) -> None:
+    socket = workspace / "run/supervisor.sock"
+    async with running_control_plane(workspace, **hub_settings(hub), **variables) as pod:
+        with running_supervisor(socket, comfyui="RUNNING", jupyter="RUNNING", sshd="RUNNING"):
+            for asked, comfyui in opened.items():
+                scheme, _, host = asked.partition("://")
+                headers = {"Host": host, "X-Forwarded-Proto": scheme}
+                addresses = (await pod.client.get("/api/system/addresses", headers=headers)).json()
+                assert addresses["comfyui"] == comfyui
+                assert addresses.keys() == {"comfyui", "jupyter"}
+        assert (await pod.client.get("/api/system/addresses")).json() == {}
+
+
+async def test_comfyui_is_opened_from_the_overview(workspace: Path, hub: Hub, tmp_path: Path) -> None:
+    with running_comfyui(tmp_path / "comfyui") as url:
+        async with running_control_plane(workspace, **hub_settings(hub), comfyui_url=url) as pod:
+            outside_a_pod = (await pod.client.get("/", headers={"Accept": "text/html"})).text
+            with running_supervisor(workspace / "run/supervisor.sock", comfyui="RUNNING"):
+                page = (await pod.client.get("/", headers={"Accept": "text/html"})).text
+    assert "Running" in outside_a_pod
+    assert "Open ComfyUI" not in outside_a_pod
+    assert 'href="http://127.0.0.1:3001/" target="_blank" rel="noopener">Open ComfyUI</a>' in page
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence", "button"),
+    [
+        ("STOPPED", "It was stopped.", "Start ComfyUI"),
+        ("BACKOFF", "It has crashed and will be started again.", "Restart ComfyUI"),
+        ("FATAL", "It has crashed too often.", "Start ComfyUI"),
+        ("RUNNING", "It is starting, or it has stopped", "Restart ComfyUI"),
+    ],
+)
+async def test_the_overview_says_why_comfyui_is_away_and_what_to_do(
+    pod: ControlPlane, workspace: Path, state: str, sentence: str, button: str
+) -> None:
+    with running_supervisor(workspace / "run/supervisor.sock", comfyui=state):
+        page = (await pod.client.get("/", headers={"Accept": "text/html"})).text
+    assert sentence in page
+    assert f">{button}</button>" in page
+    assert 'href="/services/comfyui">Log of ComfyUI</a>' in page
+    assert "Open ComfyUI" not in page
 
 
 async def test_storage_counts_models_by_folder(pod: ControlPlane) -> None:
