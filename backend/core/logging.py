@@ -44,7 +44,8 @@ def configure_logging(level: str, log_format: Format, stream: TextIO | None = No
 
 def _renderers(log_format: Format, stream: TextIO) -> list[Processor]:
     if log_format == "console" or (log_format == "auto" and stream.isatty()):
-        return [structlog.dev.ConsoleRenderer()]
+        # Its own choice shows the values of local variables, and among those are tokens.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 

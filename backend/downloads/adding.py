@@ -21,6 +21,8 @@ router = APIRouter(include_in_schema=False)
 
 # Rows of one look at a large repository.
 OFFERED = 300
+# Refusals that are told one by one.
+TOLD = 3
 
 
 @router.get("/downloads/add")
@@ -64,8 +66,9 @@ async def add(
         return renderer_of(request).page(request, "downloads/_no_room.html", view, status=error.status)
     if not report.refused:
         return Response(status_code=204, headers={"HX-Redirect": "/downloads"})
-    refusals = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused)
-    return htmx.with_toast(Response(status_code=204), "error", refusals)
+    told = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused[:TOLD])
+    more = len(report.refused[TOLD:])
+    return htmx.with_toast(Response(status_code=204), "error", f"And {more} more. {told}" if more else told)
 
 
 async def _picked(request: Request) -> list[Wanted]:

@@ -1,6 +1,5 @@
 """One shape for every error: JSON for the API, a toast over htmx, a page in a browser."""
 
-import json
 from http import HTTPStatus
 from typing import Any, Literal
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.errors import AppError, Details, InvalidRequest, NotFound, SignInRequired
 from backend.web import htmx
@@ -47,10 +47,11 @@ def responses(*kinds: type[AppError]) -> Responses:
 
 
 def install_error_handlers(app: FastAPI) -> None:
+    """Call it before other middleware is added."""
     app.add_exception_handler(AppError, _handle_app_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_exception)
-    app.add_exception_handler(Exception, _handle_bug)
+    app.add_middleware(Bugs)
 
 
 async def _handle_app_error(request: Request, error: Exception) -> Response:
@@ -78,8 +79,31 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
     return response
 
 
-async def _handle_bug(request: Request, error: Exception) -> Response:
-    log.error("unhandled error", path=request.url.path, exc_info=error)
+class Bugs:
+    """ASGI middleware for what nobody expected. Innermost: Starlette's own handler for `Exception` sits outside the
+    middleware that binds the request's id and sets the security headers."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except Exception:
+            if begun or scope["type"] != "http":
+                raise
+            log.exception("unhandled error", path=scope["path"])
+            await _bug(Request(scope))(scope, receive, send)
+
+
+def _bug(request: Request) -> Response:
     message = f"Something broke on our side. The log of the dashboard has more under {current_request_id()}."
     return render_error(request, 500, "internal_error", message, {})
 
@@ -120,8 +144,8 @@ def _headers_for(status: int, details: dict[str, Any]) -> dict[str, str]:
 def _as_toast(status: int, message: str, headers: dict[str, str]) -> Response:
     if status == SignInRequired.status:
         return Response(status_code=status, headers={**headers, "HX-Redirect": SIGN_IN_PATH})
-    toast = json.dumps({"toast": {"kind": "error", "message": message}})
-    return Response(status_code=status, headers={**headers, "HX-Trigger": toast, "HX-Reswap": "none"})
+    response = Response(status_code=status, headers={**headers, "HX-Reswap": "none"})
+    return htmx.with_toast(response, "error", message)
 
 
 def _wanted(request: Request) -> str:

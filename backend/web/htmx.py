@@ -6,6 +6,8 @@ from typing import Literal
 from fastapi import Request, Response
 
 ToastKind = Literal["success", "info", "error"]
+# Toasts travel in a header, which proxies limit.
+LONGEST_TOAST = 400
 
 
 def is_htmx(request: Request) -> bool:
@@ -25,5 +27,7 @@ def with_event(response: Response, name: str, detail: object = True) -> Response
 
 
 def with_toast(response: Response, kind: ToastKind, message: str) -> Response:
-    """Show `message` in the corner of the page once the answer has arrived."""
+    """Show `message`, or the beginning of it, in the corner of the page once the answer has arrived."""
+    if len(message) > LONGEST_TOAST:
+        message = message[: LONGEST_TOAST - 1].rstrip() + "…"
     return with_event(response, "toast", {"kind": kind, "message": message})

@@ -37,7 +37,7 @@ class Process:
 
     def start(self) -> None:
         """Returns once it listens; uvicorn's own log line is the event."""
-        environment = {**os.environ, **self._environment, "PORT": str(self.port), "LOG_FORMAT": "json"}
+        environment = {**os.environ, "LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "backend.main"],
             cwd=ROOT,

@@ -20,8 +20,8 @@ OVER = {"done", "failed", "quarantined", "paused"}
 PASTED = "pasted_with_a_link_1q2w3e4"
 
 
-@pytest.fixture
-def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
+@pytest.fixture(params=["json", pytest.param("console", marks=pytest.mark.slow)])
+def plane(hub: Hub, workspace: Path, request: pytest.FixtureRequest) -> Iterator[Process]:
     hub.tokens.add(HF_TOKEN)
     hub.civitai_tokens.add(SAVED)
     environment = {
@@ -29,6 +29,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
         "RUN_DIR": str(workspace / "run"),
         "LOG_DIR": str(workspace / "logs"),
         "LOG_LEVEL": "debug",
+        "LOG_FORMAT": request.param,
         "ACCESS_PASSWORD": PASSWORD,
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": HF_TOKEN,

@@ -1,5 +1,7 @@
 """Every error has one shape, whoever asked."""
 
+import pytest
+
 from tests.support.control_plane import ControlPlane
 
 PAGE = {"Accept": "text/html"}
@@ -45,6 +47,40 @@ async def test_htmx_shows_an_error_as_a_toast(pod: ControlPlane) -> None:
     assert answer.status_code == 404
     assert "nothing at /nothing-here" in answer.headers["HX-Trigger"]
     assert answer.headers["HX-Reswap"] == "none"
+
+
+async def test_a_bug_is_told_with_the_id_under_which_the_log_has_it(
+    pod: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def break_down() -> None:
+        raise RuntimeError("nobody expected this")
+
+    pod.app.add_api_route("/broken", break_down)
+    for headers in ({}, PAGE, HTMX):
+        answer = await pod.client.get("/broken", headers=headers)
+        assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (500, "nosniff")
+        told = answer.text + answer.headers.get("HX-Trigger", "")
+        assert f"under {answer.headers['X-Request-ID']}" in told
+        assert "nobody expected" not in told
+        logged = capsys.readouterr().out
+        assert "unhandled error" in logged
+        assert answer.headers["X-Request-ID"] in logged
+
+
+async def test_a_toast_is_never_longer_than_a_header_may_be(pod: ControlPlane) -> None:
+    rows = [
+        {f"url-{n}": f"https://example.org/{'long' * 50}-{n}.safetensors", f"folder-{n}": "elsewhere"}
+        for n in range(30)
+    ]
+    form = {
+        "pick": [str(n) for n in range(30)],
+        **{name: value for row in rows for name, value in row.items()},
+    }
+    answer = await pod.client.post("/downloads/add", data=form, headers=HTMX)
+    assert "And 27 more." in answer.headers["HX-Trigger"]
+    assert len(answer.headers["HX-Trigger"]) < 4000
+    nowhere = await pod.client.get(f"/{'n' * 5000}", headers=HTMX)
+    assert len(nowhere.headers["HX-Trigger"]) < 4000
 
 
 async def test_the_request_id_of_a_proxy_is_kept_if_it_is_sane(pod: ControlPlane) -> None:
