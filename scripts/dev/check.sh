@@ -8,4 +8,4 @@ ruff check .
 mypy
 lint-imports
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
-pytest -q --numprocesses 2 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx
+pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

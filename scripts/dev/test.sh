@@ -19,7 +19,7 @@ git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
 scripts/dev/frontend.sh --check
 
 part "control plane and scripts"
-pytest --numprocesses 2 --cov --cov-report= tests/backend tests/scripts tests/stand_ins tests/nginx
+pytest --numprocesses 4 --cov --cov-report= tests/backend tests/scripts tests/stand_ins tests/nginx
 coverage report
 
 part "browser"

@@ -24,15 +24,20 @@ PASSWORD = "correct horse battery staple"
 
 
 class ReadyServer(Server):
-    """Tells when it listens."""
+    """Tells when it listens, and stops at once: uvicorn looks ten times a second whether it should."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI):
         super().__init__(config, app)
         self.ready = asyncio.Event()
+        self.leave = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leave.wait()
 
 
 class ControlPlane:
@@ -159,7 +164,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
     finally:
         await plane.client.aclose()
         close_channels(app)
-        server.should_exit = True
+        server.leave.set()
         await task
         listener.close()
 

@@ -14,6 +14,8 @@ from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 from tests.support.hub.gates import Gate
 
+pytestmark = pytest.mark.slow  # each test starts the command several times
+
 SIZE = 200_000
 
 

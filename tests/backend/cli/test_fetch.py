@@ -54,6 +54,7 @@ def test_a_preset_is_installed_and_the_list_knows(
     assert (again.returncode, again.stderr) == (0, "Everything is here already.\n")
 
 
+@pytest.mark.slow
 def test_a_preset_with_files_that_can_run_code_needs_a_word_of_consent(
     alone: CommandLine, hub: Hub, workspace: Path, models: Path
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_preset_with_files_that_can_run_code_needs_a_word_of_consent(
     assert (models / "upscale_models/old.pth").exists()
 
 
+@pytest.mark.slow
 def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--json")
     (transfer,) = json.loads(done.stdout)
@@ -79,6 +81,7 @@ def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, an
     assert json.loads(comfypod.run("downloads", "log", transfer["id"], "--json").stdout)[0]["message"]
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_arrive_is_told_with_its_reason(
     comfypod: CommandLine, hub: Hub, ant: HubFile
 ) -> None:
@@ -92,6 +95,7 @@ def test_a_file_that_does_not_arrive_is_told_with_its_reason(
     assert comfypod.run("downloads", "--live").returncode == 0
 
 
+@pytest.mark.slow
 def test_wrong_content_is_put_aside_until_somebody_decides(
     comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
@@ -147,6 +151,7 @@ def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, 
     assert json.loads(comfypod.run("downloads", "--json").stdout)[0]["id"] == transfer_id
 
 
+@pytest.mark.slow
 def test_a_watcher_outlives_a_restart_of_the_control_plane(
     environment: dict[str, str], alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:

@@ -13,6 +13,8 @@ from tests.support.hub.catalogue import HubFile, PlainFile
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, running_process
 
+pytestmark = pytest.mark.slow  # each test starts the command several times
+
 SIZE = 20_000_000
 RECEIPT_BYTES = SIZE // 2
 

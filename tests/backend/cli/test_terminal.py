@@ -11,6 +11,8 @@ from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 from tests.support.hub.gates import Gate
 
+pytestmark = pytest.mark.slow  # each test starts the command several times
+
 SIZE = 4_000_000
 CURSOR_BACK = "\x1b[?25h"
 

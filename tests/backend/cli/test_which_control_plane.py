@@ -12,6 +12,8 @@ from tests.support.control_plane import PASSWORD, ControlPlane
 from tests.support.hub import Hub
 from tests.support.process import Process, free_port, running_process
 
+pytestmark = pytest.mark.slow  # each test starts the command several times
+
 
 @pytest.fixture
 def outside(plane: ControlPlane, environment: dict[str, str], tmp_path: Path) -> CommandLine:
