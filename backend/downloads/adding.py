@@ -17,7 +17,7 @@ from backend.sources.refusals import explained
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
 
 # Rows of one look at a large repository.
 OFFERED = 300
@@ -62,8 +62,11 @@ async def add(
     try:
         report = await batches.request(await _picked(request))
     except OutOfSpace as error:
+        if not htmx.is_htmx(request):
+            raise
         view = {"error": error, "leftovers": await downloads.room.leftovers()}
-        return renderer_of(request).page(request, "downloads/_no_room.html", view, status=error.status)
+        page = renderer_of(request).page(request, "downloads/_no_room.html", view, status=error.status)
+        return htmx.with_swap(page, "innerHTML")
     if not report.refused:
         return Response(status_code=204, headers={"HX-Redirect": "/downloads"})
     told = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused[:TOLD])

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import ValidationError
 
 from backend.auth.access import SignedIn
+from backend.core.errors import InvalidRequest
 from backend.downloads.access import DownloadsGovernor, DownloadsService
 from backend.downloads.pace import PaceForm, pace_view, wishes
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
 
 ForAll = Literal["pause", "resume", "retry", "clear"]
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
@@ -28,7 +29,11 @@ async def set_pace(
     try:
         await governor.change(form.policy())
     except ValidationError as error:
-        return render(pace_view(governor.policy, form, wishes(error)), status=400)
+        if not htmx.is_htmx(request):
+            raise InvalidRequest("Nothing was saved: a field is not right.") from None
+        return htmx.with_swap(
+            render(pace_view(governor.policy, form, wishes(error)), status=400), "outerMorph"
+        )
     return htmx.with_toast(render(pace_view(governor.policy)), "success", "Saved. It holds from now on.")
 
 

@@ -13,7 +13,7 @@ from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
 
 SHOWN = 100
 

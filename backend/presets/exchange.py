@@ -12,9 +12,10 @@ from backend.presets.access import SharingService
 from backend.presets.models import ExportRequest, Preset
 from backend.presets.sharing import MAX_BYTES, Sharing
 from backend.storage.access import StorageService
+from backend.web.htmx import PageRoute
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 # How long one answer of the export waits: the page shows progress and asks again.
 PATIENCE_SECONDS = 1

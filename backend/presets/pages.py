@@ -14,7 +14,7 @@ from backend.presets.service import Presets
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
 
 SHOWN = 60
 

@@ -15,10 +15,10 @@ from backend.settings.access import TokenDeskService, token_desk_of
 from backend.settings.models import TokenVerdict
 from backend.settings.service import TokenDesk
 from backend.sources.tokens import MAX_LENGTH, Hub
-from backend.web.htmx import with_toast
+from backend.web.htmx import PageRoute, with_toast
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, kw_only=True)

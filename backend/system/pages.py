@@ -16,7 +16,7 @@ from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
 
 DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
 MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."

@@ -36,7 +36,13 @@ Traceback (most recent call last):
 ModuleNotFoundError: No module named 'sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all'
 """
 AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
-EXPECTED_CONSOLE = ("Failed to load resource", "WebSocket connection to", "net::ERR_CONNECTION_REFUSED")
+# What browsers and htmx say about a control plane that is away.
+EXPECTED_CONSOLE = (
+    "Failed to load resource",
+    "WebSocket connection to",
+    "net::ERR_CONNECTION_REFUSED",
+    "htmx: htmx:error: Failed to fetch",
+)
 
 
 @pytest.fixture

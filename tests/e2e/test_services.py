@@ -41,6 +41,16 @@ def test_a_service_is_stopped_only_after_a_question(services: Page, supervisor: 
     expect(stop).to_be_hidden()
 
 
+def test_whoever_walks_by_keyboard_stays_where_they_are(services: Page, supervisor: FakeSupervisor) -> None:
+    page = services
+    log = page.get_by_role("link", name="Log of ComfyUI")
+    log.focus()
+    supervisor.programs["comfyui"] = "RUNNING"
+    row = page.get_by_role("listitem").filter(has_text="ComfyUI")
+    expect(row.get_by_text("Running", exact=True)).to_be_visible()
+    expect(log).to_be_focused()
+
+
 def test_what_the_page_needs_has_no_stop_button(services: Page) -> None:
     expect(services.get_by_role("button", name="Restart Control plane")).to_be_visible()
     expect(services.get_by_role("button", name="Stop Control plane")).to_have_count(0)

@@ -3,10 +3,12 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.conftest import PASSWORD
 from tests.support.browser import follow
 from tests.support.hub import Hub
+from tests.support.process import Process
 
 
 def test_a_token_is_saved_tested_and_removed(signed_in: Page, hub: Hub, keep_picture: Any) -> None:
@@ -31,3 +33,20 @@ def test_a_token_is_saved_tested_and_removed(signed_in: Page, hub: Hub, keep_pic
     page.on("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button", name="Remove the token for Hugging Face").click()
     expect(row.get_by_text("No token")).to_be_visible()
+
+
+def test_a_form_sent_before_the_scripts_are_there_keeps_its_secret_out_of_the_address(
+    browser: Browser, plane: Process, hub: Hub
+) -> None:
+    hub.tokens.add("hf_from_the_browser_9876")
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{plane.url}/settings")
+        page.get_by_label("Password of this pod").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label("Token for Hugging Face", exact=True).fill("hf_from_the_browser_9876")
+        page.get_by_role("button", name="Save the token for Hugging Face").click()
+        row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Hugging Face"))
+        expect(row.get_by_text("9876")).to_be_visible()
+        expect(page).to_have_url(f"{plane.url}/settings")
+        assert "hf_from_the_browser" not in "".join(plane.output)

@@ -43,7 +43,7 @@ class LiveChannel {
 }
 
 document.addEventListener("alpine:init", () => {
-  Alpine.store("live", { connected: true, wasConnected: false });
+  Alpine.store("live", { connected: true });
 
   Alpine.store("downloads", {
     rows: {},
@@ -121,16 +121,7 @@ document.addEventListener("alpine:init", () => {
     Alpine.store("clock").now = Date.now();
   }, 1000);
 
-  Alpine.store("system", { view: null });
-
   if (document.body.dataset.live !== "yes") return;
-  const seen = (connected) => {
-    const live = Alpine.store("live");
-    live.connected = connected;
-    live.wasConnected ||= connected;
-  };
+  const seen = (connected) => { Alpine.store("live").connected = connected; };
   new LiveChannel("/ws/downloads", (frame) => Alpine.store("downloads").frame(frame), seen);
-  if (document.querySelector("[data-needs-system]")) {
-    new LiveChannel("/ws/system", (frame) => { Alpine.store("system").view = frame.system; }, () => {});
-  }
 });

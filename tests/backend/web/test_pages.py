@@ -1,9 +1,11 @@
 """What the pages hold, asked for the way a browser and htmx ask."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from backend.main.app import FRONTEND
 from tests.support.control_plane import PASSWORD, ControlPlane
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
@@ -33,6 +35,31 @@ async def test_every_file_that_a_page_loads_is_there(pod: ControlPlane) -> None:
     assert len(addresses) >= 6
     for address in addresses:
         assert (await pod.client.get(address)).status_code == 200, address
+
+
+def test_no_form_ever_sends_what_was_typed_in_its_address() -> None:
+    """Before htmx has arrived a browser sends a form by itself, and without `method` as part of the address."""
+    templates = {path: path.read_text() for path in (FRONTEND / "templates").rglob("*.html")}
+    forms = [(path, form) for path, text in templates.items() for form in re.findall(r"<form[^>]*>", text)]
+    assert len(forms) > 10
+    for path, form in forms:
+        searches = 'role="search"' in form and 'method="get"' in form
+        assert searches or "{{ posts(" in form or 'method="post" action="' in form, f"{path}: {form}"
+        assert "hx-post=" not in form, f"{path}: posts() says that, together with method and action"
+
+
+async def test_a_form_sent_without_scripts_is_obeyed_and_leads_back(
+    pod: ControlPlane, tmp_path: Path
+) -> None:
+    page = {**PAGE, "Referer": f"{pod.url}/?a=1"}
+    answer = await pod.client.post("/model-paths", data={"paths": str(tmp_path)}, headers=page)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?a=1")
+    assert (await pod.client.get("/api/system/model-paths")).json()["paths"] == [str(tmp_path)]
+    for referer, leads_to in (("https://evil.example/x", "/"), (f"{pod.url}//evil.example", "/evil.example")):
+        answer = await pod.client.post("/downloads/pause", headers={**PAGE, "Referer": referer})
+        assert (answer.status_code, answer.headers["Location"]) == (303, leads_to)
+    wrong = await pod.client.post("/downloads/pace", data={"files_at_once": "no"}, headers=page)
+    assert (wrong.status_code, "<!doctype html>" in wrong.text) == (400, True)
 
 
 async def test_the_catalogue_can_be_narrowed_down(pod: ControlPlane) -> None:
