@@ -5,16 +5,19 @@ import sys
 
 from backend.cli.app import app
 from backend.cli.errors import CommandError
+from backend.core.words import printable
 
 
 def main() -> int:
-    # A closed terminal and a polite kill end a command as Ctrl-C does: with everything put away.
+    # A closed terminal and a polite kill end a command as Ctrl-C does: with everything put away. Unless `nohup` says no.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         app(prog_name="comfypod")
     except CommandError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        for line in str(error).splitlines():
+            print(printable(line), file=sys.stderr)  # noqa: T201
         return error.exit_code
     return 0
 

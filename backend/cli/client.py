@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -65,15 +66,15 @@ class ControlPlane:
         return self._get("/api/presets", list[PresetSummary], **wanted)
 
     def preset(self, preset_id: str) -> Preset:
-        return self._get(f"/api/presets/{preset_id}", Preset)
+        return self._get(f"/api/presets/{_part(preset_id)}", Preset)
 
     def status(self, preset_id: str) -> PresetStatus:
         """With sizes that the hub is asked for."""
-        return self._get(f"/api/presets/{preset_id}/status", PresetStatus, ask=True)
+        return self._get(f"/api/presets/{_part(preset_id)}/status", PresetStatus, ask=True)
 
     def install(self, preset_id: str, *, allow_pickle: bool) -> list[TransferView]:
         consent = "?allow_pickle=true" if allow_pickle else ""
-        return self._post(f"/api/presets/{preset_id}/download{consent}", list[TransferView])
+        return self._post(f"/api/presets/{_part(preset_id)}/download{consent}", list[TransferView])
 
     def update(self) -> UpdateReport:
         return self._post("/api/presets/update", UpdateReport)
@@ -105,7 +106,7 @@ class ControlPlane:
         return self._get("/api/downloads", list[TransferView], **wanted)
 
     def steer(self, action: str, transfer_id: str) -> TransferView:
-        return self._post(f"/api/downloads/{transfer_id}/{action}", TransferView)
+        return self._post(f"/api/downloads/{_part(transfer_id)}/{action}", TransferView)
 
     def steer_all(self, action: str) -> list[TransferView]:
         return self._post(f"/api/downloads/{action}", list[TransferView])
@@ -117,7 +118,7 @@ class ControlPlane:
         self._ask("POST", "/api/downloads/clear")
 
     def log(self, transfer_id: str) -> list[LogLine]:
-        return self._get(f"/api/downloads/{transfer_id}/log", list[LogLine])
+        return self._get(f"/api/downloads/{_part(transfer_id)}/log", list[LogLine])
 
     def policy(self) -> Policy:
         return self._get("/api/downloads/policy", Policy)
@@ -215,3 +216,8 @@ def _progress(row: list[Any]) -> dict[str, float | None]:
     """A size that is not told now may have been told before."""
     fields = dict(zip(PROGRESS, row[1:], strict=False))
     return {name: value for name, value in fields.items() if (name, value) != ("bytes", None)}
+
+
+def _part(word: str) -> str:
+    """What somebody typed, as one part of a path."""
+    return quote(word, safe="")

@@ -44,7 +44,7 @@ def workflow(
 def _install(
     plane: "ControlPlane", content: bytes, *, allow_pickle: bool, no_wait: bool, as_json: bool
 ) -> None:
-    nowhere = [file for file in plane.needs_of(content).files if file.state in ("unknown", "same_name")]
+    nowhere = [file for file in plane.needs_of(content).files if file.cannot_be_got]
     report = plane.fetch_for(content, allow_pickle=allow_pickle)
     for name in report.linked:
         say(f"{printable(name)} was here under another name, and has this one now too.")

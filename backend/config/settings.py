@@ -25,6 +25,13 @@ def _absent_when_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _without_user(url: HttpUrl) -> HttpUrl:
+    """It becomes a part of every address of that hub, which are stored and shown."""
+    if url.username or url.password:
+        raise ValueError("take the user and the password out of the address")
+    return url
+
+
 def _expand(path: Path) -> Path:
     return path.expanduser().resolve()
 
@@ -32,6 +39,7 @@ def _expand(path: Path) -> Path:
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Endpoint = Annotated[HttpUrl, AfterValidator(_without_user)]
 Folder = Annotated[Path, AfterValidator(_expand)]
 
 
@@ -76,12 +84,12 @@ class Settings(BaseSettings):
     hf_token: Secret = Field(
         default=None, description="Hugging Face token, for gated files and for higher rate limits."
     )
-    hf_endpoint: HttpUrl = Field(
+    hf_endpoint: Endpoint = Field(
         default=HttpUrl("https://huggingface.co"),
         description="Address of Hugging Face, or of a mirror that speaks its protocol.",
     )
     civitai_token: Secret = Field(default=None, description="Civitai API key, for files that need a sign-in.")
-    civitai_endpoint: HttpUrl = Field(
+    civitai_endpoint: Endpoint = Field(
         default=HttpUrl("https://civitai.com"), description="Address of Civitai, or of a mirror."
     )
     preset_download: Words = Field(
@@ -107,6 +115,12 @@ class Settings(BaseSettings):
         gt=0,
         le=600,
         description="Seconds without a byte after which a download is tried again.",
+    )
+    answer_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        le=600,
+        description="Seconds that a hub or a web server has for an answer that somebody waits for.",
     )
     comfyui_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:3000"),

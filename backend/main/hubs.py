@@ -17,7 +17,6 @@ from backend.sources.transport import Transport
 class Hubs:
     tokens: Tokens
     guard: Guard
-    transport: Transport
     hugging_face: HuggingFace
     civitai: Civitai
     sources: Sources
@@ -28,13 +27,12 @@ async def hubs_of(settings: Settings, stack: AsyncExitStack) -> Hubs:
     tokens = tokens_of(settings)
     guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
     client = await stack.enter_async_context(guarded_client(guard))
-    transport = Transport(client, guard, tokens)
+    transport = Transport(client, guard, tokens, settings.answer_seconds)
     hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])
     civitai = Civitai(transport, tokens.endpoints[Hub.CIVITAI])
     return Hubs(
         tokens=tokens,
         guard=guard,
-        transport=transport,
         hugging_face=hugging_face,
         civitai=civitai,
         sources=Sources(transport, hugging_face, civitai, tokens),

@@ -147,7 +147,7 @@ def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: Comf
     catalogue = Catalogue(settings.presets_dir, added)
     presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
     app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
-    app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.transport, added)
+    app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.sources, added)
     return presets
 
 
@@ -170,7 +170,7 @@ async def _add_hubs(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     """Everything that speaks to hubs."""
     hubs = await hubs_of(settings, stack)
     state = app.state
-    state.tokens, state.transport, state.sources = hubs.tokens, hubs.transport, hubs.sources
+    state.tokens, state.sources = hubs.tokens, hubs.sources
     state.hub_facts = HubFacts(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
     stack.push_async_callback(state.hub_facts.close)
     state.token_desk = TokenDesk(hubs.tokens, hubs.sources, state.services)

@@ -6,9 +6,11 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from backend.core.plain_yaml import compose_yaml, read_yaml
 from backend.presets.models import FileProblem, Origin, Preset
 
 Location = tuple[str | int, ...]
+MAX_BYTES = 2**20
 
 
 def read_curated(folder: Path, origin: Origin) -> tuple[list[Preset], list[FileProblem]]:
@@ -34,24 +36,31 @@ class BadPreset(Exception):
 def parse_preset(name: str, text: str, origin: Origin) -> Preset:
     """The preset in a YAML text; `name` is what its problems are reported under."""
     try:
-        content = yaml.safe_load(text)
+        content = read_yaml(text)
         if not isinstance(content, dict):
             raise BadPreset(FileProblem(file=name, line=1, message="The file does not hold a preset."))
         return Preset.model_validate({**content, "origin": origin})
     except yaml.YAMLError as error:
         raise BadPreset(_yaml_problem(name, error)) from None
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, ValidationError):
-            raise BadPreset(*_schema_problems(name, text, error)) from None
-        raise BadPreset(FileProblem(file=name, line=None, message="This is not a preset.")) from None
+    except ValidationError as error:
+        raise BadPreset(*_schema_problems(name, text, error)) from None
 
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        text = content.decode()
     except (OSError, UnicodeDecodeError) as error:
         message = f"The file cannot be read: {error}"
         raise BadPreset(FileProblem(file=path.name, line=None, message=message)) from None
+    if len(content) > MAX_BYTES:
+        raise BadPreset(
+            FileProblem(
+                file=path.name, line=None, message="The file is too large: a preset has less than 1 MiB."
+            )
+        )
+    return text
 
 
 def _yaml_problem(name: str, error: yaml.YAMLError) -> FileProblem:
@@ -63,7 +72,7 @@ def _yaml_problem(name: str, error: yaml.YAMLError) -> FileProblem:
 
 
 def _schema_problems(name: str, text: str, error: ValidationError) -> Iterable[FileProblem]:
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = compose_yaml(text)
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         yield FileProblem(file=name, line=_line_of(root, item["loc"]), message=f"{where}: {item['msg']}")

@@ -1,30 +1,25 @@
 """What a preset is: a workflow and every file it needs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 
-from backend.core.folders import MODEL_FOLDERS, current_name
+from backend.core.errors import InvalidRequest
+from backend.core.names import clean_folder, clean_name
 from backend.downloads.models import Refusal, TransferView
+from backend.sources.addresses import is_signed, read_link
 from backend.sources.formats import Format, format_of
 from backend.sources.models import Scan
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
 # What stands below /presets and is no preset.
 TAKEN_ADDRESSES = frozenset({"categories", "export", "from-workflow", "import", "update"})
-
-
-def model_folder(folder: str) -> str:
-    """The folder by ComfyUI's present name; ValueError when it is none, or leads out of the models."""
-    folder = current_name(folder.strip("/"))
-    head, *below = folder.split("/")
-    if head not in MODEL_FOLDERS:
-        raise ValueError(f"'{folder}' is not a model folder of ComfyUI")
-    for part in below:
-        _plain_name(part)
-    return folder
+MOST_FILES = 1000
+# Of one file, in bytes: larger than any disk, and still a number that every program can hold.
+LARGEST = 10**15
 
 
 def _free_address(preset_id: str) -> str:
@@ -36,10 +31,16 @@ def _free_address(preset_id: str) -> str:
 PresetId = Annotated[str, Field(pattern=PRESET_ID), AfterValidator(_free_address)]
 
 
-def _plain_name(name: str) -> str:
-    if not name or name != name.strip() or name.startswith(".") or set(name) & set('/\\:*?"<>|\0'):
-        raise ValueError(f"'{name}' is not a plain file name")
-    return name
+def _told_to_pydantic(check: Callable[[str], str]) -> AfterValidator:
+    """One of our own checks: pydantic wants a ValueError where it refuses."""
+
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except InvalidRequest as refusal:
+            raise ValueError(refusal.message) from None
+
+    return AfterValidator(checked)
 
 
 class PresetFile(BaseModel):
@@ -47,13 +48,17 @@ class PresetFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: Annotated[str, AfterValidator(model_folder)] = Field(description="Model folder, such as `vae`.")
-    filename: Annotated[str, AfterValidator(_plain_name)] = Field(min_length=1, max_length=255)
+    folder: Annotated[str, _told_to_pydantic(clean_folder)] = Field(
+        max_length=500, description="Model folder, such as `vae`."
+    )
+    filename: Annotated[str, _told_to_pydantic(clean_name)] = Field(max_length=255)
     url: HttpUrl
-    bytes: int | None = Field(default=None, ge=1, description="Size, when it is known without asking.")
+    bytes: int | None = Field(
+        default=None, ge=1, le=LARGEST, description="Size, when it is known without asking."
+    )
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     alternatives: tuple[HttpUrl, ...] = Field(
-        default=(), description="The same content elsewhere, tried in order."
+        default=(), max_length=10, description="The same content elsewhere, tried in order."
     )
 
     @property
@@ -72,6 +77,21 @@ class PresetFile(BaseModel):
     @property
     def is_pickle(self) -> bool:
         return self.format == Format.PICKLE
+
+
+def _without_secrets(file: PresetFile) -> PresetFile:
+    """Presets are shown, exported and passed on."""
+    for url in (file.url, *file.alternatives):
+        try:
+            link = read_link(str(url))
+        except InvalidRequest as refusal:
+            raise ValueError(refusal.message) from None
+        if link.holds_secret or is_signed(link.url):
+            raise ValueError(
+                f"the address of {file.filename} holds a token, a password or a signature: take it out, and set tokens "
+                "in Settings"
+            )
+    return file
 
 
 class Origin(StrEnum):
@@ -94,14 +114,22 @@ class Preset(BaseModel):
     title: str = Field(min_length=1, max_length=200)
     category: str = Field(min_length=1, max_length=80)
     description: str = Field(default="", max_length=4000)
-    tags: tuple[str, ...] = ()
-    vram_gb: float | None = Field(default=None, gt=0, description="Video memory that it needs, in GB.")
-    disk_bytes: int | None = Field(default=None, ge=1, description="Sum of all files, when it is known.")
+    tags: tuple[Annotated[str, Field(max_length=80)], ...] = Field(default=(), max_length=50)
+    vram_gb: float | None = Field(
+        default=None, gt=0, le=10_000, description="Video memory that it needs, in GB."
+    )
+    disk_bytes: int | None = Field(
+        default=None, ge=1, le=LARGEST, description="Sum of all files, when it is known."
+    )
     licence: str | None = Field(default=None, max_length=200)
     gated: bool = Field(default=False, description="The hub asks for a token and an accepted licence.")
-    workflow: str | None = Field(default=None, description="Name of the ComfyUI workflow that it belongs to.")
+    workflow: str | None = Field(
+        default=None, max_length=200, description="Name of the ComfyUI workflow that it belongs to."
+    )
     origin: Origin
-    files: tuple[PresetFile, ...] = Field(min_length=1)
+    files: tuple[Annotated[PresetFile, AfterValidator(_without_secrets)], ...] = Field(
+        min_length=1, max_length=MOST_FILES
+    )
 
 
 FormatByName = Annotated[
@@ -235,6 +263,11 @@ class NeededFile(BaseModel):
     def can_be_got(self) -> bool:
         """By a download or by a second name; what only switched-off nodes use is not asked for."""
         return self.state in (Whereabouts.FETCHABLE, Whereabouts.SAME_CONTENT) and not self.switched_off
+
+    @property
+    def cannot_be_got(self) -> bool:
+        """A node that is on wants it, and only a person can find it."""
+        return self.state in (Whereabouts.UNKNOWN, Whereabouts.SAME_NAME) and not self.switched_off
 
 
 class MissingNode(BaseModel):

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from backend.comfy.client import ComfyClient
 from backend.comfy.models import NodeType
-from backend.core.errors import AppError, Unavailable
+from backend.core.errors import AppError, InvalidRequest, Unavailable
+from backend.core.names import clean_folder
 from backend.downloads.models import UNFINISHED, Refusal
 from backend.downloads.service import Downloads
 from backend.presets.consent import check_consent
@@ -21,7 +22,6 @@ from backend.presets.models import (
     PresetFile,
     Whereabouts,
     WorkflowNeeds,
-    model_folder,
 )
 from backend.presets.service import Presets, wanted_of
 from backend.presets.workflows import Choice, Declared, Workflow, is_model_file, read_workflow
@@ -256,8 +256,8 @@ def _folder_by_menu(choice: Choice, node: NodeType, offered: dict[frozenset[str]
 def _below(folder: str | None, subfolder: str) -> str | None:
     """The folder as we write it, or None when it is none of ComfyUI's."""
     try:
-        return model_folder(f"{folder}/{subfolder}") if folder else None
-    except ValueError:
+        return clean_folder(f"{folder}/{subfolder}") if folder else None
+    except InvalidRequest:
         return None
 
 

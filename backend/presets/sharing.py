@@ -6,19 +6,19 @@ from pathlib import Path
 
 import yaml
 
-from backend.core.errors import Conflict, InvalidRequest, UpstreamError
+from backend.core.errors import Conflict, InvalidRequest
 from backend.core.files import write_atomically
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
-from backend.presets.curated import BadPreset, parse_preset
-from backend.presets.models import ExportReport, ExportRequest, Origin, Preset, PresetFile
-from backend.sources.faults import TransferFault
-from backend.sources.transport import Transport, plain_faults
+from backend.presets.curated import MAX_BYTES, BadPreset, parse_preset
+from backend.presets.models import MOST_FILES, ExportReport, ExportRequest, Origin, Preset, PresetFile
+from backend.sources.addresses import is_signed
+from backend.sources.refusals import explained
+from backend.sources.service import Sources
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
-MAX_BYTES = 2**20
 PATIENCE_SECONDS = 10
 
 
@@ -26,12 +26,12 @@ class Sharing:
     """Exports and imports presets. Imported ones live in `folder`."""
 
     def __init__(
-        self, catalogue: Catalogue, downloads: Downloads, storage: Storage, transport: Transport, folder: Path
+        self, catalogue: Catalogue, downloads: Downloads, storage: Storage, sources: Sources, folder: Path
     ):
         self._catalogue = catalogue
         self._downloads = downloads
         self._storage = storage
-        self._transport = transport
+        self._sources = sources
         self._folder = folder
 
     async def export(self, wanted: ExportRequest, patience: float = PATIENCE_SECONDS) -> ExportReport:
@@ -40,6 +40,11 @@ class Sharing:
         Reads files for `patience` seconds; who asks again goes on from there.
         """
         files = [file for file in await self._storage.files() if wanted.takes(file.place)]
+        if len(files) > MOST_FILES:
+            raise InvalidRequest(
+                f"A preset has at most {MOST_FILES} files, these are {len(files)}: choose fewer.",
+                code="too_many_files",
+            )
         hashes = await self._hashes(files, patience)
         report = ExportReport(
             preset=None,
@@ -82,22 +87,9 @@ class Sharing:
         return preset
 
     async def add_from(self, url: str) -> Preset:
-        return await self.add(await self._fetched(url))
-
-    async def _fetched(self, url: str) -> bytes:
-        content = b""
-        try:
-            with plain_faults():
-                async with self._transport.open(url, {}) as response:
-                    if response.status_code != 200:
-                        raise UpstreamError(f"The server answered {response.status_code}. Check the address.")
-                    async for block in response.aiter_bytes():
-                        content += block
-                        if len(content) > MAX_BYTES:
-                            break
-        except TransferFault as fault:
-            raise UpstreamError(fault.message, code=fault.code) from None
-        return content
+        with explained():
+            content = await self._sources.text(url, MAX_BYTES)
+        return await self.add(content)
 
     async def remove(self, preset_id: str) -> None:
         """Forget a definition that was added; its files on disk stay."""
@@ -133,13 +125,13 @@ class Sharing:
             return None
 
     async def _address_of(self, file: ModelFile, sha256: str) -> str | None:
-        """Where exactly this content came from. An address with a query may carry a secret, and stays here."""
+        """Where exactly this content came from. A signed link leads nobody else there."""
         transfer = await self._downloads.latest(file.folder, file.filename)
         if (
             transfer
             and transfer.state == State.DONE
             and transfer.sha256 == sha256
-            and "?" not in transfer.url
+            and not is_signed(transfer.url)
         ):
             return transfer.url
         offers = self._catalogue.files_named(file.filename)

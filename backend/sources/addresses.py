@@ -14,12 +14,15 @@ from backend.core.errors import InvalidRequest
 SIGNED = "#signed"
 
 SECRET_WORDS = re.compile(
-    r"token|key(?!word)|secret|signature|passw|credential|policy|auth(?!or)|jwt|hmac|session|\bsig\b"
+    r"token|key(?!word)|secret|signature|passw|credential|policy|auth(?!or)|jwt|hmac|session|\bsig\b|^code$"
 )
 # Parameters that say how long and by whom a link was signed: worthless without the signature, other ones in each link.
 AROUND_A_SIGNATURE = re.compile(
     r"x-(?:amz|goog|oss|cos|tos|obs)-.*|expires|googleaccessid|se|sp|sv|sr|st|spr|skoid|sktid|skt|ske|sks|skv"
 )
+# A link that ends some day is signed, whatever its signature is called: nginx's `md5`, `hash` and `e`, Cloudflare's `verify`.
+ENDING = re.compile(r"expires?|exp|e|verify")
+BESIDE_AN_END = re.compile(r"md5|hash|h|hdnts|mac|sign|s|t")
 NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 
@@ -50,7 +53,7 @@ def read_link(text: str) -> Link:
     parts, host = _checked(text.strip())
     netloc = f"{host}:{parts.port}" if parts.port else host
     pairs = [pair for pair in parts.query.split("&") if pair]
-    secrets = [pair for pair in pairs if SECRET_WORDS.search(_name(pair))]
+    secrets = _secrets(pairs)
     if secrets:
         pairs = [
             pair for pair in pairs if pair not in secrets and not AROUND_A_SIGNATURE.fullmatch(_name(pair))
@@ -80,6 +83,16 @@ def _checked(text: str) -> tuple[SplitResult, str]:
     if not (agreed and ports_agree and HOST.fullmatch(parts.hostname)):
         raise InvalidRequest("The host in this URL cannot be right.", code="bad_url")
     return parts, host
+
+
+def _secrets(pairs: list[str]) -> list[str]:
+    ends = any(ENDING.fullmatch(_name(pair)) for pair in pairs)
+    return [
+        pair
+        for pair in pairs
+        if SECRET_WORDS.search(name := _name(pair))
+        or (ends and (ENDING.fullmatch(name) or BESIDE_AN_END.fullmatch(name)))
+    ]
 
 
 def _basic(parts: SplitResult) -> str | None:

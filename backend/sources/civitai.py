@@ -125,12 +125,12 @@ class Civitai:
 
     async def version(self, site: str, version: int) -> Version:
         answer = await self._transport.ask(f"{site}/api/v1/model-versions/{version}")
-        return understood(Version, answer.body)
+        return understood(Version, answer)
 
     async def newest(self, site: str, model: int) -> Version:
         """The newest version of a model."""
         answer = await self._transport.ask(f"{site}/api/v1/models/{model}")
-        found = understood(Model, answer.body)
+        found = understood(Model, answer)
         if not found.versions:
             raise LastingFault("not_at_source", f"{found.name} has no version that can be downloaded.")
         about = {"model": Name(name=found.name, type=found.type), "model_id": model}
@@ -143,12 +143,12 @@ class Civitai:
             url = f"{self.endpoint}/api/v1/model-versions/by-hash"
             some = list(hashes[start : start + HASHES_AT_ONCE])
             answer = await self._transport.ask(url, method="POST", body=some)
-            found += understood(list[Version], answer.body)
+            found += understood(list[Version], answer)
         return found
 
     async def account_of(self, token: str) -> Account:
         answer = await self._transport.ask(f"{self.endpoint}/api/v1/me", token=token)
-        return Account(name=understood(Me, answer.body).username)
+        return Account(name=understood(Me, answer).username)
 
 
 def check_usage(version: Version) -> None:

@@ -134,7 +134,7 @@ class HuggingFace:
         """Commit, licence and every file with size, hash and scan, in one call."""
         url = f"{self._api(repo)}/revision/{quote(revision, safe='')}?blobs=true&securityStatus=true"
         answer = await self._transport.ask(url)
-        return _repository(repo, understood(ModelInfo, answer.body))
+        return _repository(repo, understood(ModelInfo, answer))
 
     async def access(self, repository: Repository) -> Access:
         """Whether we may read a repository that we know of."""
@@ -148,7 +148,7 @@ class HuggingFace:
 
     async def account_of(self, token: str) -> Account:
         answer = await self._transport.ask(f"{self.endpoint}/api/whoami-v2", token=token)
-        told = understood(WhoAmI, answer.body)
+        told = understood(WhoAmI, answer)
         return Account(name=told.name, reads_gated=told.reads_gated)
 
     def _api(self, repo: str) -> str:

@@ -120,6 +120,11 @@ class Sources:
                 return await self._civitai.locate(place)
         return self._web_servers.locate(url)
 
+    async def text(self, text: str, most: int) -> bytes:
+        """What is behind an address, up to one byte more than `most`. Raises a `TransferFault`."""
+        located = await self.locate(self.canonical(text))
+        return await self._transport.beginning(located.url, located.headers, most + 1)
+
     def open(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
         """GET `url` and follow redirects: each target is checked, credentials stay behind."""
         return self._transport.open(url, headers)

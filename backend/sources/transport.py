@@ -27,8 +27,12 @@ Model = TypeVar("Model")
 class Transport:
     """Redirects are followed by hand, so that each target is checked and credentials stay behind."""
 
-    def __init__(self, client: httpx.AsyncClient, guard: Guard, tokens: Tokens):
+    def __init__(
+        self, client: httpx.AsyncClient, guard: Guard, tokens: Tokens, answer_seconds: float = ANSWER_SECONDS
+    ):
+        """`answer_seconds`: how long a hub or server may take for what a person waits for."""
         self._client = client
+        self._answer_seconds = answer_seconds
         self._guard = guard
         self._tokens = tokens
 
@@ -59,7 +63,9 @@ class Transport:
         """HEAD, following redirects inside one origin (a renamed repository) but not to a CDN."""
         for _ in range(MAX_REDIRECTS):
             self._guard.check_url(url)
-            response = await self._client.head(url, headers=self.headers_for(url), timeout=ANSWER_SECONDS)
+            response = await self._client.head(
+                url, headers=self.headers_for(url), timeout=self._answer_seconds
+            )
             if response.status_code not in REDIRECTS:
                 check_answer(response)
                 return response
@@ -70,40 +76,46 @@ class Transport:
             url = target
         raise LastingFault("redirect_loop", "The hub redirects in circles.")
 
-    async def ask(
-        self, url: str, method: str = "GET", body: object = None, token: str | None = None
-    ) -> "Answer":
-        """A question to a hub's API. Raises a `TransferFault` unless the answer is JSON.
+    async def ask(self, url: str, method: str = "GET", body: object = None, token: str | None = None) -> Any:
+        """A hub's answer to a question, from JSON. Raises a `TransferFault` when it is none.
 
         `token` goes along instead of the one that is in use for this hub.
         """
-        async with self._answer(url, method, body, token) as response:
-            return Answer(await _read_json(response), response)
+        headers = {"Authorization": f"Bearer {token}"} if token else self.headers_for(url)
+        async with self.answer(url, headers, method, body) as response:
+            return await _read_json(response)
 
     async def probe(self, url: str) -> None:
         """Raises a `TransferFault` when `url` may not be read; what it says does not matter."""
-        async with self._answer(url):
+        async with self.answer(url, self.headers_for(url)):
             pass
 
+    async def beginning(self, url: str, headers: dict[str, str], most: int) -> bytes:
+        """The first bytes of what is there, `most` of them if it has as many. Raises a `TransferFault`."""
+        async with self.answer(url, headers) as response:
+            return await first_bytes(response, most)
+
     @asynccontextmanager
-    async def _answer(
-        self, url: str, method: str = "GET", body: object = None, token: str | None = None
+    async def answer(
+        self, url: str, headers: dict[str, str], method: str = "GET", body: object = None
     ) -> AsyncIterator[httpx.Response]:
-        headers = {"Authorization": f"Bearer {token}"} if token else self.headers_for(url)
+        """A good answer, for as long as a person waits: the whole block has to end by then."""
         with plain_faults():
-            async with asyncio.timeout(ANSWER_SECONDS), self.open(url, headers, method, body) as response:
+            async with (
+                asyncio.timeout(self._answer_seconds),
+                self.open(url, headers, method, body) as response,
+            ):
                 check_answer(response)
                 yield response
 
 
-class Answer:
-    """What a hub's API said."""
-
-    def __init__(self, body: Any, response: httpx.Response):
-        self.body = body
-        self.commit: str | None = response.headers.get("x-repo-commit")
-        # The address of the next page, if there is one.
-        self.next: str | None = response.links.get("next", {}).get("url")
+async def first_bytes(response: httpx.Response, most: int) -> bytes:
+    content = b""
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) >= most:
+            break
+    return content[:most]
 
 
 def understood(kind: type[Model], body: object) -> Model:

@@ -13,7 +13,7 @@ from backend.sources import formats
 from backend.sources.addresses import Link, is_signed, name_in
 from backend.sources.faults import LastingFault
 from backend.sources.models import FileFacts, Located, Look, Offer
-from backend.sources.transport import Transport, check_answer, plain_faults
+from backend.sources.transport import Transport, first_bytes
 
 BEGINNING = 64  # bytes that tell a web page from a model
 CONTENT_RANGE = re.compile(r"^bytes 0-\d+/(\d+)$")
@@ -64,11 +64,8 @@ class WebServers:
     async def _beginning(self, url: str) -> AsyncIterator[tuple[httpx.Response, bytes]]:
         located = self.locate(url)
         headers = {**located.headers, "Range": f"bytes=0-{BEGINNING - 1}"}
-        with plain_faults():
-            async with self._transport.open(located.url, headers) as response:
-                check_answer(response)
-                chunk = await anext(response.aiter_raw(), b"")
-                yield response, chunk[:BEGINNING]
+        async with self._transport.answer(located.url, headers) as response:
+            yield response, await first_bytes(response, BEGINNING)
 
 
 def _size(response: httpx.Response) -> int | None:

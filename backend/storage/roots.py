@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from backend.core.folders import current_name
+from backend.core.plain_yaml import read_yaml
 from backend.storage.models import ModelFile
 
 # Beside the models in ComfyUI's folders: its own placeholders, and files that have not arrived yet.
@@ -27,9 +28,9 @@ def roots_of(models: Path, path_files: Iterable[Path]) -> list[Root]:
 
 
 def _roots_in(path_file: Path) -> Iterator[Root]:
-    """What an `extra_model_paths.yaml` adds. One that ComfyUI could not read either adds nothing."""
+    """What an `extra_model_paths.yaml` adds. One that is no plain YAML adds nothing."""
     try:
-        sections = yaml.safe_load(path_file.read_text(encoding="utf-8"))
+        sections = read_yaml(path_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return
     for section in sections.values() if isinstance(sections, dict) else ():

@@ -72,6 +72,9 @@ def test_what_strangers_wrote_does_not_steer_the_terminal(alone: CommandLine, wo
         "  - {folder: vae, filename: x.safetensors, url: 'https://huggingface.co/a/b/resolve/main/x.safetensors'}\n"
     )
     assert alone.run("presets", "list", "nice").stdout == "evil\tmissing\t–\t[red]Nice [2J preset\n"
+    refused = alone.run("presets", "show", "\x1b[2J?")
+    assert refused.returncode == 1
+    assert "There is no preset called ' [2J?'" in refused.stderr
     with alone.terminal("presets", "list", "nice") as terminal:
         assert terminal.exit_code() == 0
         assert "[red]Nice [2J preset" in terminal.text

@@ -75,6 +75,23 @@ def test_stopped_in_the_middle_it_keeps_what_has_arrived(
     assert bytes_sent(hub) < SIZE
 
 
+def test_under_nohup_it_survives_the_end_of_its_terminal(
+    alone: CommandLine, hub: Hub, ant: HubFile, models: Path
+) -> None:
+    gate = hub.hold(ant, after=RECEIPT_BYTES)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        command = alone.start(*wanted(hub, ant))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    gate.wait_until_reached()
+    command.send_signal(signal.SIGHUP)
+    gate.release()
+    command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert (models / "loras/ant.safetensors").stat().st_size == SIZE
+
+
 def test_killed_in_the_middle_it_goes_on(alone: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
     gate = hub.hold(ant, after=RECEIPT_BYTES)
     with alone.start(*wanted(hub, ant)) as command:

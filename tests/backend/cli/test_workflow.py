@@ -48,6 +48,16 @@ def test_what_a_picture_needs_is_fetched_as_far_as_it_can_be_had(
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 
 
+def test_nobody_looks_for_what_only_switched_off_nodes_want(
+    comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path
+) -> None:
+    for muted in graph["nodes"]:
+        muted["mode"] = 2
+    (tmp_path / "workflow.json").write_text(json.dumps(graph))
+    done = comfypod.run("workflow", "workflow.json", "--install")
+    assert (done.returncode, done.stderr) == (0, "Everything is here already.\n")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"), [(None, "cannot be read: No such file"), (b"{", "JSON"), (b"[]", "workflow")]
 )

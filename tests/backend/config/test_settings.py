@@ -31,7 +31,14 @@ def test_state_lives_in_the_workspace_unless_told_otherwise(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "http"), ("PORT", "70000"), ("HF_ENDPOINT", "huggingface"), ("DOWNLOAD_WORKERS", "0")],
+    [
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("HF_ENDPOINT", "huggingface"),
+        ("HF_ENDPOINT", "https://me:s3cret@mirror.example"),
+        ("CIVITAI_ENDPOINT", "https://s3cret@mirror.example"),
+        ("DOWNLOAD_WORKERS", "0"),
+    ],
 )
 def test_a_bad_value_is_named_with_what_it_is_for(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -42,6 +49,7 @@ def test_a_bad_value_is_named_with_what_it_is_for(
     help_sentence = Settings.model_fields[name.lower()].description
     assert help_sentence
     assert help_sentence in str(error.value)
+    assert "s3cret" not in str(error.value)
 
 
 def test_every_setting_has_a_help_sentence() -> None:

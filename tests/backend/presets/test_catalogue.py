@@ -134,19 +134,41 @@ BROKEN = [
     ("id: Bad Id\ntitle: x\ncategory: y\nfiles: []\n", 1, "id: "),
     (PRESET.format(first="https://a.example/f", second="https://a.example/s").replace("folder: vae", "folder: etc"), 6, "not a model folder"),
     (PRESET.format(first="ftp://a.example/f", second="https://a.example/s"), 8, "url"),
+    (PRESET.format(first="https://a.example/f?token=s3cret", second="https://a.example/s"), 6, "holds a token"),
+    (PRESET.format(first="https://a.example/f", second="https://a.example/s#signed"), 9, "holds a token"),
+    (PRESET.format(first="https://a.example/f", second="https://a.example/s").replace("second.safetensors", '"\\e[2J.pt"'), 10, "cannot be a file name"),
+    ("gated: !!bool maybe\n", 1, "cannot be read"),
+    ("vram_gb: !!int ''\n", 1, "cannot be read"),
+    ("\ntitle: !!timestamp soon\n", 2, "cannot be read"),
+    ("a: &a [x]\nb: *a\n", 1, "aliases"),
+    ("files:\n  - {<<: {folder: vae}}\n", 2, "merge keys"),
+    (f"id: big\ntitle: x\ncategory: y\ndisk_bytes: 1{'0' * 400}\n", 4, "disk_bytes"),
+    ("id: many\ntitle: x\ncategory: y\nfiles:\n" + "  - {folder: vae, filename: x.pt, url: 'https://a.example/f'}\n" * 1001, 5, "files"),
+    ("# " + "x" * 2**20, None, "too large"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "line", "reason"), BROKEN)
 async def test_a_file_with_a_mistake_is_reported_by_name_and_line_and_hurts_nothing_else(
-    pod: ControlPlane, definitions: Path, text: str, line: int, reason: str
+    pod: ControlPlane, definitions: Path
 ) -> None:
-    (definitions / "broken.yaml").write_text(text)
-    report = (await pod.client.post("/api/presets/update")).json()
-    problem = report["problems"][0]
-    assert (problem["file"], problem["line"]) == ("broken.yaml", line)
-    assert reason in problem["message"]
+    for number, (text, _, _) in enumerate(BROKEN):
+        (definitions / f"broken-{number}.yaml").write_text(text)
+    answer = await pod.client.post("/api/presets/update")
+    assert "s3cret" not in answer.text
+    problems = {problem["file"]: problem for problem in reversed(answer.json()["problems"])}
+    for number, (text, line, reason) in enumerate(BROKEN):
+        problem = problems[f"broken-{number}.yaml"]
+        assert problem["line"] == line, text[:200]
+        assert reason in problem["message"]
     assert (await pod.client.get("/api/presets/two-files")).status_code == 200
+
+
+async def test_a_broken_file_does_not_keep_a_pod_from_starting(
+    workspace: Path, hub: Hub, definitions: Path
+) -> None:
+    (definitions / "broken.yaml").write_text("gated: !!bool maybe\n")
+    async with running_control_plane(workspace, **hub_settings(hub), presets_dir=definitions) as pod:
+        assert (await pod.client.get("/api/presets/two-files")).status_code == 200
 
 
 async def test_presets_named_in_the_environment_are_fetched_after_start(

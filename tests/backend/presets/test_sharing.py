@@ -1,5 +1,6 @@
 """Somebody takes what is on one pod to another."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -175,16 +176,66 @@ async def test_the_page_reads_the_definitions_again(pod: ControlPlane) -> None:
     assert "odd.yaml, line 1" in answer.text
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"\xff\xfe", b"just words", b"id: ../../evil", b"[" * 100_000, b"a: &a [*a]", b"x: 2026-99-99", bytes(2**20 + 1)],
-)  # fmt: skip
-async def test_what_is_no_preset_is_refused_and_not_kept(
-    pod: ControlPlane, workspace: Path, content: bytes
-) -> None:
-    answer = await add(pod, content)
-    assert answer.status_code == 400, answer.text
+# What `b` holds doubles with each line: 900 bytes of such lines would fill any memory.
+MULTIPLYING = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 30)
+)
+NO_PRESETS = [
+    b"", b"\xff\xfe", b"just words", b"id: ../../evil", b"[" * 100_000, b"a: &a [*a]", b"x: 2026-99-99", bytes(2**20 + 1),
+    b"gated: !!bool maybe", b"vram_gb: !!int ''", b"title: !!timestamp soon", b'title: "\\ud800"', MULTIPLYING.encode(),
+]  # fmt: skip
+
+
+async def test_what_is_no_preset_is_refused_and_not_kept(pod: ControlPlane, workspace: Path) -> None:
+    for content in NO_PRESETS:
+        answer = await add(pod, content)
+        assert answer.status_code == 400, content[:100]
     assert list(workspace.rglob("presets/*.yaml")) == []
+
+
+async def test_a_preset_with_a_secret_in_an_address_is_refused(
+    pod: ControlPlane, hub: Hub, file: HubFile, workspace: Path
+) -> None:
+    text = await exported(pod, hub, file)
+    for secret in ("?token=s3cret-value", "?md5=s3cret-value&expires=1", "#signed"):
+        url = hub.url_of(file)
+        answer = await add(pod, text.replace(url, url + secret))
+        assert answer.status_code == 400, secret
+        assert "take it out" in answer.text
+        assert "s3cret-value" not in answer.text
+    assert list(workspace.rglob("presets/*.yaml")) == []
+
+
+async def test_only_what_another_pod_can_fetch_is_exported(pod: ControlPlane, hub: Hub) -> None:
+    hub.add_civitai(7, "bird.safetensors", safetensors(30_000))
+    plain = hub.add_plain("fish.safetensors", safetensors(20_000))
+    narrowed = f"{hub.civitai_url}/api/download/models/7?type=Model"
+    signed = hub.url_of(plain) + "?md5=abc&expires=9999999999"
+    for url, name in ((narrowed, "bird.safetensors"), (signed, "fish.safetensors")):
+        transfer = await pod.download(url=url, folder="loras", filename=name)
+        assert (await pod.finished(transfer["id"]))["state"] == "done"
+    report = (await pod.client.post("/api/presets/export", json=ABOUT)).json()
+    assert report["left_out"] == ["loras/fish.safetensors"]
+    assert narrowed in report["preset"]
+
+
+async def test_a_silent_server_is_not_waited_for(workspace: Path, hub: Hub) -> None:
+    never = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await never.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/preset.yaml"
+    settings = {**hub_settings(hub), "download_allowed_hosts": ("127.0.0.1",), "answer_seconds": 0.05}
+    async with server, running_control_plane(workspace, **settings) as pod:
+        for answer in (
+            await pod.client.post("/api/presets/import", params={"url": url}),
+            await pod.client.post("/api/sources/look", json={"url": url}),
+        ):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (502, "no_answer")
+        never.set()
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,9 @@ def test_anything_is_an_address_that_every_library_reads_alike_or_is_refused(tex
             "sig",
             "api_key",
             "password",
+            "code",
+            "expires",
+            "verify",
             "Policy",
             "x-goog-signature",
             "%73ig",
@@ -198,6 +201,21 @@ def test_two_links_to_the_same_file_are_stored_alike_whenever_they_were_signed()
         == read_link(signed(21)).url
         == "https://bucket.example/a/x.bin?versionId=7#signed"
     )
+
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        (f"md5={SECRET}&expires=1790000000", ""),
+        (f"file=7&hash={SECRET}&e=1790000000", "?file=7"),
+        (f"verify=1790000000-{SECRET}", ""),
+        (f"s={SECRET}&exp=1790000000&file=7", "?file=7"),
+    ],
+)
+def test_a_link_that_ends_some_day_is_signed_whatever_its_signature_is_called(query: str, kept: str) -> None:
+    link = read_link(f"https://example.org/x.bin?{query}")
+    assert link.url == f"https://example.org/x.bin{kept}#signed"
+    assert link.whole == f"https://example.org/x.bin?{query}"
 
 
 @given(st.text(max_size=300))
