@@ -241,7 +241,7 @@ def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:
 
 def test_the_lock_of_a_dead_pod_is_taken_over(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody touches it any more, whatever time it bears."""
-    monkeypatch.setattr(volume_lock, "STALE_SECONDS", 0.2)
+    monkeypatch.setattr(volume_lock, "STALE_ELSEWHERE_SECONDS", 0.2)
     left_behind = layout.state / "preparing.lock"
     left_behind.mkdir(parents=True)
     ready(layout)
