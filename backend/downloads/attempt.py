@@ -24,51 +24,82 @@ class Arrived:
     verification: Verification
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """What one attempt is about."""
 
     partial: Partial
     transfer: Transfer
+    # Which of the transfer's addresses is asked.
+    address: str
     located: Located
     # The content's promised hash, if anybody promised one.
     sha256: str | None
+    # What an attempt before this one left.
+    earlier: Receipt | None
     progress: Progress
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """An alternative is asked: what it has counts only as far as it goes with what is here."""
+        return self.address != self.transfer.url
+
+
+def promise(transfer: Transfer, earlier: Receipt | None, located: Located | None = None) -> str | None:
+    """The content's hash: as whoever asked promised it, else as the hub tells it, else as the hub told it before."""
+    before = earlier.sha256 if earlier and earlier.url == transfer.url and earlier.identity else None
+    if located is None or located.identity is None:
+        return transfer.sha256 or before
+    return transfer.sha256 or located.sha256
 
 
 def resume_point(attempt: Attempt) -> Receipt:
     """What an earlier attempt left, if it is the same content; else a receipt for nothing."""
-    transfer, located = attempt.transfer, attempt.located
+    located, earlier = attempt.located, attempt.earlier
     fresh = Receipt(
-        url=transfer.url,
+        url=attempt.transfer.url,
         spans=(),
         bytes=located.bytes,
         sha256=attempt.sha256,
         identity=located.identity,
         validator=None,
-        preset=transfer.preset,
+        preset=attempt.transfer.preset,
     )
-    earlier = attempt.partial.read()
-    if earlier is None or not _is_resumable(earlier, fresh):
+    if earlier is None or not _is_resumable(attempt, earlier):
         return fresh
-    size = earlier.bytes if fresh.bytes is None else fresh.bytes
-    return replace(fresh, spans=earlier.spans, validator=earlier.validator, bytes=size)
+    return replace(
+        fresh,
+        spans=earlier.spans,
+        validator=earlier.validator,
+        bytes=fresh.bytes or earlier.bytes,
+        identity=fresh.identity or earlier.identity,
+    )
 
 
-def _is_resumable(earlier: Receipt, fresh: Receipt) -> bool:
-    """The same content: by what its address calls it, or at another address (a newer commit) by its promised hash."""
-    if earlier.url == fresh.url:
-        same = earlier.identity == fresh.identity and bool(earlier.validator or earlier.identity)
-    else:
-        same = earlier.sha256 is not None and earlier.sha256 == fresh.sha256
-    return same and (fresh.bytes is None or end(earlier.spans) <= fresh.bytes)
+def _is_resumable(attempt: Attempt, earlier: Receipt) -> bool:
+    """The same content: by its promised hash, wherever it comes from, or by what its address calls it."""
+    by_hash = attempt.sha256 is not None and attempt.sha256 == earlier.sha256
+    size = attempt.located.bytes
+    fits = size is None or (earlier.bytes in (None, size) and end(earlier.spans) <= size)
+    if by_hash and not fits and attempt.is_elsewhere:
+        raise another_file()
+    return fits and (by_hash or _is_unchanged(attempt, earlier))
+
+
+def _is_unchanged(attempt: Attempt, earlier: Receipt) -> bool:
+    """The same address, and its hub calls the content the same. Where it names none, the validator will tell."""
+    if not attempt.transfer.url == attempt.address == earlier.url:
+        return False
+    if earlier.identity and attempt.located.identity:
+        return earlier.identity == attempt.located.identity
+    return earlier.validator is not None
 
 
 def adopt(attempt: Attempt) -> Arrived:
     """A file of the wanted name is there. Take it for ours exactly when it is what was wanted."""
     partial, located = attempt.partial, attempt.located
     found = partial.target.stat().st_size
-    if found != (located.bytes or attempt.transfer.bytes):
+    if not _may_be(attempt, found):
         raise _taken(partial)
     with partial.target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -77,6 +108,14 @@ def adopt(attempt: Attempt) -> Arrived:
         raise _taken(partial)
     partial.discard()
     return Arrived(bytes=found, sha256=digest, verification=verification)
+
+
+def _may_be(attempt: Attempt, found: int) -> bool:
+    """Whether a file of `found` bytes can be the one. Sizes that others told are rounded at times: a hash knows better."""
+    located = attempt.located
+    if located.bytes is None and (attempt.sha256 or located.git_sha1):
+        return True
+    return found == (located.bytes or attempt.transfer.bytes)
 
 
 def settle(attempt: Attempt, digest: str) -> Arrived:
@@ -94,6 +133,13 @@ def settle(attempt: Attempt, digest: str) -> Arrived:
         raise _taken(partial) from None
     attempt.progress.installed = True
     return Arrived(bytes=size, sha256=digest, verification=verification)
+
+
+def another_file() -> LastingFault:
+    return LastingFault(
+        "another_file",
+        "This address has a file of another size than the one that began to arrive. What has arrived is kept.",
+    )
 
 
 def _taken(partial: Partial) -> LastingFault:

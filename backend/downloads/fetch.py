@@ -10,8 +10,8 @@ from pathlib import Path
 import aiofiles.os
 
 from backend.core.waiting import to_the_end
-from backend.downloads.answers import Changed, Unsatisfiable
-from backend.downloads.attempt import Arrived, Attempt, adopt, resume_point, settle
+from backend.downloads.answers import Misfit, Unsatisfiable
+from backend.downloads.attempt import Arrived, Attempt, adopt, another_file, promise, resume_point, settle
 from backend.downloads.contents import Contents
 from backend.downloads.lanes import Lanes, Limits, Shared
 from backend.downloads.link import Link
@@ -21,7 +21,7 @@ from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import end, prefix
 from backend.downloads.throttle import Throttle
 from backend.sources import formats
-from backend.sources.faults import DiskFull, LastingFault, NotAModel, PassingFault
+from backend.sources.faults import DiskFull, LastingFault
 from backend.sources.service import Sources
 from backend.sources.transport import plain_faults
 
@@ -64,8 +64,19 @@ class Fetcher:
         with plain_faults(), _disk_faults():
             partial = self.partial_of(transfer)
             await aiofiles.os.makedirs(partial.target.parent, exist_ok=True)
+            earlier = await asyncio.to_thread(partial.read)
+            progress.promised = promise(transfer, earlier)
             located = await self._sources.locate(url)
-            attempt = Attempt(partial, transfer, located, transfer.sha256 or located.sha256, progress)
+            progress.promised = promise(transfer, earlier, located)
+            attempt = Attempt(
+                partial=partial,
+                transfer=transfer,
+                address=url,
+                located=located,
+                sha256=progress.promised,
+                earlier=earlier,
+                progress=progress,
+            )
             async with self._contents.claim(attempt.sha256):
                 arrived = await self._find(attempt) or await self._fetch(attempt, check_room, on_verifying)
                 await self._contents.remember(transfer, arrived.sha256)
@@ -85,38 +96,54 @@ class Fetcher:
     async def _fetch(
         self, attempt: Attempt, check_room: RoomCheck, on_verifying: Callable[[], object]
     ) -> Arrived:
-        partial, progress = attempt.partial, attempt.progress
-        receipt = await asyncio.to_thread(resume_point, attempt)
+        partial, progress, receipt = attempt.partial, attempt.progress, resume_point(attempt)
         progress.received, progress.total = receipt.received, receipt.bytes
-        try:
-            async with opened(partial, receipt, progress, self._threads) as file:
-                link = Link(self._sources, attempt.located)
-                await _bring(file, Lanes(link, file, progress, check_room, self._shared))
-                on_verifying()
-                digest = await file.digest()
-        except NotAModel:
-            await asyncio.to_thread(partial.discard)
-            raise
+        async with opened(partial, receipt, progress, self._threads) as file:
+            link = Link(self._sources, attempt.located)
+            await _bring(attempt, file, Lanes(link, file, progress, check_room, self._shared))
+            progress.received = progress.total = file.received
+            on_verifying()
+            digest = await file.digest()
         return await to_the_end(asyncio.to_thread(settle, attempt, digest))
 
 
-async def _bring(file: PartFile, lanes: Lanes) -> None:
+async def _bring(attempt: Attempt, file: PartFile, lanes: Lanes) -> None:
     """Every byte of the file, however the server gives them."""
     if file.received == file.receipt.bytes:
         return  # an earlier attempt was stopped after its last byte
+    if not await _look(attempt, file, lanes):
+        return
+    size = file.receipt.bytes
+    if size is None or not _is_recognisable(file.receipt):
+        file.disown("nothing tells whether two parts are of the same content")
+        await lanes.take_whole()
+        return
+    await _check_header(file, size)
+    await lanes.run(size)
+
+
+async def _look(attempt: Attempt, file: PartFile, lanes: Lanes) -> bool:
+    """Learn what the server has. False when the whole file is here now.
+
+    What is here goes when the server has another content. Where a hash is promised, it has to say so twice.
+    """
+    answers = 2 if file.spans and attempt.sha256 else 1
+    for _ in range(answers):
+        try:
+            return await lanes.look()
+        except Misfit as answer:
+            misfit = answer
+    if isinstance(misfit, Unsatisfiable) and misfit.size == end(file.spans) == file.received:
+        await file.describe(misfit.size, file.receipt.validator)  # that was all
+        return False
+    if attempt.is_elsewhere and misfit.size not in (None, file.receipt.bytes):
+        raise another_file()
+    file.disown(misfit.message)
     try:
-        if not await lanes.look():
-            return
-        size = file.receipt.bytes
-        if size is None or not _is_recognisable(file.receipt):
-            await lanes.take_whole()
-            return
-        await asyncio.to_thread(formats.check_header, file.partial.part, file.name, prefix(file.spans), size)
-        await lanes.run(size)
-    except Unsatisfiable as answer:
-        await _bring_without_parts(file, lanes, answer)
-    except Changed:
-        await _start_over(file)
+        return await lanes.look()
+    except Unsatisfiable:
+        await lanes.take_whole()
+        return False
 
 
 def _is_recognisable(receipt: Receipt) -> bool:
@@ -124,22 +151,14 @@ def _is_recognisable(receipt: Receipt) -> bool:
     return bool(receipt.validator or receipt.identity or receipt.sha256)
 
 
-async def _bring_without_parts(file: PartFile, lanes: Lanes, answer: Unsatisfiable) -> None:
-    """The server has nothing after what is here: that was all, or it is another file by now, or it cannot do parts."""
-    if answer.size is not None and answer.size == end(file.spans) == file.received:
-        await file.describe(answer.size, file.receipt.validator)
-    elif file.spans:
-        await _start_over(file)
-    else:
-        await lanes.take_whole()
-
-
-async def _start_over(file: PartFile) -> None:
-    await file.start_over()
-    raise PassingFault(
-        "changed",
-        "The file changed at its source while it was being fetched. It is fetched again from the start.",
-    )
+async def _check_header(file: PartFile, size: int) -> None:
+    """A file whose first bytes are here and cannot be the model's is not kept."""
+    try:
+        await asyncio.to_thread(formats.check_header, file.partial.part, file.name, prefix(file.spans), size)
+    except LastingFault as fault:
+        file.disown(fault.message)
+        await file.begin()
+        raise
 
 
 @contextmanager

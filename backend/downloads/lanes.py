@@ -9,7 +9,6 @@ import httpx
 
 from backend.downloads.answers import (
     Opening,
-    check_part,
     check_promise,
     check_same_content,
     range_headers,
@@ -72,19 +71,20 @@ class Lanes:
     async def look(self) -> bool:
         """Fetch the first missing bytes, and so learn what the server has and can do.
 
-        False when it sent the whole file at once, which is then here. Raises `Changed`, `Unsatisfiable`.
+        False when it sent the whole file at once, which is then here. Raises `Misfit`.
         """
         receipt = self._file.receipt
         (start, stop), *_ = gaps(self._file.spans, receipt.bytes or NO_LIMIT)
         stop = min(stop, start + LOOK_BYTES)
-        async with self._asking(range_headers(start, stop, receipt.validator)) as response:
+        async with self._asking(range_headers(start, stop, receipt)) as response:
             opening = read_opening(response, start)
             self._judge(opening, response)
+            if self._file.spans:
+                check_same_content(opening, receipt)
             if not opening.ranged:
                 await self._take_whole(opening, response)
                 return False
-            if receipt.spans:
-                check_same_content(opening, receipt)
+            await self._file.begin()
             await self._file.describe(opening.size, opening.validator)
             await self._bring(response, Piece(start, min(stop, opening.stop or stop)))
         return True
@@ -123,8 +123,8 @@ class Lanes:
 
     async def _fetch(self, piece: Piece) -> None:
         receipt = self._file.receipt
-        async with self._asking(range_headers(piece.at, piece.stop, receipt.validator)) as response:
-            check_part(read_opening(response, piece.at), receipt)
+        async with self._asking(range_headers(piece.at, piece.stop, receipt)) as response:
+            check_same_content(read_opening(response, piece.at), receipt)
             await self._bring(response, piece)
 
     @asynccontextmanager
@@ -145,10 +145,10 @@ class Lanes:
         check_promise(opening, self._link.promised)
         self._progress.total = opening.size
         if opening.size is not None:
-            self._check_room(opening.size - (self._file.received if opening.ranged else 0))
+            self._check_room(opening.size - self._file.occupied)
 
     async def _take_whole(self, opening: Opening, response: httpx.Response) -> None:
-        await self._file.start_over()
+        await self._file.begin()
         await self._file.describe(opening.size, opening.validator)
         if opening.size is not None:
             await self._bring(response, Piece(0, opening.size))

@@ -161,6 +161,8 @@ class Progress:
     connections: int = 0
     # The file has its final name.
     installed: bool = False
+    # The content's hash, as far as anybody has told it.
+    promised: str | None = None
     # Set whenever anything here changes; whoever shows it clears it. All transfers share one.
     moved: asyncio.Event = field(default_factory=asyncio.Event)
 

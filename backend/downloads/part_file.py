@@ -15,10 +15,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
+
 from backend.core.waiting import to_the_end
 from backend.downloads.models import Progress
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import Spans, add, covered, prefix
+
+log = structlog.get_logger(__name__)
 
 SAVE_SECONDS = 2.0
 HASH_BYTES = 2**20
@@ -43,6 +47,9 @@ class PartFile:
         self._threads = threads
         self._pending: set[Future[Any]] = set()
         self._saved = receipt
+        self._saving = asyncio.Lock()
+        # What the file holds, if anything, is of no use to this attempt, and maybe to the next.
+        self._disowned = not receipt.spans
         self._hash = hashlib.sha256()
         self._hashed = 0
         self._grown = asyncio.Event()
@@ -59,6 +66,11 @@ class PartFile:
     def received(self) -> int:
         return covered(self.spans)
 
+    @property
+    def occupied(self) -> int:
+        """Bytes that need no more room: they are here, or make room for others."""
+        return os.fstat(self._descriptor).st_blocks * 512 if self._disowned else self.received
+
     async def write(self, at: int, batch: Sequence[bytes]) -> None:
         """Put `batch` at offset `at`."""
         length = sum(map(len, batch))
@@ -71,11 +83,19 @@ class PartFile:
         self.receipt = replace(self.receipt, bytes=size, validator=validator)
         await self.save()
 
-    async def start_over(self) -> None:
-        """Forget everything that has arrived, and what the server said about it."""
+    def disown(self, reason: str) -> None:
+        """What is here is of another content. It stays on disk until a server begins to send the wanted one."""
+        log.info("part file is of no use", file=self.name, bytes=self.received, reason=reason)
+        self._disowned = True
+        self.spans = ()
+        self.receipt = replace(self.receipt, spans=(), validator=None, bytes=None)
+
+    async def begin(self) -> None:
+        """A server sends what is wanted. The only place where bytes go: those that were disowned."""
+        if not self._disowned:
+            return
         await self._stop_following()
-        self.receipt = replace(self.receipt, spans=(), validator=None)
-        self.spans, self._hash, self._hashed = (), hashlib.sha256(), 0
+        self._disowned, self._hash, self._hashed = False, hashlib.sha256(), 0
         self._progress.received = self._progress.checked = 0
         await self._in_thread(os.ftruncate, self._descriptor, 0)
         self._follower = asyncio.create_task(self._follow())
@@ -89,28 +109,37 @@ class PartFile:
 
     async def save(self) -> None:
         """Sync the bytes, then say in the receipt that they are there."""
-        spans = self.spans
-        await self._in_thread(os.fsync, self._descriptor)
-        self.receipt = replace(self.receipt, spans=spans)
-        await self._in_thread(self.partial.write, self.receipt)
-        self._saved = self.receipt
+        async with self._saving:
+            spans = self.spans
+            await self._in_thread(os.fsync, self._descriptor)
+            self.receipt = replace(self.receipt, spans=spans)
+            await self._in_thread(self.partial.write, self.receipt)
+            self._saved = self.receipt
 
     async def close(self) -> None:
         """Save what has arrived and let go of the file, once no thread uses it any more. Nothing leaves nothing."""
         self._keeper.cancel()
         await self._stop_following()
         try:
-            if not self.spans and not self._whole:
+            if self._is_empty():
                 await self._in_thread(self.partial.drop)
+            elif self._disowned:
+                pass  # no server had anything better
             elif replace(self._saved, spans=self.spans) != self._saved:
                 await self.save()
         finally:
             await self._in_thread(os.close, self._descriptor)
 
+    def _is_empty(self) -> bool:
+        """Nothing of use is in the file, and nothing that somebody may still want."""
+        if self._disowned:
+            return os.fstat(self._descriptor).st_size == 0
+        return not self.spans and not self._whole
+
     async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
-            if self.spans != self._saved.spans:
+            if self.spans != self._saved.spans and not self._disowned:
                 with suppress(OSError):  # a full disk shows where bytes are written
                     await self.save()
 
@@ -143,8 +172,7 @@ async def opened(
     partial: Partial, receipt: Receipt, progress: Progress, threads: Executor
 ) -> AsyncIterator[PartFile]:
     """The part file that `receipt` speaks of, ready to go on. However the block ends, what has arrived is saved."""
-    flags = os.O_RDWR | os.O_CREAT | (0 if receipt.spans else os.O_TRUNC)
-    opening = asyncio.wrap_future(threads.submit(os.open, partial.part, flags, 0o644))
+    opening = asyncio.wrap_future(threads.submit(os.open, partial.part, os.O_RDWR | os.O_CREAT, 0o644))
     try:
         descriptor = await asyncio.shield(opening)
     except asyncio.CancelledError:

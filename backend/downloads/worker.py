@@ -149,13 +149,16 @@ class Worker:
 
         What usually passes is given the usual number of tries first.
         """
-        addresses = (transfer.url, *(transfer.alternatives if transfer.sha256 else ()))
+        progress = self._downloads.progress[transfer.id]
+        addresses = (transfer.url, *transfer.alternatives)
         for address, following in itertools.pairwise(addresses):
             try:
                 return await self._fetch(transfer, address)
             except (LastingFault, PassingFault) as fault:
-                if isinstance(fault, PassingFault) and transfer.failures < self._retries.times:
+                tried_enough = isinstance(fault, LastingFault) or transfer.failures >= self._retries.times
+                if not tried_enough or progress.promised is None:
                     raise
+                transfer = transfer.changed(sha256=progress.promised)
                 await self._store.note(transfer.id, f"{fault.message} Another address is tried: {following}")
         return await self._fetch(transfer, addresses[-1])
 
@@ -168,7 +171,8 @@ class Worker:
         verifying: list[asyncio.Task[bool]] = []
 
         def on_verifying() -> None:
-            verifying.append(asyncio.create_task(self._save(transfer.changed(state=State.VERIFYING))))
+            whole = transfer.changed(state=State.VERIFYING, bytes=progress.total, received=progress.received)
+            verifying.append(asyncio.create_task(self._save(whole)))
 
         try:
             return await self._fetcher.fetch(transfer, address, progress, check_room, on_verifying)

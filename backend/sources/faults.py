@@ -3,7 +3,6 @@
 TransferFault
 ├── PassingFault      trying again usually helps: a cut line, a busy server
 ├── LastingFault      trying again does not help: no such file, a licence to accept
-│   └── NotAModel     the source sends something else; nothing of it is worth keeping
 ├── NoSpace           freeing space helps; the transfer is paused
 │   └── DiskFull      not a byte more can be written: everything is paused
 └── WrongContent      all bytes came and they are not the promised ones
@@ -29,10 +28,6 @@ class PassingFault(TransferFault):
 
 class LastingFault(TransferFault):
     """A person has to change something first."""
-
-
-class NotAModel(LastingFault):
-    """The source sends something else than the file: a web page, a file of another format."""
 
 
 class NoSpace(TransferFault):

@@ -1,6 +1,8 @@
 """However a file arrives in parts, every byte comes once and none is forgotten."""
 
 import itertools
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from backend.downloads.models import Progress, Transfer
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.plan import SMALLEST_PIECE, Piece, Plan, connections_for, piece_bytes
 from backend.downloads.spans import Spans, add, covered, end, gaps, joined, pieces, prefix
-from backend.sources.faults import PassingFault
+from backend.sources.faults import LastingFault, PassingFault
 from backend.sources.models import Located
 from tests.support.answers import answer
 
@@ -135,51 +137,67 @@ def test_a_receipt_is_believed_exactly_when_its_bytes_are_there(
     assert partial.read() == (receipt if on_disk >= end(receipt.spans) else None)
 
 
-TRANSFERS = st.builds(
-    Transfer,
-    id=st.just("x"),
-    url=st.sampled_from(["https://example.org/x", "https://example.org/y"]),
-    folder=st.just("vae"),
-    filename=st.just("x.safetensors"),
-    created_at=st.just(clock.now()),
-)
-LOCATIONS = st.builds(
-    Located,
-    url=st.just("https://example.org/x"),
-    bytes=st.none() | BOUND,
-    identity=st.sampled_from([None, "a", "b"]),
-)
-PROMISED = st.sampled_from([None, "5" * 64, "6" * 64])
-EARLIER = st.builds(
-    Receipt,
-    url=st.sampled_from(["https://example.org/x", "https://example.org/y"]),
-    spans=SPANS,
-    bytes=st.none() | st.integers(SIZE, 2 * SIZE),
-    sha256=PROMISED,
-    identity=st.sampled_from([None, "a", "b"]),
-    validator=st.sampled_from([None, '"v"']),
-)
+HERE, THERE = "https://example.org/x", "https://example.org/y"
+HASH, OTHER_HASH = "5" * 64, "6" * 64
+# What an earlier attempt left; what this one asks and is told; whether it goes on with what is here.
+DECISIONS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    # A promised hash decides, wherever the bytes come from and whatever they are called there.
+    ({"sha256": HASH, "url": THERE}, {"sha256": HASH}, True),
+    ({"sha256": HASH, "identity": "a", "validator": '"v"'}, {"sha256": HASH, "identity": "b"}, True),
+    ({"sha256": HASH}, {"sha256": HASH, "address": THERE, "identity": "b"}, True),
+    ({"sha256": HASH, "url": THERE}, {"sha256": OTHER_HASH}, False),
+    ({"url": THERE, "validator": '"v"'}, {}, False),
+    ({"url": THERE, "validator": '"v"'}, {"sha256": HASH}, False),
+    # Without one, the address and what its hub calls the content; the server that sends it has a word in it, too.
+    ({"validator": '"v"'}, {}, True),
+    ({}, {}, False),
+    ({"identity": "a"}, {"identity": "a"}, True),
+    ({"identity": "a", "validator": '"v"'}, {"identity": "b"}, False),
+    ({"identity": "a", "validator": '"v"'}, {"identity": None}, True),
+    ({"identity": "a"}, {"identity": None}, False),
+    ({"validator": '"v"'}, {"address": THERE}, False),
+    # A size that cannot be.
+    ({"sha256": HASH}, {"sha256": HASH, "bytes": 10}, False),
+    ({"sha256": HASH, "bytes": 2 * SIZE}, {"sha256": HASH, "bytes": SIZE}, False),
+]
 
 
-@given(transfer=TRANSFERS, located=LOCATIONS, promised=PROMISED, earlier=EARLIER)
-def test_parts_are_gone_on_with_exactly_when_they_are_of_the_same_content(
-    tmp_path_factory: pytest.TempPathFactory,
-    transfer: Transfer,
-    located: Located,
-    promised: str | None,
-    earlier: Receipt,
+@pytest.mark.parametrize(("left", "now", "goes_on"), DECISIONS)
+def test_parts_are_gone_on_with_when_they_are_of_the_same_content(
+    tmp_path: Path, left: dict[str, Any], now: dict[str, Any], goes_on: bool
 ) -> None:
-    partial = Partial(tmp_path_factory.mktemp("receipts") / "x.safetensors")
-    partial.part.write_bytes(bytes(SIZE))
-    partial.write(earlier)
-    point = resume_point(Attempt(partial, transfer, located, promised, Progress()))
-    same = earlier.sha256 == promised is not None
-    if earlier.url == transfer.url:
-        same = earlier.identity == located.identity and bool(earlier.validator or earlier.identity)
-    goes_on = same and (located.bytes is None or end(earlier.spans) <= located.bytes)
+    nothing: dict[str, Any] = {
+        "url": HERE,
+        "bytes": None,
+        "sha256": None,
+        "identity": None,
+        "validator": None,
+    }
+    earlier = Receipt(spans=((0, 20), (30, 40)), **{**nothing, **left})
+    point = resume_point(attempt_at(tmp_path, earlier, **now))
     assert point.spans == (earlier.spans if goes_on else ())
     assert point.validator == (earlier.validator if goes_on else None)
-    assert located.bytes is None or point.bytes == located.bytes
+
+
+def test_an_alternative_of_another_size_is_refused_and_what_is_here_stays(tmp_path: Path) -> None:
+    earlier = Receipt(url=HERE, spans=((0, 20),), bytes=SIZE, sha256=HASH, identity=None, validator=None)
+    with pytest.raises(LastingFault, match="What has arrived is kept"):
+        resume_point(attempt_at(tmp_path, earlier, address=THERE, sha256=HASH, bytes=SIZE + 1))
+
+
+def attempt_at(
+    folder: Path, earlier: Receipt, address: str = HERE, sha256: str | None = None, **told: Any
+) -> Attempt:
+    transfer = Transfer(id="x", url=HERE, folder="vae", filename="x.safetensors", created_at=clock.now())
+    return Attempt(
+        partial=Partial(folder / "x.safetensors"),
+        transfer=transfer,
+        address=address,
+        located=Located(url=address, **told),
+        sha256=sha256,
+        earlier=earlier,
+        progress=Progress(),
+    )
 
 
 @given(st.binary(max_size=300))

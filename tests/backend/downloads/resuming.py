@@ -1,0 +1,36 @@
+"""Stops a download in the middle, and counts what is asked for when it goes on."""
+
+from typing import Any
+
+from tests.support.control_plane import ControlPlane
+from tests.support.hub import Hub
+from tests.support.hub.hub import File, OriginName
+
+
+async def paused_after(count: int, pod: ControlPlane, hub: Hub, file: File, **wanted: Any) -> dict[str, Any]:
+    """The transfer, paused when `count` bytes of the file have left the hub."""
+    gate = hub.hold(file, after=count)
+    transfer = await pod.download(url=hub.url_of(file), folder="checkpoints", **wanted)
+    await pod.until(transfer["id"], lambda seen: seen["received"] == count)
+    paused = await pod.client.post(f"/api/downloads/{transfer['id']}/pause")
+    gate.release()
+    body: dict[str, Any] = paused.json()
+    assert (body["state"], body["received"]) == ("paused", count)
+    return body
+
+
+def bytes_asked(hub: Hub, origin: OriginName = "cdn") -> int:
+    """Sum of all ranges that were asked for."""
+    return sum(stop - start for start, stop in _ranges(hub, origin))
+
+
+def beginnings_asked(hub: Hub, origin: OriginName = "cdn") -> list[int]:
+    """Where these ranges began."""
+    return [start for start, _ in _ranges(hub, origin)]
+
+
+def _ranges(hub: Hub, origin: OriginName) -> list[tuple[int, int]]:
+    """Half-open; redirects and questions to the hub ask for none."""
+    asked = [seen.headers["Range"] for seen in hub.requests_to(origin) if "Range" in seen.headers]
+    bounds = [value.removeprefix("bytes=").split("-") for value in asked]
+    return [(int(first), int(last) + 1) for first, last in bounds]
