@@ -1,15 +1,16 @@
 """Writing files so that a crash leaves the old one or the new one, never half of either."""
 
 import os
+import secrets
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644, draft: Path | None = None) -> None:
-    """Replace `path` with `content`; nobody ever sees a part of it.
+    """Replace `path` with `content`; nobody ever sees a part of it, however many write at once.
 
     Whoever is killed in the middle leaves the draft behind. A name of its own lets the only writer clean it up.
     """
-    temporary = draft or path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = draft or path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
             file.write(content)

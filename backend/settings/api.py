@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from backend.auth.access import SignedIn
-from backend.core.errors import Conflict, Forbidden, UpstreamError
+from backend.core.errors import Conflict, Forbidden, Unavailable, UpstreamError
 from backend.settings.access import TokenDeskService
 from backend.settings.models import TokenRequest, TokenVerdict, TokenView
 from backend.sources.tokens import Hub
@@ -18,13 +18,13 @@ async def show_all(desk: TokenDeskService, _session: SignedIn) -> list[TokenView
     return desk.views()
 
 
-@router.put("/{hub}", responses=responses(Forbidden))
+@router.put("/{hub}", responses=responses(Forbidden, Unavailable))
 async def save(hub: Hub, wanted: TokenRequest, desk: TokenDeskService, _session: SignedIn) -> TokenView:
     """Keep a token in a file that only the owner of the control plane can read. It is used at once."""
     return await desk.save(hub, wanted.token.get_secret_value())
 
 
-@router.delete("/{hub}", responses=responses(Forbidden, Conflict))
+@router.delete("/{hub}", responses=responses(Forbidden, Conflict, Unavailable))
 async def remove(hub: Hub, desk: TokenDeskService, _session: SignedIn) -> TokenView:
     """Forget the saved token; one in the environment is used again."""
     return await desk.remove(hub)

@@ -8,8 +8,10 @@ import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
+import httpx
+
 from backend.core.errors import InvalidRequest
-from backend.sources.addresses import origin
+from backend.sources.addresses import Origin, origin
 from backend.sources.faults import LastingFault
 
 # IPv6 networks whose addresses stand for an IPv4 one: mapped, compatible, translated (RFC 6052, RFC 2765).
@@ -34,8 +36,8 @@ class Guard:
         return self.trusts(host, port) or is_public(address)
 
     def check_url(self, url: str) -> None:
-        """Refuse what needs no resolving: other schemes, and private addresses written as numbers."""
-        scheme, host, port = origin(url)
+        """Refuse what needs no resolving: other schemes, what is no address, and private ones written as numbers."""
+        scheme, host, port = _checked(url)
         if scheme not in ("http", "https"):
             raise LastingFault(
                 "bad_redirect", f"The server sent us to a {scheme or 'broken'} address. Nothing was fetched."
@@ -50,6 +52,16 @@ class Guard:
             self.check_url(url)
         except LastingFault as fault:
             raise InvalidRequest(fault.message, code=fault.code) from None
+
+
+def _checked(url: str) -> Origin:
+    try:
+        httpx.URL(url)
+        found = origin(url)
+        found[1].encode("idna")  # as every name is before it is resolved
+    except (ValueError, httpx.InvalidURL):
+        raise LastingFault("bad_url", "This address cannot be right. Copy it whole and try again.") from None
+    return found
 
 
 def is_public(address: str) -> bool:

@@ -7,7 +7,7 @@ from backend.core.errors import InvalidRequest, UpstreamError
 from backend.sources.faults import TransferFault
 
 # What another address would mend.
-WRONG_ADDRESS = frozenset({"private_address", "bad_redirect", "paste_again"})
+WRONG_ADDRESS = frozenset({"bad_url", "private_address", "bad_redirect", "paste_again"})
 
 
 @contextmanager

@@ -8,11 +8,12 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 import structlog
 
-from backend.core.errors import Conflict, InvalidRequest
+from backend.core.errors import Conflict, InvalidRequest, Unavailable
 from backend.core.files import write_atomically
 from backend.sources.addresses import CIVITAI_SITES, origin
 
@@ -55,6 +56,7 @@ class Tokens:
         self._origins = {hub: {origin(site) for site in self._sites(hub)} for hub in Hub}
         self._environment = environment
         self._saved = _read(path)
+        self._writing = Lock()
         # Tokens that came with a pasted link; forgotten at the next start.
         self._lent: dict[Hub, str] = {}
 
@@ -97,14 +99,17 @@ class Tokens:
                 f"This cannot be a token of {NAMES[hub]}: copy it whole, without anything around it.",
                 code="bad_token",
             )
-        self._write({**self._saved, hub: token})
+        with self._writing:
+            self._write({**self._saved, hub: token})
 
     def remove(self, hub: Hub) -> None:
         """Forget the saved token. Blocks for a disk access."""
         self._lent.pop(hub, None)
-        if hub in self._saved:
-            self._write({other: token for other, token in self._saved.items() if other != hub})
-        elif hub in self._environment:
+        with self._writing:
+            was_saved = hub in self._saved
+            if was_saved:
+                self._write({other: token for other, token in self._saved.items() if other != hub})
+        if not was_saved and hub in self._environment:
             raise Conflict(
                 f"This token comes from the variable {VARIABLES[hub]}: remove it there, or save another one here.",
                 code="set_in_environment",
@@ -123,8 +128,13 @@ class Tokens:
         return next(((kept[hub], source) for kept, source in places if hub in kept), (None, None))
 
     def _write(self, tokens: dict[Hub, str]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._path, json.dumps(tokens).encode(), mode=0o600)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._path, json.dumps(tokens).encode(), mode=0o600)
+        except OSError as error:
+            raise Unavailable(
+                f"The tokens cannot be kept in {self._path.parent}: {error.strerror}."
+            ) from error
         self._saved = tokens
 
 

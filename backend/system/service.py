@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import psutil
@@ -56,9 +57,7 @@ class System:
         """What keeps the control plane from doing its work; empty when it is ready."""
         try:
             self._workspace.mkdir(parents=True, exist_ok=True)
-            probe = self._workspace / ".comfypod-writable"
-            probe.touch()
-            probe.unlink()
+            TemporaryFile(dir=self._workspace).close()
         except OSError as error:
             reason = f"{self._workspace} cannot be written to: {error.strerror}."
             return [

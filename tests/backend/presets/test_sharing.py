@@ -243,4 +243,12 @@ async def test_a_silent_server_is_not_waited_for(workspace: Path, hub: Hub) -> N
 )
 async def test_an_address_inside_the_pod_is_not_asked(pod: ControlPlane, url: str) -> None:
     answer = await pod.client.post("/api/presets/import", params={"url": url})
-    assert answer.status_code in (400, 502), answer.text
+    assert answer.status_code == 400, answer.text
+
+
+async def test_what_is_no_address_is_refused(pod: ControlPlane) -> None:
+    for url in ("https://a..b/x", "http://[", "http://example.org:99999/", "https://exa mple.org/\x00"):
+        answer = await pod.client.post("/api/presets/import", params={"url": url})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_url"), url
+        look = await pod.client.post("/api/sources/look", json={"url": url})
+        assert (look.status_code, look.json()["error"]["code"]) == (400, "bad_url"), url

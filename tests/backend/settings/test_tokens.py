@@ -1,5 +1,6 @@
 """Tokens: from a variable or from Settings, tested with their hub, and told to nobody else."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -88,6 +89,27 @@ async def test_what_cannot_be_a_token_is_refused(pod: ControlPlane, token: str) 
     assert answer.status_code == 400
     assert token.strip() == "" or token not in answer.text
     assert (await tokens_of(pod))["civitai"]["source"] is None
+
+
+async def test_tokens_saved_at_the_same_moment_are_all_kept(pod: ControlPlane) -> None:
+    for number in range(5):
+        saves = [
+            save(pod, hub, f"{hub}_{number}_{half}")
+            for hub in ("huggingface", "civitai")
+            for half in ("a", "b", "c")
+        ]
+        assert {answer.status_code for answer in await asyncio.gather(*saves)} == {200}
+        tokens = await tokens_of(pod)
+        assert {token["source"] for token in tokens.values()} == {"saved"}
+        await asyncio.gather(*(pod.client.delete(f"/api/tokens/{hub}") for hub in tokens))
+
+
+async def test_a_token_that_cannot_be_kept_is_not_said_to_be(workspace: Path, hub: Hub) -> None:
+    (workspace / ".comfypod/tokens.json").mkdir(parents=True)
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        answer = await save(pod, "civitai", "c0ffee")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        assert (await tokens_of(pod))["civitai"]["source"] is None
 
 
 async def test_a_token_is_tested_with_its_hub(pod: ControlPlane, hub: Hub) -> None:
