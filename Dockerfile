@@ -130,24 +130,23 @@ RUN rm -rf scripts/build scripts/dev \
 FROM base AS torch
 ARG ACCELERATOR
 ARG TORCH_INDEX
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
-ENV TORCH_LOCK=/locks/torch-${ACCELERATOR}.txt
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=locks,target=/locks \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml \
     --mount=type=cache,target=/root/.cache/uv \
-    /build/trusted.sh /build/install.sh ${TORCH_LOCK}
+    /build/trusted.sh /build/install.sh ${ACCELERATOR} torch-${ACCELERATOR}.txt
 
 FROM torch AS core
+ARG ACCELERATOR
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=locks,target=/locks \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml \
     --mount=type=cache,target=/root/.cache/uv \
-    /build/trusted.sh /build/install.sh /locks/comfyui.txt
+    /build/trusted.sh /build/install.sh ${ACCELERATOR} comfyui.txt
 
 FROM core AS minimal
 RUN --mount=type=bind,from=installer,target=/build \
@@ -158,23 +157,25 @@ RUN --mount=type=bind,from=installer,target=/build \
     bash /comfyui.sh /src
 
 FROM minimal AS standard
+ARG ACCELERATOR
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=locks,target=/locks \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml \
     --mount=type=cache,target=/root/.cache/uv \
-    /build/trusted.sh /build/install.sh /locks/standard.txt
+    /build/trusted.sh /build/install.sh ${ACCELERATOR} standard.txt
 COPY --link --from=nodes-standard / /opt/nodes/
 
 FROM standard AS full
+ARG ACCELERATOR
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=locks,target=/locks \
     --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml \
     --mount=type=cache,target=/root/.cache/uv \
-    /build/trusted.sh /build/install.sh /locks/full.txt
+    /build/trusted.sh /build/install.sh ${ACCELERATOR} full.txt
 COPY --link --from=nodes-full / /opt/nodes/
 
 FROM full AS dev

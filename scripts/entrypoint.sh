@@ -11,6 +11,17 @@ die() {
     exit 64
 }
 
+# Where there is no such secret, RunPod hands over its placeholder, which anybody can read in the template.
+drop_unfilled_secrets() {
+    local name
+    for name in ACCESS_PASSWORD HF_TOKEN CIVITAI_TOKEN; do
+        [[ ${!name:-} =~ ^\{\{\ *RUNPOD_SECRET_ ]] || continue
+        echo "$name holds ${!name} and counts as not set: RunPod knows no such secret. Create it in the console under" \
+            "Secrets, then start the pod anew. Without ACCESS_PASSWORD a password is generated and stands in this log." >&2
+        unset "$name"
+    done
+}
+
 check_environment() {
     if [[ -n ${ACCESS_PASSWORD+set} && ${#ACCESS_PASSWORD} -gt 1024 ]]; then
         die "ACCESS_PASSWORD is longer than 1024 characters. Choose a shorter one."
@@ -77,6 +88,7 @@ _main() {
     if (($# > 0)); then
         exec "$@"
     fi
+    drop_unfilled_secrets
     check_environment
     clean_up
     set_time_zone

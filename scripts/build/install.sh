@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# install.sh LOCK...: installs locked packages into the workspace's venv, proves that torch is still the one the
-# image was built for, and gives every new file its twin in the spare, all in the layer of the calling RUN.
+# install.sh ACCELERATOR LOCK: installs the packages of a lock in /locks into the workspace's venv, proves that torch is
+# still the one of that accelerator, and gives every new file its twin in the spare, all in the layer of the calling RUN.
 #
 # A lock with hashes is complete; one without is a list of exact pins whose dependencies are resolved here.
-# TORCH_LOCK is the lock of the accelerator's torch set, TORCH_INDEX where its builds come from if not from PyPI.
+# TORCH_INDEX is where the accelerator's torch builds come from if not from PyPI.
 set -euo pipefail
 here=$(dirname "$0")
 
 VENV=/workspace/venv
 SPARE=/opt/spare
+TORCH_LOCK=/locks/torch-$1.txt
+LOCK=/locks/$2
+export UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 
 main() {
     [[ -d $VENV ]] || python3 -m venv --without-pip "$VENV"
-    local lock
-    for lock in "$@"; do
-        install_lock "$lock"
-    done
+    install_lock
     python3 "$here/opencv.py" "$VENV"
     python3 "$here/torch_set.py" check "$VENV" "$TORCH_LOCK"
     uv pip check --quiet --python "$VENV" || die "the locks contradict one another, see above"
@@ -25,13 +25,13 @@ main() {
 
 install_lock() {
     local options=()
-    if grep --quiet -e '--hash=' "$1"; then
+    if grep --quiet -e '--hash=' "$LOCK"; then
         options=(--require-hashes --no-deps)
     fi
-    if [[ $1 == "$TORCH_LOCK" && -n ${TORCH_INDEX:-} ]]; then
+    if [[ $LOCK == "$TORCH_LOCK" && -n ${TORCH_INDEX:-} ]]; then
         options+=(--index "$TORCH_INDEX")
     fi
-    uv pip install --python "$VENV" --find-links /wheels "${options[@]}" --requirement "$1"
+    uv pip install --python "$VENV" --find-links /wheels "${options[@]}" --requirement "$LOCK"
 }
 
 die() {
@@ -39,4 +39,4 @@ die() {
     exit 1
 }
 
-main "$@"
+main

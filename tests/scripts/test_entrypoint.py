@@ -43,6 +43,21 @@ def test_an_endless_password_is_refused() -> None:
     assert "ACCESS_PASSWORD" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("{{ RUNPOD_SECRET_comfypod_password }}", "unset"),
+        ("{{RUNPOD_SECRET_a}}", "unset"),
+        ("{{ mustache }}", "{{ mustache }}"),
+        ("", ""),
+    ],
+)
+def test_a_placeholder_of_runpod_is_no_password(value: str, kept: str) -> None:
+    done = bash('drop_unfilled_secrets; echo "${ACCESS_PASSWORD-unset}"', ACCESS_PASSWORD=value)
+    assert done.stdout == f"{kept}\n"
+    assert ("Create it in the console under Secrets" in done.stderr) == (kept == "unset")
+
+
 def test_a_command_is_run_instead_of_the_pod() -> None:
     done = subprocess.run(
         ["bash", str(ENTRYPOINT), "echo", "hello"], capture_output=True, text=True, check=True

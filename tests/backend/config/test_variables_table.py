@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from backend.config.settings import PROJECT_ROOT, Settings
 
@@ -14,15 +15,20 @@ NAME = re.compile(r"`([A-Z][A-Z0-9_]+)`")
 # ${NAME:-default} and ${NAME+set}: how shell reads what may not be there.
 IN_SHELL = re.compile(r"\$\{([A-Z][A-Z0-9_]+)(?::?[-+])")
 IN_PYTHON = re.compile(r'environ(?:ment)?(?:\.get\(|\[|\.pop\()"([A-Z][A-Z0-9_]+)"')
-IN_DOCKERFILE = re.compile(r"^(?:ENV|   ) ([A-Z][A-Z0-9_]+)=", re.MULTILINE)
+STAGE = re.compile(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", re.MULTILINE | re.DOTALL)
+INSTRUCTION = re.compile(r"^ENV (?:.*\\\n)*.*$", re.MULTILINE)
+SET = re.compile(r"(?:ENV|\s) ([A-Z][A-Z0-9_]+)=")
 # Not for anybody to set: Python's own, which the supervisor alone needs.
 INTERNAL = {"PYTHONPATH"}
 
 
-def rows() -> dict[str, tuple[str, str]]:
-    """By variable: its default, and what it does."""
+def rows(section: str = "") -> dict[str, tuple[str, str]]:
+    """By variable of a section, or of all: its default, and what it does."""
     found: dict[str, tuple[str, str]] = {}
-    for names, default, text in ROW.findall(TABLE.read_text()):
+    table = TABLE.read_text()
+    if section:
+        table = table.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    for names, default, text in ROW.findall(table):
         found |= dict.fromkeys(NAME.findall(names), (default.strip(" `"), text.strip()))
     return found
 
@@ -42,8 +48,16 @@ def read_at_start() -> set[str]:
 
 
 def set_by_the_image() -> set[str]:
-    pod = (PROJECT_ROOT / "Dockerfile").read_text().partition(" AS pod\n")[2]
-    return set(IN_DOCKERFILE.findall(pod))
+    """By the stages that the fullest pod stands on."""
+    stages = {
+        name: (base, text) for base, name, text in STAGE.findall((PROJECT_ROOT / "Dockerfile").read_text())
+    }
+    stage, found = "pod", set()
+    while stage in stages:
+        base, text = stages[stage]
+        found |= {name for instruction in INSTRUCTION.findall(text) for name in SET.findall(instruction)}
+        stage = base.replace("${VARIANT}", "dev")
+    return found
 
 
 def test_every_variable_that_is_read_stands_in_the_table() -> None:
@@ -61,7 +75,17 @@ def test_what_is_searched_for_is_found_at_all() -> None:
     """A pattern that has stopped matching must not make the two tests above pass."""
     assert {"TIME_ZONE", "PUBLIC_KEY", "ENABLE_JUPYTERLAB"} <= read_at_start()
     assert {"COMFYUI_EXTRA_ARGS", "SAFE_MODE", "EXTRA_MODEL_PATHS"} <= read_at_start()
-    assert {"VIRTUAL_ENV", "NVIDIA_DRIVER_CAPABILITIES"} <= set_by_the_image()
+    assert {"LANG", "CUDA_HOME", "VIRTUAL_ENV", "NVIDIA_DRIVER_CAPABILITIES"} <= set_by_the_image()
+    assert "UV_NO_PROGRESS" not in set_by_the_image()
+    assert rows("For you to set").keys() > {"ACCESS_PASSWORD", "LOG_FORMAT"}
+
+
+def test_make_pod_and_compose_pass_on_what_is_for_people_to_set() -> None:
+    in_script = re.search(r"^PASSED_ON=\(([^)]+)\)", (SCRIPTS / "dev/pod.sh").read_text(), re.MULTILINE)
+    assert in_script
+    assert set(in_script[1].split()) == rows("For you to set").keys()
+    compose = yaml.safe_load((PROJECT_ROOT / "docker-compose.yml").read_text())
+    assert compose["x-pod"]["environment"].keys() == rows("For you to set").keys()
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))

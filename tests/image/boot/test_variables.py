@@ -1,11 +1,13 @@
 """Somebody fills in the form of a host: what each variable does to a pod."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.backend.config.test_variables_table import rows
 from tests.image.support.container import TrackedContainer, docker, run_once
 from tests.image.support.pod import Pod
 from tests.support.hub import Hub, running_hub
@@ -54,6 +56,23 @@ def test_a_value_that_cannot_be_is_refused_at_once_in_words(
     with TrackedContainer(minimal_cpu, "--env", f"{variable}={value}") as container:
         assert docker("wait", container.name).strip() == str(EX_USAGE)
         assert variable in container.logs()
+
+
+def test_a_secret_that_runpod_did_not_fill_in_is_nobodys_password(minimal_cpu: str) -> None:
+    placeholder = "{{ RUNPOD_SECRET_comfypod_password }}"
+    variables = {"ACCESS_PASSWORD": placeholder, "HF_TOKEN": "{{ RUNPOD_SECRET_hf }}"}
+    with Pod(minimal_cpu, variables=variables) as pod:
+        pod.wait_until_healthy()
+        answer = httpx.post(f"{pod.dashboard}/api/auth/login", json={"password": placeholder})
+        assert answer.status_code == 401
+        log = pod.logs()
+        assert "Create it in the console under Secrets" in log
+        assert "HF_TOKEN holds {{ RUNPOD_SECRET_hf }} and counts as not set" in log
+
+
+def test_every_variable_of_the_image_is_a_documented_one(minimal_cpu: str) -> None:
+    variables = json.loads(docker("inspect", "--format", "{{json .Config.Env}}", minimal_cpu))
+    assert {variable.partition("=")[0] for variable in variables} <= set(rows())
 
 
 def test_folders_can_be_moved(minimal_cpu: str) -> None:

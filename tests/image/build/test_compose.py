@@ -77,8 +77,9 @@ def test_health_is_what_the_image_itself_calls_health(profile: str, minimal_cpu:
 
 
 @pytest.mark.parametrize("profile", ["gpu", "cpu"])
-def test_every_variable_that_is_passed_on_is_a_documented_one(profile: str) -> None:
-    assert set(service(profile)["environment"]) <= set(rows())
+def test_every_variable_for_people_to_set_is_passed_on(profile: str) -> None:
+    wanted = {name: f"value of {name}" for name in rows("For you to set")}
+    assert service(profile, **wanted)["environment"] == wanted
 
 
 @pytest.mark.parametrize("name", PORTS)
