@@ -8,6 +8,7 @@ from scripts.workspace.accelerator import image_from, judge, probe
 from scripts.workspace.install import bring_back_packages, install_environment
 from scripts.workspace.launch import (
     command,
+    database_of,
     extra_arguments,
     node_selection,
     refused,
@@ -48,9 +49,10 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
     extra = extra_arguments(environment, report)
-    arguments = command(layout, place, verdict, paths, selection=selection, extra=extra)
+    database = database_of(place, report)
+    arguments = command(layout, place, verdict, paths, database=database, selection=selection, extra=extra)
     if extra and refused(arguments, layout, report):
-        arguments = command(layout, place, verdict, paths, selection=selection)
+        arguments = command(layout, place, verdict, paths, database=database, selection=selection)
     os.chdir(place.base)
     os.execve(arguments[0], arguments, environment)  # noqa: S606 - no shell is what we want
 

@@ -1,5 +1,6 @@
 """ComfyUI's command line."""
 
+import fcntl
 import json
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ PORT = 3000
 READ_ARGUMENTS = "import comfy.options; comfy.options.enable_args_parsing(); import comfy.cli_args"
 ARGPARSE_ERROR = 2
 PARSER_SECONDS = 30
+IN_MEMORY = "sqlite:///:memory:"
 
 
 def command(
@@ -24,25 +26,47 @@ def command(
     verdict: Verdict,
     paths: ModelPaths,
     *,
+    database: str = IN_MEMORY,
     selection: Sequence[str] = (),
     extra: Sequence[str] = (),
 ) -> list[str]:
-    """The arguments, program first. The pod's own come last, because ComfyUI takes the last of two."""
+    """The arguments, program first. ComfyUI takes the last of two, so what an owner must not change follows theirs."""
     # ComfyUI reads the user's own model paths beside its main.py, also when they are broken.
     main = layout.spare / "ComfyUI" / "main.py" if paths.own_is_replaced else place.main
     return [
         str(place.venv / "bin" / "python"),
         str(main),
+        *("--temp-directory", str(layout.of_this_pod)),
         *extra,
         # Whatever goes round nginx goes round the sign-in.
         *("--listen", "127.0.0.1", "--port", str(PORT)),
         *("--base-directory", str(place.base)),
-        *("--database-url", f"sqlite:///{place.base / 'user' / 'comfyui.db'}"),
+        *("--database-url", database),
         *("--extra-model-paths-config", *map(str, paths.configs)),
         "--enable-manager",
         *(["--cpu"] if verdict.kind == "cpu" else []),
         *selection,
     ]
+
+
+def database_of(place: Place, report: Report) -> str:
+    """On the volume, where what people note of their files outlives the pod; in memory while another pod has it there.
+
+    ComfyUI locks it for as long as it runs, and some versions end at once where it is locked.
+    """
+    file = place.base / "user" / "comfyui.db"
+    try:
+        with file.with_name(f"{file.name}.lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        report.note(
+            "Another pod uses ComfyUI's database on this volume. This one has its own in memory: names and tags that "
+            "you give to files here are not kept, the files are."
+        )
+        return IN_MEMORY
+    except OSError:
+        pass  # there is none yet, or a file system without locks
+    return f"sqlite:///{file}"
 
 
 def with_choice_of_owner(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:

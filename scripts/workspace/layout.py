@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 # Folders of ComfyUI that hold what people make; everything else in its tree is code.
-DATA_FOLDERS = frozenset({"models", "input", "output", "temp", "user", "custom_nodes"})
+DATA_FOLDERS = frozenset({"models", "input", "output", "user", "custom_nodes"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,11 @@ class Layout:
         return self.workspace / ".comfypod"
 
     @property
+    def of_this_pod(self) -> Path:
+        """Local, like the scratch: where ComfyUI has its temp folder, which it empties when it starts and when it ends."""
+        return self.scratch.with_name("comfyui")
+
+    @property
     def venvs(self) -> Path:
         return self.state / "venvs"
 
@@ -64,7 +69,7 @@ class Layout:
 class Place:
     """Where ComfyUI runs."""
 
-    # Holds models, input, output, user, temp and custom_nodes.
+    # Holds models, input, output, user and custom_nodes.
     base: Path
     main: Path
     venv: Path

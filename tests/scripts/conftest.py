@@ -79,7 +79,7 @@ def layout(tmp_path: Path) -> Layout:
 def make_comfyui(folder: Path) -> None:
     shutil.copytree(COMFYUI_TREE / "comfy", folder / "comfy")
     (folder / "main.py").write_text(MAIN)
-    for data in ("models/checkpoints", "models/loras", "input", "output", "user", "temp", "custom_nodes"):
+    for data in ("models/checkpoints", "models/loras", "input", "output", "user", "custom_nodes"):
         (folder / data).mkdir(parents=True)
 
 

@@ -1,5 +1,8 @@
 """How ComfyUI is started: with which folders, which arguments, which environment."""
 
+import fcntl
+from pathlib import Path
+
 import pytest
 
 from scripts.workspace.layout import Layout
@@ -11,6 +14,22 @@ def test_data_and_database_stay_on_the_volume_and_only_nginx_reaches_it(layout: 
     assert started.argument("--base-directory") == str(layout.comfyui)
     assert started.argument("--database-url") == f"sqlite:///{layout.comfyui}/user/comfyui.db"
     assert (started.argument("--listen"), started.argument("--port")) == ("127.0.0.1", "3000")
+
+
+def test_a_second_pod_leaves_the_firsts_previews_and_database_alone(layout: Layout) -> None:
+    assert not Path(start(layout).argument("--temp-directory")).is_relative_to(layout.workspace)
+    with (layout.comfyui / "user" / "comfyui.db.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as ComfyUI does
+        second = start(layout)
+    assert second.argument("--database-url") == "sqlite:///:memory:"
+    assert "Another pod uses ComfyUI's database" in second.report["notes"][0]
+    assert start(layout).argument("--database-url") == f"sqlite:///{layout.comfyui}/user/comfyui.db"
+
+
+def test_the_owner_may_choose_another_folder_for_temp(layout: Layout) -> None:
+    """ComfyUI takes the last of two."""
+    arguments = start(layout, COMFYUI_EXTRA_ARGS="--temp-directory /mnt/large").arguments
+    assert arguments.index("/mnt/large") > arguments.index(str(layout.of_this_pod))
 
 
 def test_an_image_without_cuda_runs_comfyui_on_the_cpu(layout: Layout) -> None:
@@ -45,7 +64,7 @@ def test_what_the_owner_chose_on_the_page_goes_before_safe_mode(layout: Layout) 
 
 def test_extra_arguments_are_split_as_a_shell_would(layout: Layout) -> None:
     started = start(layout, COMFYUI_EXTRA_ARGS="--preview-method auto --front-end-version 'two words'")
-    assert started.arguments[1:5] == ["--preview-method", "auto", "--front-end-version", "two words"]
+    assert started.arguments[3:7] == ["--preview-method", "auto", "--front-end-version", "two words"]
     assert started.problems == []
 
 
@@ -64,7 +83,7 @@ def test_arguments_that_comfyui_would_not_take_are_named_and_left_out(
 ) -> None:
     started = start(layout, COMFYUI_EXTRA_ARGS=extra)
     assert started.exit_code == 0
-    assert started.arguments[1] == "--listen"
+    assert started.arguments[1:4] == ["--temp-directory", str(layout.of_this_pod), "--listen"]
     (problem,) = started.report["problems"]
     assert problem["code"] == "extra_arguments"
     assert reason in problem["message"]

@@ -27,6 +27,7 @@ from tests.image.support.pod import Pod
 
 # Packages come from a folder: the same words that somebody without internet would set.
 OFFLINE = {"UV_OFFLINE": "1", "UV_FIND_LINKS": "/wheels"}
+SUPERVISOR = "/opt/comfypod/scripts/supervisor/supervisord.conf"
 NO_LINKS = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [{"names": ["symlink", "symlinkat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}],
@@ -78,8 +79,12 @@ def assert_went_well(pod: Pod, owner: httpx.Client, case: str) -> None:
 
 def running_from(pod: Pod) -> Path:
     """The venv of ComfyUI's process."""
-    process = pod.run("pgrep", "--full", "main.py --listen").split()[0]
-    return Path(pod.run("cat", f"/proc/{process}/cmdline").split("\0")[0]).parents[1]
+    return Path(command_line(pod)[0]).parents[1]
+
+
+def command_line(pod: Pod) -> list[str]:
+    process = pod.run("pgrep", "--full", "main.py .*--listen").split()[0]
+    return pod.run("cat", f"/proc/{process}/cmdline").split("\0")
 
 
 def test_1_nothing_is_mounted(minimal_cpu: str, index: Path) -> None:
@@ -228,8 +233,11 @@ def test_8_two_pods_start_on_one_volume_at_once(
     other_image: str = request.getfixturevalue(second)
     alone = ("--network", "none")
     wheels = ("--volume", f"{index}:/wheels:ro")
+    # Whoever finds the database taken only when it is up ends, and is started again.
+    taken = ("WARN exited: comfyui",)
     pods = [
-        Pod(image, *bind, *wheels, variables=OFFLINE, network=alone) for image in (minimal_cpu, other_image)
+        Pod(image, *bind, *wheels, variables=OFFLINE, network=alone, expected=taken)
+        for image in (minimal_cpu, other_image)
     ]
     with pods[0], pods[1]:
         for pod in pods:
@@ -248,6 +256,15 @@ def test_8_two_pods_start_on_one_volume_at_once(
             assert "MyType" in pod.run("curl", "--silent", "http://127.0.0.1:3000/object_info")
         lock_ids = {json.loads(pod.run("cat", "/opt/comfypod/image.json"))["lock_id"] for pod in pods}
         assert {running_from(pod).name for pod in pods} == lock_ids
+        databases = [command_line(pod)[command_line(pod).index("--database-url") + 1] for pod in pods]
+        assert sorted(databases) == ["sqlite:////workspace/ComfyUI/user/comfyui.db", "sqlite:///:memory:"]
+        preview = (
+            f"{command_line(pods[0])[command_line(pods[0]).index('--temp-directory') + 1]}/temp/preview.png"
+        )
+        pods[0].write(preview, "a preview")
+        pods[1].run("supervisorctl", "-c", SUPERVISOR, "restart", "pod:comfyui")
+        pods[1].wait_for_comfyui(times=2)
+        assert pods[0].run("cat", preview) == "a preview"
 
 
 def assert_runs_without_the_volume(pod: Pod, owner: httpx.Client, code: str, remedy: str) -> None:

@@ -4,7 +4,9 @@ import comfy.options
 
 comfy.options.enable_args_parsing()
 
+import fcntl
 import os
+import shutil
 import sys
 from itertools import chain
 from pathlib import Path
@@ -14,6 +16,18 @@ from comfy.cli_args import args
 from folder_paths import FolderPaths
 from nodes import load_custom_nodes
 from server import Server
+
+
+def lock_database(url: str) -> object:
+    """For as long as what it returns is kept. Newer versions of the real one wait for five seconds before they give up."""
+    if url == "sqlite:///:memory:":
+        return None
+    lock = Path(f"{url.removeprefix('sqlite:///')}.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"Could not acquire lock on database '{url}'.")
+    return lock
 
 
 def main() -> None:
@@ -27,6 +41,10 @@ def main() -> None:
         paths.custom_nodes, args.whitelist_custom_nodes if args.disable_all_custom_nodes else None
     )
     (args.base_directory / "user").mkdir(exist_ok=True)
+    _lock = lock_database(args.database_url)
+    temp = (args.temp_directory or args.base_directory) / "temp"
+    shutil.rmtree(temp, ignore_errors=True)
+    temp.mkdir(parents=True)
     if args.quick_test_for_ci:
         return
     ready = f"To see the GUI go to: http://{args.listen}:{args.port}"
@@ -37,6 +55,7 @@ def main() -> None:
         print=lambda *_: print(ready, flush=True),  # called once it listens
         handle_signals=True,
     )
+    shutil.rmtree(temp, ignore_errors=True)
 
 
 if __name__ == "__main__":
