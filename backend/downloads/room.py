@@ -104,6 +104,6 @@ def gigabytes(size: int) -> str:
 
 def _advice(leftovers: dict[Transfer, int]) -> str:
     if not leftovers:
-        return "Models that you do not use can be deleted on the pages of their presets."
+        return "Models that you do not use can be deleted on the page Storage."
     names = ", ".join(transfer.filename for transfer in leftovers)
     return f"Cancelling stopped downloads would free {gigabytes(sum(leftovers.values()))}: {names}."

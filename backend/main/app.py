@@ -25,6 +25,7 @@ from backend.settings import api as settings_api
 from backend.settings import pages as settings_pages
 from backend.sources import api as sources_api
 from backend.storage import api as storage_api
+from backend.storage import pages as storage_pages
 from backend.storage import sockets as storage_sockets
 from backend.system import api as system_api
 from backend.system import pages as system_pages
@@ -111,6 +112,7 @@ def _add_doors(app: FastAPI) -> None:
         downloads_pages,
         downloads_adding,
         downloads_controls,
+        storage_pages,
         system_pages,
         settings_pages,
     ):

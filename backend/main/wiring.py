@@ -146,6 +146,7 @@ def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: Comf
     added = settings.state_folder / "presets"
     catalogue = Catalogue(settings.presets_dir, added)
     presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
+    app.state.users_of_models = catalogue.users
     app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
     app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.sources, added)
     return presets

@@ -28,6 +28,15 @@ class Catalogue:
     def __iter__(self) -> Iterator[Preset]:
         return iter(self._presets.values())
 
+    async def users(self) -> dict[str, list[str]]:
+        """The ids of presets by the place of each file that they need."""
+        await self.until_loaded()
+        users: dict[str, list[str]] = {}
+        for preset in self:
+            for file in preset.files:
+                users.setdefault(file.place, []).append(preset.id)
+        return users
+
     async def load(self) -> UpdateReport:
         """Read every definition again."""
         curated, problems = await asyncio.to_thread(read_curated, self._shipped, Origin.CURATED)

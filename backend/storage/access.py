@@ -1,5 +1,6 @@
 """How routes get hold of the service."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from fastapi import Depends
@@ -13,3 +14,13 @@ def storage_of(connection: HTTPConnection) -> Storage:
 
 
 StorageService = Annotated[Storage, Depends(storage_of)]
+
+Users = dict[str, list[str]]
+
+
+async def users_of(connection: HTTPConnection) -> Users:
+    """The ids of presets by the place of each file that they need. The room that knows them is above this one."""
+    return await cast(Callable[[], Awaitable[Users]], connection.app.state.users_of_models)()
+
+
+UsersOfModels = Annotated[Users, Depends(users_of)]

@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 
 from backend.auth.access import SignedIn
-from backend.storage.access import StorageService
-from backend.storage.models import StorageView
+from backend.core.errors import Conflict, Forbidden, NotFound
+from backend.storage.access import StorageService, UsersOfModels
+from backend.storage.models import ModelView, StorageView
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/storage", tags=["storage"])
@@ -14,3 +15,15 @@ router = APIRouter(prefix="/api/storage", tags=["storage"])
 async def overview(storage: StorageService, _session: SignedIn) -> StorageView:
     """The disk, and how much of it each model folder takes."""
     return await storage.overview()
+
+
+@router.get("/models", responses=responses())
+async def models(storage: StorageService, users: UsersOfModels, _session: SignedIn) -> list[ModelView]:
+    """Every model that ComfyUI can choose."""
+    return await storage.views(users)
+
+
+@router.delete("/models/{path:path}", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
+async def delete(path: str, storage: StorageService, _session: SignedIn) -> None:
+    """Delete a model of the workspace. Downloads that are under way have no such file yet: cancel them instead."""
+    await storage.delete(path)

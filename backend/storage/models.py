@@ -1,9 +1,10 @@
 """What is on disk: model files, and the room they take."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.core.disk import Disk
 
@@ -39,3 +40,18 @@ class FolderUsage(BaseModel):
 class StorageView(BaseModel):
     disk: Disk
     folders: list[FolderUsage]
+
+
+class ModelView(BaseModel):
+    """A model file, as it is told."""
+
+    path: str = Field(
+        description="Below the workspace's folder of models: `loras/style/ink.safetensors`. Elsewhere the whole path."
+    )
+    folder: str = Field(description="As ComfyUI calls it, whatever the folder is called on disk.")
+    filename: str
+    bytes: int
+    modified_at: datetime
+    sha256: str | None = Field(description="Null: nobody has read the whole file since it changed.")
+    presets: list[str] = Field(description="Ids of the presets that need it.")
+    deletable: bool = Field(description="False for what lies outside the workspace.")

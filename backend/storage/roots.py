@@ -66,7 +66,7 @@ def files_below(roots: Iterable[Root]) -> Iterator[ModelFile]:
 def look_at(path: Path, folder: str) -> ModelFile | None:
     """The model file at `path`; None for what is no model, is empty, or has vanished."""
     name = path.name
-    if name.startswith((".", "put_")) or name.endswith(NOT_MODELS):
+    if name.startswith((".", "put_")) or name.endswith(NOT_MODELS) or not _can_be_told(path):
         return None
     try:
         status = path.stat()
@@ -77,3 +77,12 @@ def look_at(path: Path, folder: str) -> ModelFile | None:
     return ModelFile(
         path=path, folder=folder, bytes=status.st_size, mtime_ns=status.st_mtime_ns, inode=status.st_ino
     )
+
+
+def _can_be_told(path: Path) -> bool:
+    """False for a name that is not UTF-8: ComfyUI cannot tell a browser of such a file either."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import aiofiles.os
 
 from backend.core.disk import Disk, disk_of
-from backend.core.errors import NotFound
+from backend.core.errors import Conflict, NotFound
 from backend.storage.content import give_second_name, sha256_of
-from backend.storage.models import ModelFile, StorageView
+from backend.storage.models import ModelFile, ModelView, StorageView
 from backend.storage.roots import files_below, look_at, roots_of
 from backend.storage.store import HashStore
 from backend.storage.usage import usage_by_folder
@@ -45,6 +46,26 @@ class Storage:
             await aiofiles.os.unlink(self.path_of(folder, filename))
         except FileNotFoundError:
             raise NotFound(f"{filename} is not in {folder}.", folder=folder, filename=filename) from None
+
+    async def delete(self, path: str) -> ModelFile:
+        """Delete the model at this path below the workspace's folder of models, and nothing else."""
+        for file in await self.files():
+            if file.path == self.models / path:
+                if not await asyncio.to_thread(self._is_ours, file):
+                    raise Conflict(
+                        f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere"
+                    )
+                await self.remove(*path.rsplit("/", 1))
+                return file
+        raise NotFound(f"There is no model at {path}.", path=path)
+
+    async def views(self, users: Mapping[str, list[str]]) -> list[ModelView]:
+        """Every model file. `users`: the ids of the presets that need what is at a place."""
+        files = await self.files()
+        hashes = await self._hashes.of(files)
+        return await asyncio.to_thread(
+            lambda: [self._view(file, hashes.get(file), users.get(file.place, [])) for file in files]
+        )
 
     async def files(self) -> list[ModelFile]:
         """Every model file that ComfyUI can choose."""
@@ -122,3 +143,22 @@ class Storage:
 
     def _files(self) -> list[ModelFile]:
         return list(files_below(roots_of(self.models, self._path_files)))
+
+    def _view(self, file: ModelFile, sha256: str | None, presets: list[str]) -> ModelView:
+        deletable = self._is_ours(file)
+        return ModelView(
+            path=file.path.relative_to(self.models).as_posix() if deletable else str(file.path),
+            folder=file.folder,
+            filename=file.filename,
+            bytes=file.bytes,
+            modified_at=datetime.fromtimestamp(file.mtime_ns / 1e9, UTC),
+            sha256=sha256,
+            presets=presets,
+            deletable=deletable,
+        )
+
+    def _is_ours(self, file: ModelFile) -> bool:
+        """In the workspace's folder of models, and not only by way of a link that leads out of it."""
+        return file.path.is_relative_to(self.models) and file.path.resolve().is_relative_to(
+            self.models.resolve()
+        )

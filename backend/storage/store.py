@@ -1,5 +1,7 @@
 """Remembers the hash of a file for as long as the file stays as it is."""
 
+from collections.abc import Iterable
+
 from backend.core.database import Database
 from backend.storage.models import ModelFile
 
@@ -33,6 +35,13 @@ class HashStore:
             (str(file.path), file.bytes, file.mtime_ns, file.inode),
         )
         return row["sha256"] if row else None
+
+    async def of(self, files: Iterable[ModelFile]) -> dict[ModelFile, str]:
+        """The hashes of all that are known."""
+        rows = await self._database.fetch_all("SELECT path, bytes, mtime_ns, inode, sha256 FROM hashes")
+        noted = {tuple(row)[:4]: row["sha256"] for row in rows}
+        keys = {file: (str(file.path), file.bytes, file.mtime_ns, file.inode) for file in files}
+        return {file: noted[key] for file, key in keys.items() if key in noted}
 
     async def set(self, file: ModelFile, sha256: str) -> None:
         await self._database.execute(

@@ -17,6 +17,7 @@ PAGES = {
     "preset": "/presets/flux1-schnell",
     "downloads": "/downloads",
     "add": "/downloads/add",
+    "storage": "/storage",
     "services": "/services",
     "log": "/services/comfyui",
     "settings": "/settings",

@@ -14,7 +14,9 @@ FRAGMENT = {"Accept": "text/html", "HX-Request": "true", "HX-Request-Type": "par
 PAGE = {"Accept": "text/html"}
 
 
-@pytest.mark.parametrize("path", ["/", "/presets", "/presets/sd-1-5", "/downloads", "/services", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/presets", "/presets/sd-1-5", "/downloads", "/storage", "/services", "/docs"]
+)
 async def test_a_page_is_whole_for_a_browser(pod: ControlPlane, path: str) -> None:
     answer = await pod.client.get(path, headers=PAGE)
     assert answer.status_code == 200
@@ -22,7 +24,9 @@ async def test_a_page_is_whole_for_a_browser(pod: ControlPlane, path: str) -> No
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/presets?q=flux", "/presets/sd-1-5", "/downloads", "/services"])
+@pytest.mark.parametrize(
+    "path", ["/", "/presets?q=flux", "/presets/sd-1-5", "/downloads", "/storage", "/services"]
+)
 async def test_htmx_gets_only_the_part_that_it_swaps(pod: ControlPlane, path: str) -> None:
     answer = await pod.client.get(path, headers=FRAGMENT)
     assert answer.status_code == 200

@@ -1,0 +1,35 @@
+"""Somebody whose disk is full deletes a model that no preset knows."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import follow
+
+
+def test_a_model_without_a_preset_is_found_and_deleted(
+    signed_in: Page, workspace: Path, keep_picture: Any
+) -> None:
+    page = signed_in
+    old = workspace / "ComfyUI/models/loras/old/forgotten #1.safetensors"
+    for file, size in ((old, 7_000_000), (workspace / "ComfyUI/models/vae/ae.safetensors", 3_000_000)):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(bytes(size))
+    follow(page.get_by_role("link", name="Storage", exact=True))
+    models = page.get_by_role("region", name="Models").get_by_role("listitem")
+    expect(models).to_have_count(2)
+    expect(models.first).to_contain_text("forgotten #1.safetensors")
+    expect(models.last.get_by_role("link", name="image_z_image_turbo", exact=True)).to_be_visible()
+    keep_picture(page, "storage-models")
+    page.get_by_label("Search").fill("FORGOTTEN")
+    expect(models).to_have_count(1)
+    questions: list[str] = []
+    page.on("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
+    models.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    expect(
+        page.get_by_role("status").get_by_text("Deleted forgotten #1.safetensors, 7.0 MB.")
+    ).to_be_visible()
+    assert questions == ["Delete loras/old/forgotten #1.safetensors, 7.0 MB?"]
+    assert not old.exists()
