@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.support.browser import follow
 
@@ -25,7 +25,12 @@ def test_a_model_without_a_preset_is_found_and_deleted(
     page.get_by_label("Search").fill("FORGOTTEN")
     expect(models).to_have_count(1)
     questions: list[str] = []
-    page.on("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
+
+    def agree(question: Dialog) -> None:
+        questions.append(question.message)
+        question.accept()
+
+    page.once("dialog", agree)
     models.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Nothing matches.")).to_be_visible()
     expect(
