@@ -31,7 +31,7 @@ class Contents:
 
         Only files whose hash is known already are considered: reading them all would take longer than fetching one.
         """
-        found = await self._storage.find_content(sha256, size=None) if sha256 else None
+        found = await self._storage.known_content(sha256) if sha256 else None
         if found and await self._storage.link(found, transfer.folder, transfer.filename):
             return found.bytes
         return None

@@ -22,10 +22,13 @@ def sha256_of(path: Path, tell: Callable[[int], None]) -> str:
 
 
 def give_second_name(source: Path, target: Path) -> bool:
-    """A hard link: the same content twice for the room of once. False where the file systems cannot."""
+    """A hard link: the same content twice for the room of once. False where the file systems cannot.
+
+    Of the file itself where `source` is a symbolic link, which would lead nowhere from another folder.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)
     except FileExistsError:
         raise
     except OSError:

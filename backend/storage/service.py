@@ -103,12 +103,22 @@ class Storage:
         if file:
             await self._hashes.set(file, sha256)
 
+    async def known_content(self, sha256: str) -> ModelFile | None:
+        """A file that is known to have this content; reads and searches nothing."""
+        for path in map(Path, await self._hashes.paths_of(sha256)):
+            file = await asyncio.to_thread(look_at, path, path.parent.name)
+            if file and await self._hashes.get(file) == sha256:
+                return file
+        return None
+
     async def find_content(
         self, sha256: str, size: int | None, among: Iterable[ModelFile] | None = None
     ) -> ModelFile | None:
         """A file with this content, whatever its name. Files of exactly that size are read to find out."""
-        files = await self.files() if among is None else among
         noted = set(await self._hashes.paths_of(sha256))
+        if size is None and not noted:
+            return None
+        files = await self.files() if among is None else among
         alike = [file for file in files if str(file.path) in noted or file.bytes == size]
         for file in sorted(alike, key=lambda file: str(file.path) not in noted):
             with contextlib.suppress(OSError):  # it has vanished, or cannot be read
