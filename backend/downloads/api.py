@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from backend.auth.access import SignedIn
-from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, UpstreamError
+from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.access import BatchesService, DownloadsGovernor, DownloadsService
 from backend.downloads.models import (
     BatchReport,
@@ -52,7 +52,7 @@ async def show_policy(governor: DownloadsGovernor, _session: SignedIn) -> Policy
     return governor.policy
 
 
-@router.put("/policy", responses=responses(Forbidden))
+@router.put("/policy", responses=responses(Forbidden, Unavailable))
 async def change_policy(policy: Policy, governor: DownloadsGovernor, _session: SignedIn) -> Policy:
     """Takes effect at once, also on what is under way; it is remembered."""
     await governor.change(policy)

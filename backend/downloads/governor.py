@@ -1,8 +1,10 @@
 """Sets the pace of downloads: the policy, the hour, and whether ComfyUI is generating."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from pydantic import ValidationError
@@ -10,6 +12,7 @@ from pydantic import ValidationError
 from backend.comfy.client import ComfyClient
 from backend.core.errors import Unavailable
 from backend.core.events import EventBus
+from backend.core.kept import keep
 from backend.downloads.policy import Pace, Policy
 from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
@@ -25,11 +28,18 @@ class PolicyChanged:
 
 
 class Governor:
-    """Keeps the policy, and the throttle as the policy wants it."""
+    """Keeps the policy, in the file `path`, and the throttle as the policy wants it."""
 
     def __init__(
-        self, store: TransferStore, throttle: Throttle, comfy: ComfyClient, events: EventBus, default: Policy
+        self,
+        path: Path,
+        store: TransferStore,
+        throttle: Throttle,
+        comfy: ComfyClient,
+        events: EventBus,
+        default: Policy,
     ):
+        self._path = path
         self._store = store
         self._throttle = throttle
         self._comfy = comfy
@@ -40,16 +50,31 @@ class Governor:
 
     async def load(self) -> None:
         """The policy that was set last. One that cannot be read any more is left for the default."""
-        written = await self._store.policy()
-        if written is None:
+        try:
+            written = await asyncio.to_thread(self._path.read_bytes)
+        except FileNotFoundError:
+            written = await self._kept_before()
+        except OSError as error:
+            written = str(error).encode()
+        if not written:
             return
         try:
             self.policy = Policy.model_validate_json(written)
         except ValidationError:
             log.warning("the download policy could not be read; the default holds")
 
+    async def _kept_before(self) -> bytes:
+        """What an earlier version has written into the database, moved over. Empty if there is none."""
+        written = await self._store.policy()
+        if written is None:
+            return b""
+        with contextlib.suppress(Unavailable):
+            await asyncio.to_thread(keep, self._path, written.encode())
+        return written.encode()
+
     async def change(self, policy: Policy) -> None:
-        await self._store.set_policy(policy.model_dump_json())
+        """Unavailable when it cannot be kept."""
+        await asyncio.to_thread(keep, self._path, policy.model_dump_json(indent=2).encode())
         self.policy = policy
         await self.adjust()
         self._events.publish(PolicyChanged())

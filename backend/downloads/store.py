@@ -144,9 +144,6 @@ class TransferStore:
         row = await self._database.fetch_one("SELECT policy FROM download_policy")
         return row["policy"] if row else None
 
-    async def set_policy(self, policy: str) -> None:
-        await self._database.execute("INSERT OR REPLACE INTO download_policy VALUES (1, ?)", (policy,))
-
     async def newest_for(self, folder: str, filename: str) -> Transfer | None:
         row = await self._database.fetch_one(
             "SELECT * FROM transfers WHERE folder = ? AND filename = ? ORDER BY created_at DESC, id DESC LIMIT 1",

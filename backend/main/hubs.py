@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from backend.config.settings import Settings
 from backend.sources.civitai import Civitai
@@ -22,9 +23,9 @@ class Hubs:
     sources: Sources
 
 
-async def hubs_of(settings: Settings, stack: AsyncExitStack) -> Hubs:
+async def hubs_of(settings: Settings, stack: AsyncExitStack, saved_tokens: Path) -> Hubs:
     """They live as long as `stack`."""
-    tokens = tokens_of(settings)
+    tokens = tokens_of(settings, saved_tokens)
     guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
     client = await stack.enter_async_context(guarded_client(guard))
     transport = Transport(client, guard, tokens, settings.answer_seconds)
@@ -39,11 +40,11 @@ async def hubs_of(settings: Settings, stack: AsyncExitStack) -> Hubs:
     )
 
 
-def tokens_of(settings: Settings) -> Tokens:
+def tokens_of(settings: Settings, saved: Path) -> Tokens:
     endpoints = {Hub.HUGGING_FACE: settings.hf_endpoint, Hub.CIVITAI: settings.civitai_endpoint}
     secrets = {Hub.HUGGING_FACE: settings.hf_token, Hub.CIVITAI: settings.civitai_token}
     return Tokens(
-        settings.state_folder / "tokens.json",
+        saved,
         endpoints={hub: str(endpoint).rstrip("/") for hub, endpoint in endpoints.items()},
         environment={hub: secret.get_secret_value() for hub, secret in secrets.items() if secret},
     )

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
 from backend.main.hubs import hubs_of
+from backend.main.keeping import kept_in
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
@@ -42,7 +43,7 @@ def main() -> int:
 
 async def _ask_hubs(settings: Settings, presets: list[Preset], templates: tuple[Preset, ...]) -> Findings:
     async with AsyncExitStack() as stack:
-        hubs = await hubs_of(settings, stack)
+        hubs = await hubs_of(settings, stack, kept_in(settings.workspace, settings.state_folder).tokens)
         with TemporaryDirectory() as folder:
             facts = HubFacts(hubs.hugging_face, hubs.civitai, Path(folder))
             return await look_at_hubs(presets, templates, facts)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
 from backend.downloads.worker import Retries, Worker
 from backend.main.hubs import Hubs, hubs_of
+from backend.main.keeping import kept_soon
 from backend.presets.catalogue import Catalogue
 from backend.presets.needs import Needs
 from backend.presets.service import Presets
@@ -58,6 +60,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         state = app.state
         events = EventBus()
+        kept = state.kept = await kept_soon(settings.workspace, settings.state_folder)
         database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
         storage = state.storage = await _storage(settings, database)
         stack.push_async_callback(storage.close)
@@ -70,7 +73,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.safe_mode = SafeMode(settings.run_dir, settings.safe_mode)
         state.system = System(settings.workspace, settings.run_dir, comfy, services)
         transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
-        presets = _add_presets(app, settings, storage, comfy)
+        presets = _add_presets(app, settings, storage, comfy, kept.presets)
         background = [
             services.hide({*settings.secrets, *state.tokens.known()}),
             presets.catalogue.load_first(),
@@ -133,7 +136,9 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     app.state.batches = Batches(downloads, hubs.sources, storage)
     app.state.download_channels = DownloadChannels(downloads, events)
     throttle, default = Throttle(), Policy(files_at_once=settings.download_workers)
-    governor = app.state.governor = Governor(store, throttle, ground.comfy, events, default)
+    governor = app.state.governor = Governor(
+        app.state.kept.pace, store, throttle, ground.comfy, events, default
+    )
     await governor.load()
     limits = Limits(stall_seconds=settings.download_stall_seconds)
     fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
@@ -142,8 +147,9 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     return _transfer(app, worker, partial(recover, downloads, store, storage.models))
 
 
-def _add_presets(app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient) -> Presets:
-    added = settings.state_folder / "presets"
+def _add_presets(
+    app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient, added: Path
+) -> Presets:
     catalogue = Catalogue(settings.presets_dir, added)
     presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
     app.state.users_of_models = catalogue.users
@@ -169,12 +175,17 @@ def _report_death(task: asyncio.Task[None]) -> None:
 
 async def _add_hubs(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> Hubs:
     """Everything that speaks to hubs."""
-    hubs = await hubs_of(settings, stack)
     state = app.state
+    hubs = await hubs_of(settings, stack, state.kept.tokens)
     state.tokens, state.sources = hubs.tokens, hubs.sources
     state.hub_facts = HubFacts(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
     stack.push_async_callback(state.hub_facts.close)
-    state.token_desk = TokenDesk(hubs.tokens, hubs.sources, state.services)
+    state.token_desk = TokenDesk(
+        hubs.tokens,
+        hubs.sources,
+        state.services,
+        outlive=state.kept.tokens.is_relative_to(settings.workspace),
+    )
     return hubs
 
 

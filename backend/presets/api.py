@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from backend.auth.access import SignedIn
-from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, UpstreamError
+from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.access import DownloadsService
 from backend.downloads.models import TransferView
 from backend.presets.access import (
@@ -86,7 +86,7 @@ async def export(wanted: ExportRequest, sharing: SharingService, _session: Signe
 @router.post(
     "/import",
     status_code=201,
-    responses=responses(Forbidden, Conflict, UpstreamError),
+    responses=responses(Forbidden, Conflict, Unavailable, UpstreamError),
     openapi_extra=PRESET_BODY,
 )
 async def add(

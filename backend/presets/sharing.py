@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.files import write_atomically
+from backend.core.kept import keep
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
@@ -82,7 +82,7 @@ class Sharing:
                 f"The id {preset.id} belongs to a preset that comes with ComfyPod. Choose another one.",
                 code="id_taken",
             )
-        await asyncio.to_thread(self._write, preset.id, content)
+        await asyncio.to_thread(keep, self._path_of(preset.id), content)
         await self._catalogue.load()
         return preset
 
@@ -136,10 +136,6 @@ class Sharing:
             return transfer.url
         offers = self._catalogue.files_named(file.filename)
         return next((str(offer.url) for _, offer in offers if offer.sha256 == sha256), None)
-
-    def _write(self, preset_id: str, content: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._path_of(preset_id), content)
 
     def _path_of(self, preset_id: str) -> Path:
         return self._folder / f"{preset_id}.yaml"

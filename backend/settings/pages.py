@@ -40,7 +40,7 @@ def _tokens(request: Request) -> dict[str, Any]:
 
 
 def _tokens_view(desk: TokenDesk, verdict: TokenVerdict | None = None) -> dict[str, Any]:
-    return {"tokens": desk.views(), "verdict": verdict}
+    return {"tokens": desk.views(), "verdict": verdict, "outlive": desk.outlive}
 
 
 SECTIONS = (

@@ -21,7 +21,9 @@ REFUSALS = frozenset({"token_needed", "forbidden"})
 class TokenDesk:
     """Keeps and tests the tokens for hubs."""
 
-    def __init__(self, tokens: Tokens, sources: Sources, services: Services):
+    def __init__(self, tokens: Tokens, sources: Sources, services: Services, *, outlive: bool):
+        """`outlive`: whether saved tokens lie on the volume, and so are still there in the next pod."""
+        self.outlive = outlive
         self._tokens = tokens
         self._sources = sources
         self._services = services

@@ -13,8 +13,8 @@ from typing import Literal
 
 import structlog
 
-from backend.core.errors import Conflict, InvalidRequest, Unavailable
-from backend.core.files import write_atomically
+from backend.core.errors import Conflict, InvalidRequest
+from backend.core.kept import keep
 from backend.sources.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)
@@ -128,13 +128,7 @@ class Tokens:
         return next(((kept[hub], source) for kept, source in places if hub in kept), (None, None))
 
     def _write(self, tokens: dict[Hub, str]) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, json.dumps(tokens).encode(), mode=0o600)
-        except OSError as error:
-            raise Unavailable(
-                f"The tokens cannot be kept in {self._path.parent}: {error.strerror}."
-            ) from error
+        keep(self._path, json.dumps(tokens).encode(), mode=0o600)
         self._saved = tokens
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from backend.core.errors import InvalidRequest, Unavailable
-from backend.core.files import write_atomically
+from backend.core.errors import InvalidRequest
+from backend.core.kept import keep
 
 MOST_PATHS = 50
 LONGEST_PATH = 1000
@@ -29,11 +29,7 @@ class ModelPaths:
         wanted = list(dict.fromkeys(path.strip().rstrip("/") or "/" for path in paths if path.strip()))
         for path in wanted:
             _check(path)
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._file, json.dumps({"paths": wanted}, indent=2).encode())
-        except OSError as error:
-            raise Unavailable(f"The volume does not take the choice: {error.strerror}.") from error
+        keep(self._file, json.dumps({"paths": wanted}, indent=2).encode())
         return wanted
 
 

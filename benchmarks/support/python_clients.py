@@ -48,7 +48,7 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
         hashes = HashStore(database)
         await hashes.prepare()
         storage = Storage(folder, hashes)
-        sources = (await hubs_of(settings, stack)).sources
+        sources = (await hubs_of(settings, stack, folder / "tokens.json")).sources
         fetcher = Fetcher(sources, Contents(storage), folder, Limits(), Throttle())
         url = f"{origin}/{path_of(name)}"
         transfer = Transfer(id="x", url=url, folder=".", filename=name, sha256=sha256, created_at=clock.now())

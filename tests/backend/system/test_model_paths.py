@@ -79,7 +79,7 @@ async def test_a_volume_that_takes_no_file_is_said_so(
     (workspace / ".comfypod/model-paths.json").mkdir(parents=True)
     answer = await pod.client.put(ADDRESS, json={"paths": [str(mount)]})
     assert answer.status_code == 503
-    assert "The volume does not take the choice" in answer.json()["error"]["message"]
+    assert "This cannot be saved on the volume" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"paths": 5}'])
