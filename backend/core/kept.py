@@ -12,6 +12,4 @@ def keep(path: Path, content: bytes, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content, mode)
     except OSError as error:
-        raise Unavailable(
-            f"This cannot be saved on the volume: {error.strerror}.", code="not_saved"
-        ) from error
+        raise Unavailable(f"This cannot be saved on the volume: {error.strerror}.") from error
