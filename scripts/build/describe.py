@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 VENV = Path("/workspace/venv")
 SPARE_VENV = Path("/opt/spare/venv")
@@ -39,7 +40,7 @@ def lock_id(packages: dict[str, str]) -> str:
     return f"py{python}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
 
 
-def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
+def baked_nodes(variant: str, lists: Path) -> list[dict[str, Any]]:
     nodes = [
         node
         for name in LISTS[variant]
@@ -48,8 +49,11 @@ def baked_nodes(variant: str, lists: Path) -> list[dict[str, str]]:
     absent = [node["name"] for node in nodes if not (BAKED_NODES / node["name"]).is_dir()]
     if absent:
         sys.exit(f"Not in {BAKED_NODES}, though images/nodes lists them: {', '.join(absent)}")
-    keys = ("name", "repository", "commit", "licence")
-    return [{key: node[key] for key in keys} | {"path": str(BAKED_NODES / node["name"])} for node in nodes]
+    keys = ("name", "repository", "commit", "licence", "writes")
+    return [
+        {key: node[key] for key in keys if key in node} | {"path": str(BAKED_NODES / node["name"])}
+        for node in nodes
+    ]
 
 
 def architectures(accelerator: str) -> list[str]:

@@ -6,6 +6,7 @@ import sys
 
 from scripts.workspace.accelerator import image_from, judge, probe
 from scripts.workspace.install import bring_back_packages, install_environment
+from scripts.workspace.kept import keep
 from scripts.workspace.launch import (
     command,
     database_of,
@@ -46,6 +47,7 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     if not safe_mode(environment):
         left_out = bring_back_packages(layout, place, environment, report)
     write_manager_defaults(place, report)
+    keep(layout, place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
     extra = extra_arguments(environment, report)

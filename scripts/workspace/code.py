@@ -47,7 +47,9 @@ def lay_out(layout: Layout) -> bool:
 
 
 def _code_names(layout: Layout) -> set[str]:
-    return {entry.name for entry in os.scandir(layout.spare / "ComfyUI")} - DATA_FOLDERS
+    """Links in the spare are our own and lead back to the volume, see kept.py."""
+    entries = os.scandir(layout.spare / "ComfyUI")
+    return {entry.name for entry in entries if not entry.is_symlink()} - DATA_FOLDERS
 
 
 def _folders_below(models: Path) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.core.volume_lock import LockedElsewhere, volume_lock
+from scripts.workspace.kept import caches
 from scripts.workspace.layout import Layout, Place
 from scripts.workspace.node_packages import Pending, load_pending, missing, nodes_in, requirements_of
 from scripts.workspace.report import Problem, Report
@@ -158,12 +159,11 @@ def _left_out(node: str, why: str) -> Problem:
 
 
 def install_environment(place: Place, environment: Mapping[str, str]) -> dict[str, str]:
-    """For ComfyUI, its nodes and whatever they start: this venv, and a cache that outlives the pod with the volume."""
+    """For ComfyUI, its nodes and whatever they start: this venv, and caches that outlive the pod with the volume."""
     path = environment.get("PATH", os.defpath)
     return {
-        "UV_CACHE_DIR": str(place.cache / "uv"),
-        "PIP_CACHE_DIR": str(place.cache / "pip"),
         **environment,
+        **caches(place, environment),
         "VIRTUAL_ENV": str(place.venv),
         "PATH": os.pathsep.join([str(place.venv / "bin"), path]),
     }

@@ -23,6 +23,8 @@ class Layout:
     # Reports for the control plane.
     run: Path
     baked_nodes: Path
+    # The pod's user's, where tools keep their settings.
+    home: Path
     # Takes the workspace's place where a volume cannot be used: local, and gone with the pod.
     scratch: Path
     # Whether a volume hides the image's own workspace.
@@ -53,6 +55,11 @@ class Layout:
     @property
     def cache(self) -> Path:
         return self.state / "cache"
+
+    @property
+    def tools(self) -> Path:
+        """Holds code-server and JupyterLab in images that have them."""
+        return self.spare.parent
 
     @property
     def constraints(self) -> Path:
@@ -97,6 +104,7 @@ def layout_from(environment: Mapping[str, str]) -> Layout:
         image=Path(environment.get("IMAGE_FACTS", "/opt/comfypod/image.json")),
         run=Path(environment.get("RUN_DIR", "/run/comfypod")),
         baked_nodes=Path(environment.get("BAKED_NODES_DIR", "/opt/nodes")),
+        home=Path(environment.get("HOME") or "/root"),
         scratch=Path(environment.get("STATE_DIR", "/var/lib/comfypod")) / "scratch",
         mounted=workspace.is_mount(),
     )

@@ -66,6 +66,7 @@ def layout(tmp_path: Path) -> Layout:
         image=tmp_path / "image" / "image.json",
         run=tmp_path / "run",
         baked_nodes=tmp_path / "image" / "nodes",
+        home=tmp_path / "home",
         scratch=tmp_path / "state" / "scratch",
         mounted=True,
     )
@@ -116,6 +117,7 @@ SERVICE = [sys.executable, "-m", "scripts.workspace", "comfyui"]
 def environment_of(layout: Layout, **variables: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
+        "HOME": str(layout.home),
         "WORKSPACE": str(layout.workspace),
         "SPARE_DIR": str(layout.spare),
         "IMAGE_FACTS": str(layout.image),

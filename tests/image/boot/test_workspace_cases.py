@@ -174,6 +174,24 @@ def test_5_a_node_that_the_newer_image_cannot_serve_is_left_out_and_named(
         assert_all_there(newer, owner)
 
 
+def test_what_nodes_of_the_image_write_is_there_in_the_next_pod(
+    standard_cpu: str, index: Path, bind: tuple[str, ...]
+) -> None:
+    written = {
+        "/opt/nodes/comfyui_controlnet_aux/ckpts/lllyasviel/Annotators/body.pth": "weights",
+        "/opt/nodes/rgthree-comfy/rgthree_config.json": "{}",
+        "/opt/nodes/ComfyUI-Custom-Scripts/user/autocomplete.txt": "words",
+        "/opt/spare/ComfyUI/pysssss-workflows/mine.json": "{}",
+    }
+    pod = start(standard_cpu, index, *bind)
+    with ready(pod) as owner:
+        assert workspace(pod, owner)["notes"] == []
+        for path, content in written.items():
+            pod.write(path, content)
+    with ready(pod):
+        assert {path: pod.run("cat", path) for path in written} == written
+
+
 def fill_as_another_image(folder: Path) -> dict[str, str]:
     """A checkout of ComfyUI with an owner's changes, its venv, and model paths that are partly out of date."""
     write_files(folder / "ComfyUI")
