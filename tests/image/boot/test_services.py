@@ -4,12 +4,22 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.image.support.container import docker
 from tests.image.support.pod import PASSWORD, Pod
+from tests.support.browser import browser_context_args, browser_type_launch_args, follow
+
+__all__ = ["browser_context_args", "browser_type_launch_args"]
 
 TOKEN = "hf_secret_of_the_owner"
 SAVED_TOKEN = "civitai_token_saved_in_settings"
+# Whatever a page shows, if only for a moment, stays in `shown`.
+NOTE_WHAT_IS_SHOWN = """
+window.shown = "";
+new MutationObserver(() => { shown += document.body.innerText; })
+    .observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+"""
 
 
 def volume_with_node(folder: Path, code: str) -> tuple[str, str]:
@@ -47,6 +57,22 @@ def test_the_control_plane_restarts_itself_and_nobody_else(minimal_cpu: str) -> 
         pod.wait_for_line("Uvicorn running on", times=2)
         assert owner.get(f"{pod.dashboard}/api/system").status_code == 200
         assert pod.logs().count("To see the GUI") == 1
+
+
+def test_a_page_that_is_open_while_the_control_plane_restarts_says_so_and_goes_on(
+    minimal_cpu: str, page: Page
+) -> None:
+    with Pod(minimal_cpu, expected=("WARN exited: dashboard",)) as pod, pod.owner_when_healthy() as owner:
+        page.goto(pod.dashboard)
+        page.get_by_label("Password of this pod").fill(PASSWORD)
+        follow(page.get_by_role("button", name="Sign in"))
+        page.evaluate(NOTE_WHAT_IS_SHOWN)
+        act(owner, pod, "dashboard", "restart")
+        page.wait_for_function("() => shown.includes('The connection to the pod is lost.')")
+        expect(page.get_by_text("The connection to the pod is lost.")).to_be_hidden(timeout=30_000)
+        with page.expect_response(lambda answer: answer.url == f"{pod.dashboard}/"):
+            pass  # the page asks by itself again
+        assert "The control plane is starting" not in page.evaluate("shown")
 
 
 @pytest.mark.parametrize("reader", ["page", "container"])
