@@ -23,9 +23,6 @@ drop_unfilled_secrets() {
 }
 
 check_environment() {
-    if [[ -n ${ACCESS_PASSWORD+set} && ${#ACCESS_PASSWORD} -gt 1024 ]]; then
-        die "ACCESS_PASSWORD is longer than 1024 characters. Choose a shorter one."
-    fi
     if [[ -n ${TIME_ZONE:-} && ! -f /usr/share/zoneinfo/$TIME_ZONE ]]; then
         die "TIME_ZONE=$TIME_ZONE is not a time zone. Use a name such as Europe/Berlin, or leave it out for UTC."
     fi

@@ -5,10 +5,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from backend.config.values import LONGEST_PASSWORD
+
 
 class Credentials(BaseModel):
     password: str = Field(
-        min_length=1, max_length=1024, description="The pod's password (`ACCESS_PASSWORD`)."
+        min_length=1, max_length=LONGEST_PASSWORD, description="The pod's password (`ACCESS_PASSWORD`)."
     )
 
 

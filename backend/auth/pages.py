@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.auth.access import COOKIE, gate_of, keep_cookie, same_origin
+from backend.config.values import LONGEST_PASSWORD
 from backend.core.errors import AppError, Forbidden
 from backend.web.errors import SIGN_IN_PATH
 from backend.web.templating import renderer_of
@@ -22,7 +23,7 @@ def show_sign_in(request: Request, next: str = "/") -> Response:  # noqa: A002 -
 @router.post(SIGN_IN_PATH)
 def sign_in(
     request: Request,
-    password: Annotated[str, Form(max_length=1024)],
+    password: Annotated[str, Form(max_length=LONGEST_PASSWORD)],
     next: Annotated[str, Form()] = "/",  # noqa: A002
 ) -> Response:
     """Works without JavaScript: on to the wanted page, or the same page with the reason."""

@@ -11,7 +11,7 @@ import typer
 
 from backend.cli.client import TIMEOUT, ControlPlane, ask
 from backend.cli.errors import Misused, NoControlPlane, NotSignedIn, Refused
-from backend.config.settings import Settings, SettingsError, load_settings
+from backend.config.settings import VITAL, Settings, SettingsError, load_settings
 
 # A pod's control plane is up a second or two after the container; one that restarts takes no longer.
 START_SECONDS = 30.0
@@ -35,6 +35,8 @@ class Seen(Enum):
 def reached(*, outlives: bool) -> Iterator[ControlPlane]:
     """The control plane that runs or, if it need not outlive the command, one of our own."""
     settings = _settings()
+    for sentence in settings.problems:
+        print(sentence, file=sys.stderr)  # noqa: T201
     with _http(settings) as http:
         if _answers(http, settings):
             yield ControlPlane(http, _token(http, settings, may_ask=sys.stdin.isatty()))
@@ -67,7 +69,7 @@ def reached_at_once() -> Iterator[ControlPlane]:
 
 def _settings() -> Settings:
     try:
-        return load_settings()
+        return load_settings(VITAL | {"comfypod_url", "comfypod_token"})
     except SettingsError as error:
         raise Misused(str(error)) from None
 

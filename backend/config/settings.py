@@ -1,13 +1,20 @@
 """Settings, read once from the environment at start."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, PrivateAttr, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backend.config.values import usable_password, usable_token, yes
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+# A default in place of what was meant would open the pod, hide what is on the volume, or be where nobody looks.
+VITAL = frozenset({"access_password", "workspace", "state_dir", "run_dir", "host", "port"})
 
 
 class SettingsError(Exception):
@@ -33,11 +40,21 @@ def _without_user(url: HttpUrl) -> HttpUrl:
 
 
 def _expand(path: Path) -> Path:
-    return path.expanduser().resolve()
+    try:
+        return path.expanduser().resolve()
+    except RuntimeError as error:  # ~nobody
+        raise ValueError(str(error)) from None
+
+
+def _for_text(read: Callable[[str], object]) -> BeforeValidator:
+    """Reads what comes from a variable; what comes from our own code is left as it is."""
+    return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank)]
+Password = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank), _for_text(usable_password)]
+Token = Annotated[SecretStr | None, BeforeValidator(_absent_when_blank), _for_text(usable_token)]
+Word = _for_text(lambda text: text.strip().lower())
 Port = Annotated[int, Field(ge=1, le=65535)]
 Endpoint = Annotated[HttpUrl, AfterValidator(_without_user)]
 Folder = Annotated[Path, AfterValidator(_expand)]
@@ -70,7 +87,7 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address the control plane listens on.")
     port: Port = Field(default=8001, description="Port the control plane listens on.")
-    access_password: Secret = Field(
+    access_password: Password = Field(
         default=None,
         description="Password for every page and every port. If unset, one is generated and printed at start.",
     )
@@ -81,14 +98,14 @@ class Settings(BaseSettings):
         default=(),
         description="Origins, separated by commas, whose pages may call the API. Default: none.",
     )
-    hf_token: Secret = Field(
+    hf_token: Token = Field(
         default=None, description="Hugging Face token, for gated files and for higher rate limits."
     )
     hf_endpoint: Endpoint = Field(
         default=HttpUrl("https://huggingface.co"),
         description="Address of Hugging Face, or of a mirror that speaks its protocol.",
     )
-    civitai_token: Secret = Field(default=None, description="Civitai API key, for files that need a sign-in.")
+    civitai_token: Token = Field(default=None, description="Civitai API key, for files that need a sign-in.")
     civitai_endpoint: Endpoint = Field(
         default=HttpUrl("https://civitai.com"), description="Address of Civitai, or of a mirror."
     )
@@ -126,7 +143,9 @@ class Settings(BaseSettings):
         default=HttpUrl("http://127.0.0.1:3000"),
         description="Address where the control plane reaches ComfyUI.",
     )
-    safe_mode: bool = Field(default=False, description="`1` starts ComfyUI without custom nodes.")
+    safe_mode: Annotated[bool, _for_text(yes)] = Field(
+        default=False, description="`1` starts ComfyUI without custom nodes."
+    )
     supervisor_socket: Path = Field(
         default=Path("/run/comfypod/supervisor.sock"),
         description="Socket of the supervisor that runs the pod's services.",
@@ -147,15 +166,22 @@ class Settings(BaseSettings):
         default=None,
         description="Control plane that the command `comfypod` speaks to. Default: the one on this machine.",
     )
-    comfypod_token: Secret = Field(
+    comfypod_token: Token = Field(
         default=None, description="Token with which `comfypod` signs in where it does not know the password."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Word] = Field(
         default="info", description="Least severity that is logged."
     )
-    log_format: Literal["auto", "json", "console"] = Field(
+    log_format: Annotated[Literal["auto", "json", "console"], Word] = Field(
         default="auto", description="`json` for machines, `console` for people, `auto` looks at the terminal."
     )
+
+    # One sentence for each variable whose default is used in place of what it holds.
+    _problems: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return self._problems
 
     @property
     def state_folder(self) -> Path:
@@ -172,16 +198,37 @@ class Settings(BaseSettings):
         return self.workspace / "ComfyUI" / "models"
 
 
-def load_settings() -> Settings:
-    """Read the environment, or raise `SettingsError` with one sentence for each variable to correct."""
+def load_settings(vital: frozenset[str] = VITAL) -> Settings:
+    """Read the environment. A bad value of something vital is a `SettingsError` with a sentence for each such variable;
+    any other variable counts as not set, which `problems` of the settings tells."""
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_sentences(error))) from None
+        wrong = {str(details["loc"][0]): details for details in error.errors()}
+    if vital & wrong.keys():
+        raise SettingsError(
+            "\n".join(_to_be_set(name, wrong[name]) for name in vital & wrong.keys())
+        ) from None
+    settings = Settings(**{name: Settings.model_fields[name].default for name in wrong})
+    settings._problems = tuple(_left_out(name, details) for name, details in wrong.items())  # noqa: SLF001 - our own
+    return settings
 
 
-def _sentences(error: ValidationError) -> Iterable[str]:
-    for problem in error.errors():
-        name = str(problem["loc"][0])
-        help_sentence = Settings.model_fields[name].description
-        yield f"Set {name.upper()} to another value: {problem['msg']}. ({help_sentence})"
+def _to_be_set(name: str, details: ErrorDetails) -> str:
+    return (
+        f"Set {name.upper()} to another value: {_why(details)}. ({Settings.model_fields[name].description})"
+    )
+
+
+def _left_out(name: str, details: ErrorDetails) -> str:
+    field = Settings.model_fields[name]
+    instead = "it counts as not set" if field.default is None else f"{field.default} is used instead"
+    return (
+        f"{name.upper()} has a value that cannot be used: {_why(details)}. Until that is corrected and the pod is "
+        f"started again, {instead}. ({field.description})"
+    )
+
+
+def _why(details: ErrorDetails) -> str:
+    """What was written there is not repeated: it may be a secret."""
+    return details["msg"].removeprefix("Value error, ")

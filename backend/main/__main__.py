@@ -1,11 +1,16 @@
 """`python -m backend.main`: start the control plane."""
 
+import os
 import sys
+
+import structlog
 
 from backend.config.settings import SettingsError, load_settings
 from backend.core.hold import HeldElsewhere
 from backend.core.logging import configure_logging
-from backend.main.server import serve
+from backend.main.server import serve, serve_reason
+
+log = structlog.get_logger("backend.main")
 
 
 def main() -> int:
@@ -13,8 +18,13 @@ def main() -> int:
         settings = load_settings()
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
+        if "SUPERVISOR_ENABLED" in os.environ:
+            # It would start us again and again, behind a page that says to wait.
+            serve_reason(str(error))
         return 2
     configure_logging(settings.log_level, settings.log_format)
+    for sentence in settings.problems:
+        log.warning(sentence)
     try:
         serve(settings)
     except HeldElsewhere as error:

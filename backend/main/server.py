@@ -9,6 +9,8 @@ from types import FrameType
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from backend.config.settings import Settings
 from backend.core.hold import held
@@ -57,6 +59,16 @@ def serve(settings: Settings) -> None:
         server = Server(config_of(app, settings), app)
         _greet(settings)
         server.run()
+
+
+def serve_reason(reason: str) -> None:
+    """What keeps the control plane from starting, at every address of it, until a signal."""
+
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(reason, status_code=503)(scope, receive, send)
+
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8001"))
+    uvicorn.run(tell, host=host, port=port, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
 
 
 def state_hold(settings: Settings) -> Path:

@@ -71,7 +71,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.addresses = _addresses(settings)
         state.model_paths = ModelPaths(settings.workspace)
         state.safe_mode = SafeMode(settings.run_dir, settings.safe_mode)
-        state.system = System(settings.workspace, settings.run_dir, comfy, services)
+        state.system = System(settings.workspace, settings.run_dir, comfy, services, settings.problems)
         transfers = await _add_downloads(app, Ground(settings, database, storage, comfy, events, stack))
         presets = _add_presets(app, settings, storage, comfy, kept.presets)
         background = [

@@ -4,13 +4,14 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from backend.sources.tokens import MAX_LENGTH, Hub
+from backend.config.values import LONGEST_TOKEN
+from backend.sources.tokens import Hub
 
 
 class TokenRequest(BaseModel):
     """A token to keep."""
 
-    token: SecretStr = Field(max_length=MAX_LENGTH, description="As the hub shows it, whole.")
+    token: SecretStr = Field(max_length=LONGEST_TOKEN, description="As the hub shows it, whole.")
 
 
 class TokenView(BaseModel):

@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response
 
 from backend.auth.access import SignedIn
+from backend.config.values import LONGEST_TOKEN
 from backend.core.errors import UpstreamError
 from backend.settings.access import TokenDeskService, token_desk_of
 from backend.settings.models import TokenVerdict
 from backend.settings.service import TokenDesk
-from backend.sources.tokens import MAX_LENGTH, Hub
+from backend.sources.tokens import Hub
 from backend.web.htmx import PageRoute, with_toast
 from backend.web.templating import renderer_of
 
@@ -67,7 +68,7 @@ async def save_token(
     request: Request,
     desk: TokenDeskService,
     _session: SignedIn,
-    token: Annotated[str, Form(max_length=MAX_LENGTH)],
+    token: Annotated[str, Form(max_length=LONGEST_TOKEN)],
 ) -> Response:
     """Saved whatever the hub says: it may be away just now."""
     await desk.save(hub, token)

@@ -13,13 +13,13 @@ from typing import Literal
 
 import structlog
 
+from backend.config.values import usable_token
 from backend.core.errors import Conflict, InvalidRequest
 from backend.core.kept import keep
 from backend.sources.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)
 
-MAX_LENGTH = 512
 SHOWN = 4  # digits of a token that may be seen again
 
 
@@ -87,14 +87,11 @@ class Tokens:
 
     def save(self, hub: Hub, token: str) -> None:
         """Blocks for a disk access."""
-        token = token.strip()
-        if (
-            not token
-            or len(token) > MAX_LENGTH
-            or not token.isascii()
-            or not token.isprintable()
-            or " " in token
-        ):
+        try:
+            token = usable_token(token)
+        except ValueError:
+            token = ""
+        if not token:
             raise InvalidRequest(
                 f"This cannot be a token of {NAMES[hub]}: copy it whole, without anything around it.",
                 code="bad_token",

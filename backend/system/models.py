@@ -99,3 +99,4 @@ class SystemView(BaseModel):
     comfyui: ComfyState
     services: list[Service]
     workspace: Workspace | None = Field(description="Null outside a pod.")
+    problems: list[Problem] = Field(description="Variables whose value could not be used.")

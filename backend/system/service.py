@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -30,11 +31,20 @@ from backend.system.services import Services
 class System:
     """The machine, its services, and the reports that the boot scripts left."""
 
-    def __init__(self, workspace: Path, run_folder: Path, comfy: ComfyClient, services: Services):
+    def __init__(
+        self,
+        workspace: Path,
+        run_folder: Path,
+        comfy: ComfyClient,
+        services: Services,
+        variables: Iterable[str] = (),
+    ):
+        """`variables` are sentences about those that could not be used."""
         self._workspace = workspace
         self._run_folder = run_folder
         self._comfy = comfy
         self._services = services
+        self._variables = [Problem(code="bad_variable", message=sentence) for sentence in variables]
         self._gpus = GpuWatch()
         self._started = time.monotonic()
 
@@ -51,6 +61,7 @@ class System:
             comfyui=await self._comfy_state(services),
             services=services,
             workspace=self.workspace_report(),
+            problems=self._variables,
         )
 
     def problems(self) -> list[Problem]:

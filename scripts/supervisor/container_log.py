@@ -1,5 +1,6 @@
 """Carries what the services write into the container's own log."""
 
+import os
 from collections.abc import Callable, Iterable
 
 # A line that has no end is passed on in pieces of this size.
@@ -22,7 +23,8 @@ class ContainerLog:
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these as well from now on. Short ones are not: they would be found in ordinary words."""
-        known = {*self._secrets, *(secret.encode() for secret in secrets if len(secret) >= SHORTEST_SECRET)}
+        long = [os.fsencode(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        known = {*self._secrets, *long}
         self._secrets = sorted(known, key=len, reverse=True)  # one may be the beginning of another
 
     def add(self, service: str, chunk: bytes) -> None:

@@ -22,7 +22,7 @@ def attach(supervisord: Any, **_options: str) -> object:
     # supervisord found this module through PYTHONPATH, which is not meant for the services.
     os.environ.pop("PYTHONPATH", None)
     events.subscribe(events.SupervisorRunningEvent, lambda _event: start_at_once(supervisord))
-    log = ContainerLog(_write_out, [os.environ[name] for name in SECRETS if name in os.environ])
+    log = ContainerLog(_write_out, [os.environ.get(name, "").strip() for name in SECRETS])
     _copy_to(log)
     _wake_on_signals()
     return Interface(log)

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from backend.config.values import yes
 from scripts.workspace.accelerator import Verdict
 from scripts.workspace.layout import Layout, Place
 from scripts.workspace.model_paths import ModelPaths
@@ -79,7 +80,10 @@ def with_choice_of_owner(environment: Mapping[str, str], layout: Layout) -> dict
 
 
 def safe_mode(environment: Mapping[str, str]) -> bool:
-    return environment.get("SAFE_MODE", "").lower() in ("1", "true", "yes", "on")
+    try:
+        return yes(environment.get("SAFE_MODE", ""))
+    except ValueError:  # the overview says so
+        return False
 
 
 def node_selection(

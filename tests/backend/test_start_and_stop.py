@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.process import ROOT, running_process
+import httpx
+
+from tests.support.process import ROOT, free_port, running_process
 
 
 def test_it_says_where_it_is_and_what_the_generated_password_is(tmp_path: Path) -> None:
@@ -20,8 +22,8 @@ def test_it_says_where_it_is_and_what_the_generated_password_is(tmp_path: Path) 
         assert "Application shutdown complete" in "".join(process.output)
 
 
-def test_a_bad_value_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
-    environment = {**os.environ, "WORKSPACE": str(tmp_path), "DOWNLOAD_WORKERS": "many"}
+def test_a_bad_value_of_something_vital_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    environment = {**os.environ, "WORKSPACE": str(tmp_path), "PORT": "many"}
     done = subprocess.run(
         [sys.executable, "-m", "backend.main"],
         cwd=ROOT,
@@ -31,4 +33,35 @@ def test_a_bad_value_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "Set DOWNLOAD_WORKERS to another value" in done.stderr
+    assert "Set PORT to another value" in done.stderr
+
+
+def test_a_bad_value_of_anything_else_is_told_by_a_pod_that_runs(tmp_path: Path) -> None:
+    variables = {"WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": "open sesame\n", "DOWNLOAD_WORKERS": "many"}
+    told = "DOWNLOAD_WORKERS has a value that cannot be used"
+    with running_process(variables) as process, httpx.Client(base_url=process.url) as owner:
+        assert told in "".join(process.output)
+        assert owner.post("/api/auth/login", json={"password": "open sesame"}).status_code == 200
+        (problem,) = owner.get("/api/system").json()["problems"]
+        assert problem["code"] == "bad_variable"
+        assert problem["message"].startswith(told)
+        assert told in owner.get("/", headers={"Accept": "text/html"}).text
+
+
+def test_in_a_pod_that_cannot_start_the_page_says_why(tmp_path: Path) -> None:
+    """The supervisor would start it again for ever."""
+    port = free_port()
+    variables = {"SUPERVISOR_ENABLED": "1", "WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": "x" * 2000}
+    with subprocess.Popen(
+        [sys.executable, "-m", "backend.main"],
+        cwd=ROOT,
+        env={**os.environ, **variables, "PORT": str(port)},
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr
+        assert b"Set ACCESS_PASSWORD to another value" in process.stderr.readline()
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as visitor:
+            answer = visitor.get(f"http://127.0.0.1:{port}/downloads")
+        process.terminate()
+    assert (answer.status_code, "ACCESS_PASSWORD" in answer.text) == (503, True)
+    assert "xxx" not in answer.text

@@ -46,7 +46,10 @@ def test_what_nodes_install_goes_to_the_volume_and_is_cached_there(layout: Layou
     assert environment["PIP_CACHE_DIR"] == str(layout.state / "cache" / "pip")
 
 
-@pytest.mark.parametrize(("value", "safe"), [("1", True), ("true", True), ("0", False), ("", False)])
+@pytest.mark.parametrize(
+    ("value", "safe"),
+    [("1", True), ("true", True), ("Y", True), ("0", False), ("n", False), ("", False), ("maybe", False)],
+)
 def test_safe_mode_starts_without_custom_nodes(layout: Layout, value: str, safe: bool) -> None:
     assert ("--disable-all-custom-nodes" in start(layout, SAFE_MODE=value).arguments) == safe
 

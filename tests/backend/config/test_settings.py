@@ -34,13 +34,11 @@ def test_state_lives_in_the_workspace_unless_told_otherwise(
     [
         ("PORT", "http"),
         ("PORT", "70000"),
-        ("HF_ENDPOINT", "huggingface"),
-        ("HF_ENDPOINT", "https://me:s3cret@mirror.example"),
-        ("CIVITAI_ENDPOINT", "https://s3cret@mirror.example"),
-        ("DOWNLOAD_WORKERS", "0"),
+        ("ACCESS_PASSWORD", "s3cret" * 200),
+        ("WORKSPACE", "~nobody-here/x"),
     ],
 )
-def test_a_bad_value_is_named_with_what_it_is_for(
+def test_a_bad_value_of_something_vital_is_named_with_what_it_is_for(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -50,6 +48,52 @@ def test_a_bad_value_is_named_with_what_it_is_for(
     assert help_sentence
     assert help_sentence in str(error.value)
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOG_LEVEL", "loud"),
+        ("DOWNLOAD_WORKERS", "32"),
+        ("SESSION_HOURS", "0"),
+        ("HF_ENDPOINT", "hf-mirror.com"),
+        ("HF_ENDPOINT", "https://me:s3cret@mirror.example"),
+        ("CIVITAI_ENDPOINT", "https://s3cret@mirror.example"),
+        ("SAFE_MODE", "maybe"),
+        ("HF_TOKEN", "hf_s3cret_tökén"),
+        ("LOG_DIR", "~nobody-here/x"),
+    ],
+)
+def test_a_bad_value_of_anything_else_counts_as_not_set_and_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings = load_settings()
+    field = Settings.model_fields[name.lower()]
+    assert getattr(settings, name.lower()) == field.default
+    (sentence,) = settings.problems
+    assert sentence.startswith(f"{name} has a value that cannot be used")
+    assert str(field.description) in sentence
+    assert "s3cret" not in sentence
+
+
+def test_values_are_read_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": " JSON",
+        "SAFE_MODE": "Y",
+        "HF_TOKEN": "hf_mounted\n",
+        "ACCESS_PASSWORD": " with spaces \r\n",
+    }
+    for name, value in written.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert (settings.log_level, settings.log_format, settings.safe_mode) == ("info", "json", True)
+    assert settings.hf_token
+    assert settings.hf_token.get_secret_value() == "hf_mounted"
+    assert settings.access_password
+    assert settings.access_password.get_secret_value() == " with spaces "
+    assert settings.problems == ()
 
 
 def test_every_setting_has_a_help_sentence() -> None:
