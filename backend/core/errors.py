@@ -10,6 +10,7 @@
     │   └── TooManyRequests       429
     ├── the pod's owner
     │   └── OutOfSpace            507
+    │       └── CannotRecord
     └── somebody else
         ├── Unavailable           503   one of our own services
         └── UpstreamError         502   a host on the internet
@@ -84,6 +85,12 @@ class OutOfSpace(AppError):
 
     status = 507
     code = "out_of_space"
+
+
+class CannotRecord(OutOfSpace):
+    """The disk that keeps our own records takes no more."""
+
+    code = "cannot_record"
 
 
 class Unavailable(AppError):

@@ -1,8 +1,9 @@
-"""Waiting for what must not be left half done."""
+"""Waiting for what must not be left half done, and for one another."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 Result = TypeVar("Result")
 
@@ -22,3 +23,13 @@ async def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
     if cancelled and not task.exception():
         raise asyncio.CancelledError
     return task.result()
+
+
+class Locks:
+    """A lock for each name, for as long as somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def __getitem__(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())

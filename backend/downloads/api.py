@@ -22,7 +22,7 @@ from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/downloads", tags=["downloads"])
 
-CONTROL = responses(Forbidden, NotFound, Conflict)
+CONTROL = responses(Forbidden, NotFound, Conflict, OutOfSpace)
 
 
 @router.post("", status_code=202, responses=responses(Forbidden, Conflict, OutOfSpace, UpstreamError))

@@ -7,21 +7,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.downloads.models import Progress, Transfer, Verification
+from backend.downloads.models import Arrived, Progress, Transfer, Verification
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import end
 from backend.sources import formats
 from backend.sources.faults import LastingFault, WrongContent
 from backend.sources.models import Located
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrived:
-    """A file that is in its place now."""
-
-    bytes: int
-    sha256: str
-    verification: Verification
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +122,8 @@ def settle(attempt: Attempt, digest: str) -> Arrived:
         partial.finish()
     except FileExistsError:
         raise _taken(partial) from None
-    attempt.progress.installed = True
-    return Arrived(bytes=size, sha256=digest, verification=verification)
+    attempt.progress.arrived = Arrived(bytes=size, sha256=digest, verification=verification)
+    return attempt.progress.arrived
 
 
 def another_file() -> LastingFault:

@@ -1,5 +1,6 @@
 """Several files with one call: a repository, a folder, a version, or some files of either."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -35,7 +36,8 @@ class Batches:
 
     async def request(self, wanted: Sequence[Wanted]) -> BatchReport:
         """Ask for each. OutOfSpace unless all of them fit; what is refused for itself stops no other."""
-        await self._downloads.check_room(file.bytes or 0 for file in wanted if not self._is_here(file))
+        absent = await asyncio.to_thread(lambda: [file for file in wanted if not self._is_here(file)])
+        await self._downloads.check_room(file.bytes or 0 for file in absent)
         report = BatchReport(transfers=[], refused=[])
         for file in wanted:
             try:

@@ -11,11 +11,11 @@ import aiofiles.os
 
 from backend.core.waiting import to_the_end
 from backend.downloads.answers import Misfit, Unsatisfiable
-from backend.downloads.attempt import Arrived, Attempt, adopt, another_file, promise, resume_point, settle
+from backend.downloads.attempt import Attempt, adopt, another_file, promise, resume_point, settle
 from backend.downloads.contents import Contents
 from backend.downloads.lanes import Lanes, Limits, Shared
 from backend.downloads.link import Link
-from backend.downloads.models import Progress, Transfer, Verification
+from backend.downloads.models import Arrived, Progress, Transfer, Verification
 from backend.downloads.part_file import PartFile, opened
 from backend.downloads.partial import Partial, Receipt
 from backend.downloads.spans import end, prefix
@@ -89,9 +89,10 @@ class Fetcher:
         size = await self._contents.share(attempt.sha256, attempt.transfer)
         if size is None or attempt.sha256 is None:
             return None
-        attempt.progress.installed = True
+        arrived = Arrived(bytes=size, sha256=attempt.sha256, verification=Verification.VERIFIED)
+        attempt.progress.arrived = arrived
         await asyncio.to_thread(attempt.partial.discard)
-        return Arrived(bytes=size, sha256=attempt.sha256, verification=Verification.VERIFIED)
+        return arrived
 
     async def _fetch(
         self, attempt: Attempt, check_room: RoomCheck, on_verifying: Callable[[], object]

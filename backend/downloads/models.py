@@ -33,7 +33,8 @@ class State(StrEnum):
     QUARANTINED = "quarantined"
 
 
-ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.VERIFYING, State.WAITING})
+WORKING = frozenset({State.RUNNING, State.VERIFYING})
+ACTIVE = WORKING | {State.QUEUED, State.WAITING}
 UNFINISHED = ACTIVE | {State.PAUSED}
 
 
@@ -147,6 +148,15 @@ class ProgressMade:
     ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrived:
+    """A file that is in its place now."""
+
+    bytes: int
+    sha256: str
+    verification: Verification
+
+
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """How far a running transfer is; lives in memory only."""
@@ -159,8 +169,8 @@ class Progress:
     checked: int = 0
     # How many are open this very moment.
     connections: int = 0
-    # The file has its final name.
-    installed: bool = False
+    # Set as soon as the file has its final name.
+    arrived: Arrived | None = None
     # The content's hash, as far as anybody has told it.
     promised: str | None = None
     # Set whenever anything here changes; whoever shows it clears it. All transfers share one.

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from backend.core.errors import AppError
-from backend.downloads.models import Problem, State, Wanted
-from backend.downloads.partial import Receipt, receipts_below
+from backend.downloads.models import WORKING, Problem, State, Wanted
+from backend.downloads.partial import Partial, Receipt, receipts_below
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 
@@ -16,8 +16,14 @@ FOUND = Problem(
 
 async def recover(downloads: Downloads, store: TransferStore, models: Path) -> None:
     """Queue what a stop interrupted; adopt partial files that another pod left on the volume."""
-    for transfer in await store.in_state(State.RUNNING, State.VERIFYING, State.WAITING):
-        await store.save(transfer.changed(state=State.QUEUED, retry_at=None), only_if=[transfer.state])
+    for transfer in await store.in_state(*WORKING):
+        receipt = await asyncio.to_thread(Partial(models / transfer.destination).read)
+        queued = transfer.changed(
+            state=State.QUEUED,
+            received=receipt.received if receipt else 0,
+            bytes=(receipt.bytes if receipt else None) or transfer.bytes,
+        )
+        await store.save(queued, only_if=WORKING)
         await store.note(transfer.id, "Interrupted by a stop of the control plane; queued again.")
     for target, receipt in await asyncio.to_thread(receipts_below, models):
         await _adopt(downloads, store, target.relative_to(models), receipt)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from backend.core.errors import OutOfSpace
-from backend.downloads.models import ACTIVE, UNFINISHED, Progress, State, Transfer
+from backend.downloads.models import UNFINISHED, WORKING, Progress, State, Transfer
 from backend.downloads.partial import Partial
 from backend.downloads.store import TransferStore
 from backend.sources.faults import NoSpace
@@ -54,12 +54,13 @@ class Room:
         )
 
     async def free(self) -> int:
-        promised = sum(self._to_come(transfer) for transfer in await self._store.in_state(*ACTIVE))
-        return max(0, self._storage.disk().free - promised)
+        promised = await self._store.still_to_come(State.QUEUED, State.WAITING)
+        promised += sum(map(self._to_come, await self._store.in_state(*WORKING)))
+        return max(0, await self._free_on_disk() - promised)
 
     async def outlook(self) -> Outlook:
         unfinished = await self._store.in_state(*UNFINISHED)
-        free, to_come = self._storage.disk().free, sum(map(self._to_come, unfinished))
+        free, to_come = await self._free_on_disk(), sum(map(self._to_come, unfinished))
         return Outlook(
             free=free,
             to_come=to_come,
@@ -84,6 +85,9 @@ class Room:
         stopped = await self._store.in_state(State.PAUSED, State.FAILED, State.QUARANTINED)
         sizes = await asyncio.to_thread(lambda: {transfer: self._occupied(transfer) for transfer in stopped})
         return {transfer: size for transfer, size in sizes.items() if size}
+
+    async def _free_on_disk(self) -> int:
+        return (await asyncio.to_thread(self._storage.disk)).free
 
     def _size(self, transfer: Transfer) -> int | None:
         progress = self._progress.get(transfer.id)

@@ -2,20 +2,20 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from backend.core import clock
 from backend.core.errors import Conflict, InvalidRequest, NotFound
 from backend.core.events import EventBus
 from backend.core.names import clean_folder, clean_name, tame_name
+from backend.core.waiting import Locks
+from backend.downloads.asking import adopt, asked_again, brings_the_same, settles
 from backend.downloads.models import (
     ACTIVE,
     UNFINISHED,
     LogLine,
     Problem,
-    ProblemView,
     Progress,
     QueueChanged,
     State,
@@ -27,6 +27,7 @@ from backend.downloads.models import (
 from backend.downloads.partial import Partial
 from backend.downloads.room import Room
 from backend.downloads.store import TransferStore
+from backend.downloads.views import view_of
 from backend.sources import formats
 from backend.sources.guard import Guard
 from backend.sources.models import Offer
@@ -53,6 +54,8 @@ class Downloads:
         self._events = events
         # Filled by the worker while a transfer runs.
         self.progress: dict[str, Progress] = {}
+        # By destination: held by the worker while it writes there, and by whoever deletes what was written.
+        self.alone = Locks()
         self.room = Room(store, storage, self.progress)
 
     async def request(self, wanted: Wanted) -> Transfer:
@@ -64,21 +67,30 @@ class Downloads:
                 f"{transfer.host} and its author, or look for a .safetensors file instead.",
                 code="pickle_unconfirmed",
             )
-        existing = await self._store.newest_for(transfer.folder, transfer.filename)
-        if existing and (existing.state in UNFINISHED or self._is_installed(existing)):
-            return _adopt(existing, transfer)
-        if self._is_installed(transfer):
+        while True:
+            earlier = await self._store.newest_for(transfer.folder, transfer.filename)
+            if asked := await self._ask(transfer, earlier):
+                return asked
+
+    async def _ask(self, transfer: Transfer, earlier: Transfer | None) -> Transfer | None:
+        """None when somebody else has changed the destination's record meanwhile."""
+        installed = await self._is_installed(transfer)
+        if earlier and settles(earlier, transfer, installed=installed):
+            return adopt(earlier, transfer)
+        if installed:
             raise Conflict(
                 f"{transfer.filename} is in {transfer.folder} already. Delete it first, or choose another name.",
                 code="file_exists",
             )
-        if transfer.bytes:
-            await self.check_room([transfer.bytes])
-        if not await self._store.add(transfer):
-            return await self.request(wanted)  # somebody else asked at the same moment
-        await self._store.note(transfer.id, f"Asked for, from {transfer.url}.")
-        self.announce(transfer)
-        return transfer
+        again = earlier if earlier and earlier.state != State.DONE else None
+        asked = asked_again(again, transfer) if again else transfer
+        if asked.bytes:
+            await self.check_room([asked.bytes - asked.received])
+        if not (await self._requeue(again, asked) if again else await self._store.add(asked)):
+            return None
+        await self._store.note(asked.id, f"Asked for, from {asked.url}.")
+        self.announce(asked)
+        return asked
 
     async def list(self) -> Sequence[Transfer]:
         """Unfinished transfers and the newest finished ones, in the order of the queue."""
@@ -106,11 +118,18 @@ class Downloads:
         transfer = await self.get(transfer_id)
         if transfer.state == State.CANCELLED:
             return transfer
+        progress = self.progress.get(transfer.id)
         changed = transfer.changed(
             state=State.CANCELLED, received=0, retry_at=None, problem=None, finished_at=clock.now()
         )
         await self._change(changed, CANCELLABLE, "It is finished: there is nothing to cancel.")
-        await asyncio.to_thread(self._partial_of(transfer).discard)
+        async with self.alone[transfer.destination]:  # once the worker has let go
+            current = await self._store.get(transfer.id)
+            if current is None or current.state == State.CANCELLED:
+                partial = self._partial_of(transfer)
+                await asyncio.to_thread(partial.discard)
+                if progress and progress.arrived:  # the last byte was faster than the person
+                    await asyncio.to_thread(partial.target.unlink, missing_ok=True)
         return changed
 
     async def pause(self, transfer_id: str, problem: Problem | None = None) -> Transfer:
@@ -118,7 +137,7 @@ class Downloads:
         transfer = await self.get(transfer_id)
         if transfer.state == State.PAUSED:
             return transfer
-        changed = self._so_far(transfer).changed(state=State.PAUSED, retry_at=None, problem=problem)
+        changed = self.so_far(transfer).changed(state=State.PAUSED, retry_at=None, problem=problem)
         await self._change(changed, ACTIVE, "Only a download that is under way can be paused.")
         await self._store.note(transfer.id, problem.message if problem else "Paused.")
         return changed
@@ -132,46 +151,64 @@ class Downloads:
         transfer = await self.get(transfer_id)
         if transfer.state in ACTIVE - {State.WAITING}:
             return transfer
-        if transfer.state == State.QUARANTINED:
-            await asyncio.to_thread(self._partial_of(transfer).discard)
+        if transfer.state not in RETRYABLE:
+            raise _wrong_state(transfer, "It is finished: there is nothing to retry.")
         changed = transfer.changed(
             state=State.QUEUED, problem=None, failures=0, retry_at=None, finished_at=None, verification=None
         )
-        await self._change(changed, RETRYABLE, "It is finished: there is nothing to retry.")
+        if not await self._requeue(transfer, changed):
+            raise _wrong_state(transfer, "It has changed this very moment. Look again.")
         await self._store.note(transfer.id, "Queued again.")
+        self.announce(changed)
         return changed
+
+    async def _requeue(self, stopped: Transfer, queued: Transfer) -> bool:
+        """Bytes that were put aside, or are of other content, make room for those to come."""
+        if stopped.state != State.QUARANTINED and brings_the_same(stopped, queued):
+            return await self._store.save(queued, only_if=[stopped.state])
+        async with self.alone[stopped.destination]:
+            requeued = await self._store.save(queued, only_if=[stopped.state])
+            if requeued:
+                await asyncio.to_thread(self._partial_of(stopped).discard)
+            return requeued
 
     async def accept(self, transfer_id: str) -> Transfer:
         """Take bytes that were put aside, although they are not the promised ones."""
-        transfer = await self.get(transfer_id)
-        if transfer.state != State.QUARANTINED:
-            raise Conflict("Nothing was put aside for this download.", code="wrong_state", id=transfer.id)
-        try:
-            await asyncio.to_thread(self._partial_of(transfer).accept)
-        except FileExistsError:
-            raise Conflict(
-                f"{transfer.filename} is in {transfer.folder} already. Delete it first.", code="file_exists"
-            ) from None
-        except FileNotFoundError:
-            raise NotFound("What was put aside is not there any more. Retry to fetch it again.") from None
-        changed = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
-        await self._change(changed, [State.QUARANTINED], "Somebody else has decided already.")
+        async with self.alone[(await self.get(transfer_id)).destination]:
+            transfer = await self.get(transfer_id)
+            if transfer.state != State.QUARANTINED:
+                raise _wrong_state(transfer, "Nothing was put aside for this download.")
+            try:
+                await asyncio.to_thread(self._partial_of(transfer).accept)
+            except FileExistsError:
+                raise Conflict(
+                    f"{transfer.filename} is in {transfer.folder} already. Delete it first.",
+                    code="file_exists",
+                ) from None
+            except FileNotFoundError:
+                raise NotFound("What was put aside is not there any more. Retry to fetch it again.") from None
+            changed = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
+            await self._change(changed, [State.QUARANTINED], "Somebody else has decided already.")
         return changed
 
     async def retry_failed(self) -> Sequence[Transfer]:
         """Queue again everything that failed, and nothing else."""
-        failed = await self._store.in_state(State.FAILED, State.WAITING)
-        return [await self.retry(transfer.id) for transfer in failed]
+        return await self._with_each(self.retry, State.FAILED, State.WAITING)
 
     async def pause_all(self, problem: Problem | None = None) -> Sequence[Transfer]:
-        paused = []
-        for transfer in await self._store.in_state(*ACTIVE):
-            with contextlib.suppress(Conflict):  # done meanwhile
-                paused.append(await self.pause(transfer.id, problem))
-        return paused
+        return await self._with_each(lambda key: self.pause(key, problem), *ACTIVE)
 
     async def resume_all(self) -> Sequence[Transfer]:
-        return [await self.resume(transfer.id) for transfer in await self._store.in_state(State.PAUSED)]
+        return await self._with_each(self.resume, State.PAUSED)
+
+    async def _with_each(
+        self, change: Callable[[str], Awaitable[Transfer]], *states: State
+    ) -> Sequence[Transfer]:
+        changed = []
+        for transfer in await self._store.in_state(*states):
+            with contextlib.suppress(Conflict, NotFound):  # done or forgotten meanwhile
+                changed.append(await change(transfer.id))
+        return changed
 
     async def put_first(self, ids: Sequence[str]) -> None:
         """Fetch these before all others that wait, in this order."""
@@ -188,21 +225,7 @@ class Downloads:
 
     def view(self, transfer: Transfer) -> TransferView:
         """The record together with how far it is this very moment."""
-        progress = self.progress.get(transfer.id) or Progress(
-            received=transfer.received, total=transfer.bytes
-        )
-        fields = {
-            name: getattr(transfer, name) for name in TransferView.model_fields if hasattr(transfer, name)
-        }
-        problem = transfer.problem and ProblemView(**dataclasses.asdict(transfer.problem))
-        live = {
-            "received": progress.received,
-            "checked": progress.checked,
-            "speed": progress.speed,
-            "seconds_left": progress.seconds_left,
-            "connections": progress.connections,
-        }
-        return TransferView(**fields | live | {"problem": problem, "bytes": progress.total or transfer.bytes})
+        return view_of(transfer, self.progress.get(transfer.id))
 
     async def check_room(self, sizes: Iterable[int]) -> None:
         """OutOfSpace unless files of these sizes fit beside everything that is still to come."""
@@ -228,17 +251,18 @@ class Downloads:
 
     async def _change(self, transfer: Transfer, only_if: Iterable[State], refusal: str) -> None:
         if not await self._store.save(transfer, only_if=only_if):
-            raise Conflict(refusal, code="wrong_state", id=transfer.id)
+            raise _wrong_state(transfer, refusal)
         self.announce(transfer)
 
     def announce(self, transfer: Transfer) -> None:
         """Tell whoever watches."""
         self._events.publish(TransferChanged(transfer=transfer))
 
-    def _is_installed(self, transfer: Transfer) -> bool:
-        return self._storage.size_of(transfer.folder, transfer.filename) is not None
+    async def _is_installed(self, transfer: Transfer) -> bool:
+        size = await asyncio.to_thread(self._storage.size_of, transfer.folder, transfer.filename)
+        return size is not None
 
-    def _so_far(self, transfer: Transfer) -> Transfer:
+    def so_far(self, transfer: Transfer) -> Transfer:
         """The record with what has arrived, and how much that will be in the end."""
         progress = self.progress.get(transfer.id)
         if progress is None:
@@ -258,13 +282,5 @@ def _name_of(offer: Offer) -> str:
     return name
 
 
-def _adopt(existing: Transfer, asked: Transfer) -> Transfer:
-    """The transfer that is there already, if it brings what was asked for."""
-    same = existing.url == asked.url or (existing.sha256 is not None and existing.sha256 == asked.sha256)
-    if not same:
-        raise Conflict(
-            f"{asked.destination} comes from {existing.url} already. Choose another name, or cancel that download.",
-            code="destination_taken",
-            id=existing.id,
-        )
-    return existing
+def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:
+    return Conflict(refusal, code="wrong_state", id=transfer.id)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from backend.core import clock
@@ -47,6 +47,19 @@ MIGRATIONS = (
     CREATE INDEX transfer_log_by_transfer ON transfer_log (transfer);
     CREATE TABLE download_policy (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), policy TEXT NOT NULL)
     """,
+    # One record for each destination that is not reached. Of several, what still moves is kept, else the newest.
+    """
+    DELETE FROM transfers WHERE state <> 'done' AND id <> (
+        SELECT id FROM transfers AS rival
+        WHERE rival.folder = transfers.folder AND rival.filename = transfers.filename AND rival.state <> 'done'
+        ORDER BY rival.state IN ('failed', 'cancelled', 'quarantined'), rival.created_at DESC, rival.id DESC LIMIT 1
+    );
+    DROP INDEX one_transfer_per_destination;
+    CREATE UNIQUE INDEX one_transfer_per_destination ON transfers (folder, filename) WHERE state <> 'done';
+    CREATE INDEX transfers_by_place ON transfers (folder, filename);
+    DROP INDEX transfers_by_state;
+    CREATE INDEX transfers_in_order ON transfers (state, position, created_at, id)
+    """,
 )
 
 COLUMNS = (
@@ -70,7 +83,7 @@ class TransferStore:
         await self._database.migrate("downloads", MIGRATIONS)
 
     async def add(self, transfer: Transfer) -> bool:
-        """False when another unfinished transfer has the same destination."""
+        """False when the destination has a record already that is not done."""
         try:
             await self._database.execute(
                 f"INSERT INTO transfers ({NAMES}, position) "
@@ -109,6 +122,38 @@ class TransferStore:
         )
         return [_from_row(row) for row in rows]
 
+    async def next_queued(self, limit: int, besides: Collection[str]) -> list[Transfer]:
+        """The first of the queue, without those whose ids are named."""
+        rows = await self._database.fetch_all(
+            f"SELECT * FROM transfers WHERE state = 'queued' AND id NOT IN ({placeholders(besides)}) "
+            "ORDER BY position, created_at, id LIMIT ?",
+            (*besides, max(0, limit)),
+        )
+        return [_from_row(row) for row in rows]
+
+    async def queue_due(self, now: datetime) -> list[Transfer]:
+        """Put back into the queue whoever has waited long enough."""
+        rows = await self._database.fetch_all(
+            "UPDATE transfers SET state = 'queued', retry_at = NULL WHERE state = 'waiting' AND retry_at <= ? RETURNING *",
+            (clock.to_text(now),),
+        )
+        return [_from_row(row) for row in rows]
+
+    async def next_due(self) -> datetime | None:
+        row = await self._database.fetch_one(
+            "SELECT MIN(retry_at) AS due FROM transfers WHERE state = 'waiting'"
+        )
+        return _moment(row["due"]) if row else None
+
+    async def still_to_come(self, *states: State) -> int:
+        """Bytes, as far as sizes are known."""
+        row = await self._database.fetch_one(
+            "SELECT COALESCE(SUM(MAX(0, bytes - received)), 0) AS total FROM transfers "
+            f"WHERE state IN ({placeholders(states)}) AND bytes IS NOT NULL",
+            states,
+        )
+        return int(row["total"]) if row else 0
+
     async def put_first(self, ids: Sequence[str]) -> None:
         """Give these places before all others, in this order."""
         if ids:
@@ -145,8 +190,10 @@ class TransferStore:
         return row["policy"] if row else None
 
     async def newest_for(self, folder: str, filename: str) -> Transfer | None:
+        """The record that is not done, if there is one; else the newest that is."""
         row = await self._database.fetch_one(
-            "SELECT * FROM transfers WHERE folder = ? AND filename = ? ORDER BY created_at DESC, id DESC LIMIT 1",
+            "SELECT * FROM transfers WHERE folder = ? AND filename = ? "
+            "ORDER BY state = 'done', created_at DESC, id DESC LIMIT 1",
             (folder, filename),
         )
         return _from_row(row) if row else None

@@ -3,23 +3,25 @@
 import asyncio
 import contextlib
 import itertools
-import random
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from backend.comfy.client import ComfyClient
 from backend.core import clock
-from backend.core.errors import Unavailable
+from backend.core.database import until_recorded
+from backend.core.errors import CannotRecord, Unavailable
 from backend.core.events import EventBus
 from backend.core.waiting import to_the_end
-from backend.downloads.attempt import Arrived
 from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor, PolicyChanged
 from backend.downloads.meter import Meter
 from backend.downloads.models import (
+    UNFINISHED,
+    WORKING,
+    Arrived,
     Problem,
     Progress,
     State,
@@ -27,6 +29,7 @@ from backend.downloads.models import (
     TransferChanged,
     Verification,
 )
+from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 from backend.sources.faults import (
@@ -39,23 +42,6 @@ from backend.sources.faults import (
 )
 
 log = structlog.get_logger(__name__)
-
-WORKING = (State.RUNNING, State.VERIFYING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Retries:
-    """How often and after which pauses a passing fault is tried again."""
-
-    times: int = 3
-    first_pause: float = 2.0
-    factor: float = 4.0
-    longest_pause: float = 300.0
-
-    def pause_after(self, failures: int, asked: float | None) -> float:
-        """Seconds before the next try. `asked` is what the server wants; jitter keeps pods from coming together."""
-        grown = self.first_pause * self.factor ** (failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        return min(max(grown, asked or 0.0), self.longest_pause)
 
 
 class Worker:
@@ -81,8 +67,7 @@ class Worker:
         self._retries = retries
         self._meter = Meter(downloads.progress, events)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._destinations: set[str] = set()
-        # Pauses before a retry, and questions to ComfyUI.
+        # Questions to ComfyUI.
         self._errands: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         events.subscribe(TransferChanged, self._on_change)
@@ -101,48 +86,73 @@ class Worker:
     async def _start_transfers(self) -> None:
         while True:
             self._wake.clear()
-            await self._fill_places()
-            await self._wake.wait()
+            pause = await until_recorded(self._fill_places)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
-    async def _fill_places(self) -> None:
-        for transfer in await self._store.in_state(State.QUEUED):
-            if len(self._tasks) >= self._governor.policy.files_at_once:
-                return
-            if transfer.destination not in self._destinations:
-                await self._start(transfer)
+    async def _fill_places(self) -> float | None:
+        """Returns how many seconds later the next transfer has waited long enough, if one waits."""
+        for transfer in await self._store.queue_due(clock.now()):
+            self._events.publish(TransferChanged(transfer=transfer))
+        places = self._governor.policy.files_at_once - len(self._tasks)
+        for transfer in await self._store.next_queued(places, besides=self._tasks):
+            self._start(transfer)
+        due = await self._store.next_due()
+        return max(0.0, (due - clock.now()).total_seconds()) if due else None
 
-    async def _start(self, transfer: Transfer) -> None:
-        running = transfer.changed(
-            state=State.RUNNING, started_at=transfer.started_at or clock.now(), retry_at=None, problem=None
+    def _start(self, transfer: Transfer) -> None:
+        self._downloads.progress[transfer.id] = Progress(
+            received=transfer.received, total=transfer.bytes, moved=self._meter.moved
         )
-        if not await self._store.save(running, only_if=[State.QUEUED]):
-            return
-        self._downloads.progress[running.id] = Progress(
-            received=running.received, total=running.bytes, moved=self._meter.moved
-        )
-        self._destinations.add(running.destination)
-        task = asyncio.create_task(self._carry(running), name=f"transfer {running.id}")
-        self._tasks[running.id] = task
-        await self._store.note(running.id, _started(running))
-        self._events.publish(TransferChanged(transfer=running))
+        task = asyncio.create_task(self._carry(transfer), name=f"transfer {transfer.id}")
+        self._tasks[transfer.id] = task
+        # A task that is cancelled before its first step runs no `finally` of its own.
+        task.add_done_callback(partial(self._ended, transfer.id))
 
-    async def _carry(self, transfer: Transfer) -> None:
+    def _ended(self, transfer_id: str, _task: asyncio.Task[None]) -> None:
+        del self._tasks[transfer_id], self._downloads.progress[transfer_id]
+        self._wake.set()
+
+    async def _carry(self, queued: Transfer) -> None:
         """One attempt, and what follows from it."""
+        transfer = queued.changed(
+            state=State.RUNNING, started_at=queued.started_at or clock.now(), retry_at=None, problem=None
+        )
+        async with self._downloads.alone[transfer.destination]:
+            try:
+                if await until_recorded(partial(self._begin, transfer)):
+                    conclude = await self._outcome(transfer)
+                    await until_recorded(conclude)
+            except asyncio.CancelledError:
+                with contextlib.suppress(CannotRecord):
+                    await to_the_end(self._break_off(transfer))
+
+    async def _begin(self, transfer: Transfer) -> bool:
+        begun = await self._store.save(transfer, only_if=[State.QUEUED])
+        if begun:
+            self._events.publish(TransferChanged(transfer=transfer))
+            await self._note(transfer, _started(transfer))
+        return begun
+
+    async def _outcome(self, transfer: Transfer) -> Callable[[], Awaitable[None]]:
+        """Try, and return what has to be written down. Writing it once more does no harm."""
         try:
-            await self._conclude(transfer, await self._attempt(transfer))
+            return partial(self._conclude, transfer, await self._attempt(transfer))
         except TransferFault as fault:
-            await self._conclude_fault(transfer, fault)
-        except asyncio.CancelledError:
-            await to_the_end(self._clean_up(transfer))
+            return partial(self._conclude_fault, transfer, fault)
         except Exception:
             log.exception("transfer failed in an unexpected way", transfer=transfer.id)
             sentence = "Something broke on our side. The log of the dashboard has more."
-            await self._conclude_fault(transfer, LastingFault("internal_error", sentence))
-        finally:
-            self._downloads.progress.pop(transfer.id, None)
-            self._tasks.pop(transfer.id, None)
-            self._destinations.discard(transfer.destination)
-            self._wake.set()
+            return partial(self._conclude_fault, transfer, LastingFault("internal_error", sentence))
+
+    async def _break_off(self, transfer: Transfer) -> None:
+        """A person or the end of the control plane was faster. What has its name already is done all the same."""
+        arrived = self._downloads.progress[transfer.id].arrived
+        if arrived:
+            await self._conclude(transfer, arrived)
+        else:
+            await self._store.save(self._downloads.so_far(transfer), only_if=WORKING)
 
     async def _attempt(self, transfer: Transfer) -> Arrived:
         """Try the address, then the alternatives, which count only when a hash makes sure they are the same.
@@ -159,7 +169,7 @@ class Worker:
                 if not tried_enough or progress.promised is None:
                     raise
                 transfer = transfer.changed(sha256=progress.promised)
-                await self._store.note(transfer.id, f"{fault.message} Another address is tried: {following}")
+                await self._note(transfer, f"{fault.message} Another address is tried: {following}")
         return await self._fetch(transfer, addresses[-1])
 
     async def _fetch(self, transfer: Transfer, address: str) -> Arrived:
@@ -168,16 +178,19 @@ class Worker:
         def check_room(remaining: int) -> None:
             self._downloads.room.check_rest(transfer.id, remaining)
 
-        verifying: list[asyncio.Task[bool]] = []
+        verifying: list[asyncio.Task[None]] = []
 
         def on_verifying() -> None:
-            whole = transfer.changed(state=State.VERIFYING, bytes=progress.total, received=progress.received)
-            verifying.append(asyncio.create_task(self._save(whole)))
+            verifying.append(asyncio.create_task(self._say_verifying(transfer)))
 
         try:
             return await self._fetcher.fetch(transfer, address, progress, check_room, on_verifying)
         finally:
             await asyncio.gather(*verifying)
+
+    async def _say_verifying(self, transfer: Transfer) -> None:
+        with contextlib.suppress(CannotRecord):
+            await self._save(self._downloads.so_far(transfer).changed(state=State.VERIFYING))
 
     async def _conclude(self, transfer: Transfer, arrived: Arrived) -> None:
         done = transfer.changed(
@@ -189,16 +202,17 @@ class Worker:
             failures=0,
             finished_at=clock.now(),
         )
-        if not await self._save(done):
-            await self._clean_up(transfer)
-            return
-        await self._store.note(transfer.id, f"Done: {arrived.bytes} bytes, {arrived.verification.value}.")
-        log.info("transfer done", transfer=transfer.id, destination=transfer.destination, bytes=arrived.bytes)
-        self._run_errand(self._ask_comfyui(done))
+        # Who paused it after the file had its name was too late; who cancelled it gets it deleted.
+        if await self._save(done, only_if=UNFINISHED):
+            await self._note(transfer, f"Done: {arrived.bytes} bytes, {arrived.verification.value}.")
+            log.info(
+                "transfer done", transfer=transfer.id, destination=transfer.destination, bytes=arrived.bytes
+            )
+            self._run_errand(self._ask_comfyui(done))
 
     async def _ask_comfyui(self, transfer: Transfer) -> None:
         """Done means that ComfyUI offers the file. Where none runs, nothing is claimed."""
-        with contextlib.suppress(Unavailable):
+        with contextlib.suppress(Unavailable, CannotRecord):
             seen = await self._comfy.offers(transfer.folder, transfer.filename)
             asked = transfer.changed(seen_by_comfyui=seen)
             if await self._store.save(asked, only_if=[State.DONE]):
@@ -213,25 +227,32 @@ class Worker:
             received=progress.received,
             bytes=progress.total or transfer.bytes,
         )
-        log.warning("transfer stopped", transfer=transfer.id, code=fault.code)
-        await self._store.note(transfer.id, fault.message)
         match fault:
             case PassingFault() if failed.failures < self._retries.times:
                 await self._wait_and_retry(failed, fault.wait)
             case NoSpace():
                 await self._pause_for_space(failed, fault)
             case WrongContent():
-                await self._save(
+                await self._stop(
                     failed.changed(
                         state=State.QUARANTINED, verification=Verification.MISMATCH, finished_at=clock.now()
                     )
                 )
             case _:
-                await self._save(failed.changed(state=State.FAILED, finished_at=clock.now()))
+                await self._stop(failed.changed(state=State.FAILED, finished_at=clock.now()))
+
+    async def _stop(self, transfer: Transfer) -> bool:
+        """Write and tell why it does not go on, unless a person has decided otherwise meanwhile."""
+        problem = transfer.problem
+        stopped = await self._save(transfer)
+        if stopped and problem:
+            log.warning("transfer stopped", transfer=transfer.id, code=problem.code)
+            await self._note(transfer, problem.message)
+        return stopped
 
     async def _pause_for_space(self, transfer: Transfer, fault: NoSpace) -> None:
         """When not a byte more can be written, the whole queue waits for a person to free some."""
-        await self._save(transfer.changed(state=State.PAUSED))
+        await self._stop(transfer.changed(state=State.PAUSED))
         if isinstance(fault, DiskFull):
             await self._downloads.pause_all(transfer.problem)
 
@@ -240,41 +261,34 @@ class Worker:
         failures = transfer.failures + 1
         pause = self._retries.pause_after(failures, asked)
         waiting = transfer.changed(state=State.WAITING, failures=failures, retry_at=clock.in_seconds(pause))
-        if await self._save(waiting):
-            await self._store.note(transfer.id, f"Tried again in {pause:.0f} s.")
-            self._run_errand(self._queue_when_due(waiting, pause))
+        if await self._stop(waiting):
+            await self._note(transfer, f"Tried again in {pause:.0f} s.")
 
     def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
         errand = asyncio.create_task(work)
         self._errands.add(errand)
         errand.add_done_callback(self._errands.discard)
 
-    async def _save(self, transfer: Transfer) -> bool:
+    async def _save(self, transfer: Transfer, only_if: Iterable[State] = WORKING) -> bool:
         """Write and announce, unless a person has decided otherwise meanwhile."""
-        saved = await self._store.save(transfer, only_if=WORKING)
+        saved = await self._store.save(transfer, only_if=only_if)
         if saved:
             self._events.publish(TransferChanged(transfer=transfer))
         return saved
 
-    async def _clean_up(self, transfer: Transfer) -> None:
-        """Cancelled means that nothing is on disk, also when the last byte was faster than the person."""
-        current = await self._store.get(transfer.id)
-        if current and current.state == State.CANCELLED:
-            partial = self._fetcher.partial_of(transfer)
-            await asyncio.to_thread(partial.discard)
-            if self._downloads.progress[transfer.id].installed:
-                await asyncio.to_thread(partial.target.unlink, missing_ok=True)
-
-    async def _queue_when_due(self, transfer: Transfer, pause: float) -> None:
-        await asyncio.sleep(pause)
-        queued = transfer.changed(state=State.QUEUED, retry_at=None)
-        if await self._store.save(queued, only_if=[State.WAITING]):
-            self._events.publish(TransferChanged(transfer=queued))
+    async def _note(self, transfer: Transfer, message: str) -> None:
+        """A line in its log; where none can be written it is not worth waiting for."""
+        with contextlib.suppress(CannotRecord):
+            await self._store.note(transfer.id, message)
 
     def _on_change(self, news: TransferChanged) -> None:
-        transfer = news.transfer
-        task = self._tasks.get(transfer.id)
-        if task and task is not asyncio.current_task() and transfer.state not in WORKING:
+        task = self._tasks.get(news.transfer.id)
+        # Only these come from people. That it was queued may be told when it runs already.
+        if (
+            task
+            and task is not asyncio.current_task()
+            and news.transfer.state in (State.PAUSED, State.CANCELLED)
+        ):
             task.cancel()
         self._wake.set()
 

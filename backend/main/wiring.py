@@ -24,11 +24,12 @@ from backend.downloads.governor import Governor
 from backend.downloads.lanes import Limits
 from backend.downloads.policy import Policy
 from backend.downloads.recovery import recover
+from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
 from backend.downloads.store import TransferStore
 from backend.downloads.throttle import Throttle
-from backend.downloads.worker import Retries, Worker
+from backend.downloads.worker import Worker
 from backend.main.hubs import Hubs, hubs_of
 from backend.main.keeping import kept_soon
 from backend.presets.catalogue import Catalogue

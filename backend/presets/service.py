@@ -143,9 +143,9 @@ class Presets:
         return removable
 
     async def _restarted(self, transfer: Transfer) -> Transfer:
-        """Pressing download on something that was stopped or failed means: go on."""
-        stopped = {State.FAILED, State.CANCELLED, State.PAUSED, State.QUARANTINED}
-        return await self._downloads.retry(transfer.id) if transfer.state in stopped else transfer
+        """Pressing download on something that is paused means: go on. What was put aside needs a decision."""
+        is_paused = transfer.state == State.PAUSED
+        return await self._downloads.retry(transfer.id) if is_paused else transfer
 
     def _files_of_other_installed(self, preset: Preset, on_pod: OnPod) -> set[str]:
         return {

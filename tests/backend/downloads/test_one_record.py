@@ -1,0 +1,184 @@
+"""A destination has one record until its file is there, whatever is asked for, stopped and asked for again."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.downloads.contents import Contents
+from backend.downloads.store import MIGRATIONS
+from tests.backend.conftest import hub_settings
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub, faults
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+
+SIZE = 3_000_000
+
+
+@pytest.fixture
+def model(hub: Hub) -> HubFile:
+    return hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
+
+
+async def ask(pod: ControlPlane, hub: Hub, file: Any, **wanted: Any) -> dict[str, Any]:
+    return await pod.download(url=hub.url_of(file), folder="loras", **wanted)
+
+
+async def act(pod: ControlPlane, transfer: dict[str, Any], action: str) -> dict[str, Any]:
+    answer = await pod.client.post(f"/api/downloads/{transfer['id']}/{action}")
+    assert answer.is_success, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def all_of(pod: ControlPlane) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (await pod.client.get("/api/downloads")).json()
+    return rows
+
+
+async def test_what_stopped_is_asked_for_again_and_stays_one_transfer(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
+    hub.fault(model, faults.Status(code=404, on="resolve"))
+    failed = await ask(pod, hub, model)
+    assert (await pod.finished(failed["id"]))["state"] == "failed"
+    gate = hub.hold(model, after=1_000_000)
+    again = await ask(pod, hub, model)
+    assert (again["id"], again["problem"]) == (failed["id"], None)
+    await pod.until(again["id"], lambda seen: seen["received"] > 0)
+    await act(pod, again, "cancel")
+    gate.release()
+    await ask(pod, hub, model)
+    assert (await pod.finished(failed["id"]))["verification"] == "verified"
+    assert [row["id"] for row in await all_of(pod)] == [failed["id"]]
+    assert pod.rubbish() == []
+
+
+async def test_other_content_takes_the_place_of_what_failed(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
+    other = hub.add("acme/models", "bee.safetensors", safetensors(SIZE, seed=2))
+    gate = hub.hold(model, after=2_000_000)
+    failed = await ask(pod, hub, model)
+    await pod.until(failed["id"], lambda seen: seen["received"] >= 1_000_000)
+    await act(pod, failed, "pause")
+    gate.release()
+    hub.fault(model, faults.Status(code=404, on="resolve"))
+    await act(pod, failed, "resume")
+    stopped = await pod.finished(failed["id"])
+    assert (stopped["state"], stopped["received"] > 0) == ("failed", True)
+    replaced = await ask(pod, hub, other, filename="ant.safetensors")
+    assert (replaced["id"], replaced["received"]) == (failed["id"], 0)
+    done = await pod.finished(failed["id"])
+    assert (done["url"], done["verification"]) == (hub.url_of(other), "verified")
+    assert pod.rubbish() == []
+
+
+async def test_what_was_put_aside_waits_for_a_person_however_often_it_is_asked_for(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
+    mirror = hub.add_plain("ant.safetensors", safetensors(SIZE))
+    hub.fault(model, faults.WrongContent(times=None))
+    transfer = await ask(pod, hub, model)
+    await pod.finished(transfer["id"])
+    kept = pod.rubbish()
+    assert (await ask(pod, hub, model))["state"] == "quarantined"
+    assert pod.rubbish() == kept == ["ant.safetensors.mismatch.part"]
+    elsewhere = await ask(pod, hub, mirror, sha256=model.content.sha256)
+    assert elsewhere["id"] == transfer["id"]
+    assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+    assert pod.rubbish() == []
+
+
+async def test_ten_who_ask_at_once_get_the_same_transfer(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+    hub.fault(model, faults.Status(code=404, on="resolve"))
+    failed = await ask(pod, hub, model)
+    await pod.finished(failed["id"])
+    answers = await asyncio.gather(*(ask(pod, hub, model) for _ in range(10)))
+    assert {answer["id"] for answer in answers} == {failed["id"]}
+    assert (await pod.finished(failed["id"]))["state"] == "done"
+
+
+async def test_clicks_from_all_sides_block_no_place(workspace: Path, hub: Hub, model: HubFile) -> None:
+    """Pause, resume, cancel and ask again, as fast as they are taken: what is asked for last is fetched."""
+    async with running_control_plane(workspace, **hub_settings(hub), download_workers=1) as pod:
+        transfer = await ask(pod, hub, model)
+        for _ in range(10):
+            for action in ("pause", "resume", "cancel"):
+                await pod.client.post(f"/api/downloads/{transfer['id']}/{action}")
+            assert (await ask(pod, hub, model))["id"] == transfer["id"]
+        assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+        other = await ask(pod, hub, hub.add("acme/models", "last.safetensors", safetensors(1000, seed=9)))
+        assert (await pod.finished(other["id"]))["state"] == "done"
+        assert pod.rubbish() == []
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "there"), [("pause", "done", True), ("cancel", "cancelled", False)]
+)
+async def test_whoever_stops_it_when_the_file_has_its_name_already(
+    workspace: Path,
+    hub: Hub,
+    model: HubFile,
+    monkeypatch: pytest.MonkeyPatch,
+    action: str,
+    state: str,
+    there: bool,
+) -> None:
+    named = held_after(monkeypatch, Contents, "remember")
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        transfer = await ask(pod, hub, model)
+        await named.wait()
+        await act(pod, transfer, action)
+        ended = await pod.until(transfer["id"], lambda seen: seen["state"] == state)
+        assert (ended["state"], (pod.models / "loras/ant.safetensors").exists()) == (state, there)
+        assert pod.rubbish() == []
+
+
+def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
+    """Let nobody return from a method; the event tells that somebody wants to."""
+    reached = asyncio.Event()
+    method: Callable[..., Awaitable[None]] = getattr(owner, name)
+
+    async def held(*args: Any) -> None:
+        await method(*args)
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(owner, name, held)
+    return reached
+
+
+OLD_ROW = (
+    "INSERT INTO transfers (id, url, alternatives, folder, filename, received, state, failures, created_at) "
+    "VALUES (?, 'https://example.org/x.gguf', '[]', 'vae', 'x.gguf', 0, ?, 0, ?)"
+)
+
+
+@pytest.mark.parametrize(
+    ("states", "kept"),
+    [
+        (["done", "failed", "cancelled"], ["0", "2"]),
+        (["failed", "paused", "failed", "quarantined"], ["1"]),
+        (["done", "done"], ["0", "1"]),
+    ],
+    ids=" ".join,
+)
+async def test_records_of_an_earlier_version_are_sorted_out(
+    workspace: Path, hub: Hub, states: list[str], kept: list[str]
+) -> None:
+    state_folder = workspace / ".comfypod"
+    state_folder.mkdir(parents=True)
+    with sqlite3.connect(state_folder / "comfypod.db") as old:
+        old.executescript(";".join(MIGRATIONS[:2]))
+        old.executescript("CREATE TABLE schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL)")
+        old.execute("INSERT INTO schema_version VALUES ('downloads', 2)")
+        for number, state in enumerate(states):
+            old.execute(OLD_ROW, (str(number), state, f"2026-01-01T00:00:0{number}.000+00:00"))
+    old.close()
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        assert sorted(row["id"] for row in await all_of(pod)) == kept
