@@ -18,10 +18,17 @@ def test_what_a_proxy_says_never_becomes_a_part_of_the_page(signed_in: Page) -> 
     page = signed_in
     typed = page.get_by_label("One folder per line")
     typed.fill("/mnt/typed")
-    page.route("**/model-paths", answer_for_the_pod)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/model-paths", hold)
     save = page.get_by_role("button", name="Save and restart ComfyUI")
     for _ in range(2):
         save.click()
+        expect(save).to_have_attribute("aria-busy", "true")
+        answer_for_the_pod(held.pop())
         expect(page.get_by_text(AWAY)).to_have_count(1)
         expect(save).not_to_have_attribute("aria-busy", "true")
     expect(typed).to_have_value("/mnt/typed")
