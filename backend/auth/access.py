@@ -16,6 +16,7 @@ from backend.core.errors import Forbidden, SignInRequired
 COOKIE = "comfypod_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY_VIOLATION = 1008
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 bearer_scheme = HTTPBearer(auto_error=False, description="Token from `POST /api/auth/login`.")
 cookie_scheme = APIKeyCookie(name=COOKIE, auto_error=False, description="The browser's sign-in.")
@@ -85,6 +86,12 @@ def same_origin(connection: HTTPConnection) -> bool:
         return False
     origin = connection.headers.get("origin")
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+def sender_of(request: Request) -> str:
+    """The address that asks: nginx's word for it, which nobody from elsewhere can give."""
+    peer = request.client.host if request.client else ""
+    return request.headers.get("x-real-ip", peer) if peer in LOOPBACK else peer
 
 
 def keep_cookie(request: Request, response: Response, token: AccessToken) -> None:

@@ -15,6 +15,7 @@ from backend.auth.access import (
     keep_cookie,
     let_through,
     same_origin,
+    sender_of,
 )
 from backend.auth.models import AccessToken, Credentials, Session
 from backend.core.errors import Forbidden, SignInRequired, TooManyRequests
@@ -34,7 +35,7 @@ def not_cross_site(request: Request) -> None:
 )
 def login(credentials: Credentials, request: Request, response: Response) -> AccessToken:
     """Exchange the password for a token, which also comes as a cookie."""
-    token = gate_of(request).sign_in(credentials.password)
+    token = gate_of(request).sign_in(credentials.password, sender_of(request))
     keep_cookie(request, response, token)
     return token
 

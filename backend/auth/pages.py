@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth.access import COOKIE, gate_of, keep_cookie, same_origin
+from backend.auth.access import COOKIE, gate_of, keep_cookie, same_origin, sender_of
 from backend.config.values import LONGEST_PASSWORD
 from backend.core.errors import AppError, Forbidden
 from backend.web.errors import SIGN_IN_PATH
@@ -31,7 +31,7 @@ def sign_in(
     try:
         if not same_origin(request):
             raise Forbidden("Sign in from the pod's own page.")
-        token = gate_of(request).sign_in(password)
+        token = gate_of(request).sign_in(password, sender_of(request))
     except AppError as error:
         return _page(request, wanted, error.message, error.status)
     response = RedirectResponse(wanted, status_code=303)

@@ -16,7 +16,11 @@ from backend.core.files import write_atomically
 
 ALGORITHM = "HS256"
 ISSUER = "comfypod"
+# Wrong passwords in a window: from one address, so that a stranger's guesses do not shut the owner out; and from all
+# together, so that many addresses guess no faster than a few. Behind a host's proxy everybody has the proxy's address and
+# shares the smaller number: what a proxy says of who is behind it, anybody could say. Who is signed in already never waits.
 GUESSES = 20
+GUESSES_OF_ALL = 200
 GUESS_WINDOW_SECONDS = 60
 
 
@@ -30,13 +34,13 @@ class Gate:
         self._password = password.encode()
         self._signing_key = hmac.new(key, self._password, hashlib.sha256).hexdigest()
         self._session_seconds = session_seconds
-        self._wrong_guesses: deque[float] = deque()
+        self._wrong_guesses: deque[tuple[float, str]] = deque()
 
-    def sign_in(self, password: str) -> AccessToken:
+    def sign_in(self, password: str, address: str = "") -> AccessToken:
         """Exchange the password for a token; SignInRequired when it is wrong, TooManyRequests when guessed."""
-        self._refuse_guessing()
+        self._refuse_guessing(address)
         if not hmac.compare_digest(password.encode(), self._password):
-            self._wrong_guesses.append(time.monotonic())
+            self._wrong_guesses.append((time.monotonic(), address))
             raise SignInRequired(
                 "That is not the password of this pod. Look for ACCESS_PASSWORD, or in the log.",
                 code="wrong_password",
@@ -56,13 +60,16 @@ class Gate:
             raise SignInRequired("The session has ended. Sign in again.", code="session_ended") from None
         return Session(expires_at=datetime.fromtimestamp(claims["exp"], UTC))
 
-    def _refuse_guessing(self) -> None:
+    def _refuse_guessing(self, address: str) -> None:
         now = time.monotonic()
-        while self._wrong_guesses and now - self._wrong_guesses[0] > GUESS_WINDOW_SECONDS:
+        while self._wrong_guesses and now - self._wrong_guesses[0][0] > GUESS_WINDOW_SECONDS:
             self._wrong_guesses.popleft()
-        if len(self._wrong_guesses) >= GUESSES:
-            wait = int(GUESS_WINDOW_SECONDS - (now - self._wrong_guesses[0])) + 1
-            raise TooManyRequests(f"Too many wrong passwords. Wait {wait} seconds.", retry_after=wait)
+        of_all = [moment for moment, _ in self._wrong_guesses]
+        own = [moment for moment, guesser in self._wrong_guesses if guesser == address]
+        for moments, most in ((own, GUESSES), (of_all, GUESSES_OF_ALL)):
+            if len(moments) >= most:
+                wait = int(GUESS_WINDOW_SECONDS - (now - moments[0])) + 1
+                raise TooManyRequests(f"Too many wrong passwords. Wait {wait} seconds.", retry_after=wait)
 
 
 def signing_key(state_folder: Path) -> bytes:

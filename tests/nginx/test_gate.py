@@ -90,6 +90,17 @@ async def test_comfyui_never_sees_the_session(owner: httpx.AsyncClient, pod: Con
     assert "Authorization" not in (await owner.get("/", headers=bearer)).json()["headers"]
 
 
+async def test_who_guesses_passwords_cannot_pass_for_many(doors: Doors) -> None:
+    async with httpx.AsyncClient(base_url=doors.dashboard) as visitor:
+        answers = [
+            await visitor.post(
+                "/api/auth/login", json={"password": "wrong"}, headers={"X-Real-IP": f"10.0.0.{n}"}
+            )
+            for n in range(21)
+        ]
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+
+
 async def test_a_service_that_is_not_up_says_so_however_it_is_asked(
     tmp_path: Path, pod: ControlPlane
 ) -> None:

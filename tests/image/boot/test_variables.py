@@ -218,3 +218,27 @@ def test_what_a_killed_pod_left_behind_does_no_harm(minimal_cpu: str, tmp_path: 
         docker("start", pod.name)
         pod.wait_for_comfyui(times=2)
         assert "reboot" not in pod.run("ls", "/run/comfypod")
+
+
+def test_a_pod_that_cannot_start_says_why_on_its_page(minimal_cpu: str) -> None:
+    told = "Set ACCESS_PASSWORD to another value"
+    with Pod(minimal_cpu, variables={"ACCESS_PASSWORD": "x" * 2000}) as pod:
+        pod.wait_for_line(told)
+        page = httpx.get(pod.dashboard)
+        while told not in page.text:  # nginx is up before what it stands in front of
+            assert page.status_code == 503
+            page = httpx.get(pod.dashboard)
+        assert httpx.get(pod.url(3001)).status_code == 503
+
+
+def test_variables_that_cannot_be_used_keep_no_pod_from_starting(minimal_cpu: str) -> None:
+    variables = {
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": "JSON",
+        "SESSION_HOURS": "0",
+        "HF_ENDPOINT": "hf-mirror.com",
+    }
+    expected = (r"has a value that cannot be used",)
+    with Pod(minimal_cpu, variables=variables, expected=expected) as pod, pod.owner_when_healthy() as owner:
+        problems = owner.get(f"{pod.dashboard}/api/system").json()["problems"]
+        assert [problem["message"].split()[0] for problem in problems] == ["SESSION_HOURS", "HF_ENDPOINT"]
