@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from backend import __version__
-from backend.cli import downloads, pace, presets, sharing, workflow
+from backend.cli import downloads, pace, presets, sharing, storage, workflow
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
 from backend.cli.opened import control_plane
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
+app.add_typer(storage.app, name="storage")
 app.command()(workflow.workflow)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)

@@ -26,6 +26,7 @@ from backend.presets.models import (
     UpdateReport,
     WorkflowNeeds,
 )
+from backend.storage.models import ModelView
 
 Answer = TypeVar("Answer")
 
@@ -125,6 +126,12 @@ class ControlPlane:
 
     def set_policy(self, policy: dict[str, Any]) -> Policy:
         return self._read(self._ask("PUT", "/api/downloads/policy", json=policy), Policy)
+
+    def models(self) -> list[ModelView]:
+        return self._get("/api/storage/models", list[ModelView])
+
+    def delete_model(self, path: str) -> None:
+        self._ask("DELETE", f"/api/storage/models/{quote(path)}")
 
     def frames(self) -> Iterator[Frame]:
         """News without end, a snapshot first. A control plane that restarts is waited for."""

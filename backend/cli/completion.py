@@ -5,6 +5,7 @@ import contextlib
 from backend.cli.errors import CommandError
 from backend.cli.opened import running_control_plane
 from backend.core.folders import MODEL_FOLDERS
+from backend.core.words import human_bytes
 
 Choices = list[tuple[str, str]]
 
@@ -22,6 +23,16 @@ def transfer_names(incomplete: str) -> Choices:
     with contextlib.suppress(CommandError), running_control_plane() as plane:
         transfers = plane.transfers()
         return [(row.filename, row.state) for row in transfers if row.filename.startswith(incomplete)]
+    return []
+
+
+def model_paths(incomplete: str) -> Choices:
+    """Models by their paths, with their sizes."""
+    with contextlib.suppress(CommandError), running_control_plane() as plane:
+        models = plane.models()
+        return [
+            (model.path, human_bytes(model.bytes)) for model in models if model.path.startswith(incomplete)
+        ]
     return []
 
 
