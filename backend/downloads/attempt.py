@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.downloads.models import Arrived, Progress, Transfer, Verification
-from backend.downloads.partial import Partial, Receipt
+from backend.downloads.partial import Partial, Receipt, this_machine
 from backend.downloads.spans import end
 from backend.sources import formats
 from backend.sources.faults import LastingFault, WrongContent
@@ -55,6 +55,7 @@ def resume_point(attempt: Attempt) -> Receipt:
         identity=located.identity,
         validator=None,
         preset=attempt.transfer.preset,
+        writer=this_machine(),
     )
     if earlier is None or not _is_resumable(attempt, earlier):
         return fresh

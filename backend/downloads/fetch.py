@@ -17,11 +17,11 @@ from backend.downloads.lanes import Lanes, Limits, Shared
 from backend.downloads.link import Link
 from backend.downloads.models import Arrived, Progress, Transfer, Verification
 from backend.downloads.part_file import PartFile, opened
-from backend.downloads.partial import Partial, Receipt
+from backend.downloads.partial import ALIVE_SECONDS, Partial, Receipt
 from backend.downloads.spans import end, prefix
 from backend.downloads.throttle import Throttle
 from backend.sources import formats
-from backend.sources.faults import DiskFull, LastingFault
+from backend.sources.faults import AtWorkElsewhere, DiskFull, LastingFault
 from backend.sources.service import Sources
 from backend.sources.transport import plain_faults
 
@@ -64,6 +64,12 @@ class Fetcher:
         with plain_faults(), _disk_faults():
             partial = self.partial_of(transfer)
             await aiofiles.os.makedirs(partial.target.parent, exist_ok=True)
+            if await asyncio.to_thread(partial.is_written_elsewhere):
+                raise AtWorkElsewhere(
+                    "written_elsewhere",
+                    "Another pod that shares this volume is fetching this file. It is looked for again every minute.",
+                    wait=ALIVE_SECONDS,
+                )
             earlier = await asyncio.to_thread(partial.read)
             progress.promised = promise(transfer, earlier)
             located = await self._sources.locate(url)

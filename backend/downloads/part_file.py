@@ -125,7 +125,8 @@ class PartFile:
                 await self._in_thread(self.partial.drop)
             elif self._disowned:
                 pass  # no server had anything better
-            elif replace(self._saved, spans=self.spans) != self._saved:
+            else:
+                self.receipt = replace(self.receipt, writer=None)
                 await self.save()
         finally:
             await self._in_thread(os.close, self._descriptor)

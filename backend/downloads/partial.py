@@ -4,14 +4,20 @@ The receipt lies on the same volume as the bytes, so a new pod with an empty dat
 ComfyUI ignores both names. Neither ever holds a token or a signed URL.
 """
 
+import os
+import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from backend.core.files import rename_without_clobbering, sync_folder, write_atomically
 from backend.downloads.spans import Spans, covered, end, joined
 
 FORMAT = 2
+# While bytes arrive a receipt is written anew every other second; the rest is patience with slow file servers.
+ALIVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +35,8 @@ class Receipt:
     # The strong ETag or date of the server that sends the bytes; goes into If-Range.
     validator: str | None
     preset: str | None = None
+    # The machine that writes the file, as long as it does.
+    writer: str | None = None
 
     @property
     def received(self) -> int:
@@ -65,6 +73,15 @@ class Partial:
         ):
             return None
 
+    def is_written_elsewhere(self) -> bool:
+        """Whether another machine, with which we share the volume, is at it this very moment."""
+        receipt = self.read()
+        if receipt is None or receipt.writer in (None, this_machine()):
+            return False
+        with suppress(OSError):
+            return _now_beside(self._receipt) - self._receipt.stat().st_mtime < ALIVE_SECONDS
+        return False
+
     def write(self, receipt: Receipt) -> None:
         content = dumps({"format": FORMAT, **asdict(receipt)}).encode()
         write_atomically(self._receipt, content, draft=self._draft)
@@ -100,6 +117,17 @@ class Partial:
     def occupied(self) -> int:
         """Bytes on disk that discarding would free."""
         return sum(_blocks(path) for path in (self.part, self.rejected))
+
+
+def this_machine() -> str:
+    """As a receipt names it: each container has a name of its own."""
+    return socket.gethostname()
+
+
+def _now_beside(path: Path) -> float:
+    """The time as the file server sees it, whose clock may differ from ours."""
+    with TemporaryFile(dir=path.parent) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 def _blocks(path: Path) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from backend.core.database import until_recorded
 from backend.core.errors import AppError
 from backend.downloads.models import WORKING, Problem, State, Wanted
 from backend.downloads.partial import Partial, Receipt, receipts_below
@@ -14,36 +15,64 @@ FOUND = Problem(
 )
 
 
-async def recover(downloads: Downloads, store: TransferStore, models: Path) -> None:
-    """Queue what a stop interrupted; adopt partial files that another pod left on the volume."""
-    for transfer in await store.in_state(*WORKING):
-        receipt = await asyncio.to_thread(Partial(models / transfer.destination).read)
-        queued = transfer.changed(
-            state=State.QUEUED,
-            received=receipt.received if receipt else 0,
-            bytes=(receipt.bytes if receipt else None) or transfer.bytes,
+# Between two looks at files that another pod is writing: it may stop for good.
+LOOK_SECONDS = 60.0
+
+
+class Recovery:
+    """Runs once, and then for as long as other pods that share the volume are at work."""
+
+    def __init__(self, downloads: Downloads, store: TransferStore, models: Path):
+        self._downloads = downloads
+        self._store = store
+        self._models = models
+        self._others_write = False
+
+    async def run(self) -> None:
+        """Queue what a stop interrupted; adopt partial files that another pod left on the volume."""
+        await until_recorded(self._queue_interrupted)
+        await until_recorded(self._adopt_all)
+
+    async def look_again(self) -> None:
+        """Until no other pod writes any more."""
+        while self._others_write:
+            await asyncio.sleep(LOOK_SECONDS)
+            await until_recorded(self._adopt_all)
+
+    async def _queue_interrupted(self) -> None:
+        for transfer in await self._store.in_state(*WORKING):
+            receipt = await asyncio.to_thread(Partial(self._models / transfer.destination).read)
+            queued = transfer.changed(
+                state=State.QUEUED,
+                received=receipt.received if receipt else 0,
+                bytes=(receipt.bytes if receipt else None) or transfer.bytes,
+            )
+            await self._store.save(queued, only_if=WORKING)
+            await self._store.note(transfer.id, "Interrupted by a stop of the control plane; queued again.")
+
+    async def _adopt_all(self) -> None:
+        self._others_write = False
+        for target, receipt in await asyncio.to_thread(receipts_below, self._models):
+            if await asyncio.to_thread(Partial(target).is_written_elsewhere):
+                self._others_write = True
+            else:
+                await self._adopt(target.relative_to(self._models), receipt)
+
+    async def _adopt(self, place: Path, receipt: Receipt) -> None:
+        wanted = Wanted(
+            url=receipt.url,
+            folder=place.parent.as_posix(),
+            filename=place.name,
+            sha256=receipt.sha256,
+            bytes=receipt.bytes,
+            preset=receipt.preset,
         )
-        await store.save(queued, only_if=WORKING)
-        await store.note(transfer.id, "Interrupted by a stop of the control plane; queued again.")
-    for target, receipt in await asyncio.to_thread(receipts_below, models):
-        await _adopt(downloads, store, target.relative_to(models), receipt)
-
-
-async def _adopt(downloads: Downloads, store: TransferStore, place: Path, receipt: Receipt) -> None:
-    wanted = Wanted(
-        url=receipt.url,
-        folder=place.parent.as_posix(),
-        filename=place.name,
-        sha256=receipt.sha256,
-        bytes=receipt.bytes,
-        preset=receipt.preset,
-    )
-    try:
-        transfer = await downloads.prepared(wanted)
-    except AppError:
-        return  # not one of ours, whatever it says
-    if await store.newest_for(transfer.folder, transfer.filename) is None:
-        found = transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND)
-        await store.add(found)
-        await store.note(found.id, FOUND.message)
-        downloads.announce(found)
+        try:
+            transfer = await self._downloads.prepared(wanted)
+        except AppError:
+            return  # not one of ours, whatever it says
+        if await self._store.newest_for(transfer.folder, transfer.filename) is None:
+            found = transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND)
+            await self._store.add(found)
+            await self._store.note(found.id, FOUND.message)
+            self._downloads.announce(found)

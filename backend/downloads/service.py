@@ -127,7 +127,7 @@ class Downloads:
             current = await self._store.get(transfer.id)
             if current is None or current.state == State.CANCELLED:
                 partial = self._partial_of(transfer)
-                await asyncio.to_thread(partial.discard)
+                await asyncio.to_thread(_discard, partial)
                 if progress and progress.arrived:  # the last byte was faster than the person
                     await asyncio.to_thread(partial.target.unlink, missing_ok=True)
         return changed
@@ -169,7 +169,7 @@ class Downloads:
         async with self.alone[stopped.destination]:
             requeued = await self._store.save(queued, only_if=[stopped.state])
             if requeued:
-                await asyncio.to_thread(self._partial_of(stopped).discard)
+                await asyncio.to_thread(_discard, self._partial_of(stopped))
             return requeued
 
     async def accept(self, transfer_id: str) -> Transfer:
@@ -284,3 +284,9 @@ def _name_of(offer: Offer) -> str:
 
 def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:
     return Conflict(refusal, code="wrong_state", id=transfer.id)
+
+
+def _discard(partial: Partial) -> None:
+    """Delete what we have left; what another pod is writing is not ours."""
+    if not partial.is_written_elsewhere():
+        partial.discard()

@@ -33,6 +33,7 @@ from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 from backend.sources.faults import (
+    AtWorkElsewhere,
     DiskFull,
     LastingFault,
     NoSpace,
@@ -229,7 +230,7 @@ class Worker:
         )
         match fault:
             case PassingFault() if failed.failures < self._retries.times:
-                await self._wait_and_retry(failed, fault.wait)
+                await self._wait_and_retry(failed, fault)
             case NoSpace():
                 await self._pause_for_space(failed, fault)
             case WrongContent():
@@ -256,10 +257,10 @@ class Worker:
         if isinstance(fault, DiskFull):
             await self._downloads.pause_all(transfer.problem)
 
-    async def _wait_and_retry(self, transfer: Transfer, asked: float | None) -> None:
+    async def _wait_and_retry(self, transfer: Transfer, fault: PassingFault) -> None:
         """Give the place to another transfer while this one waits."""
-        failures = transfer.failures + 1
-        pause = self._retries.pause_after(failures, asked)
+        failures = transfer.failures + (not isinstance(fault, AtWorkElsewhere))
+        pause = self._retries.pause_after(failures, fault.wait)
         waiting = transfer.changed(state=State.WAITING, failures=failures, retry_at=clock.in_seconds(pause))
         if await self._stop(waiting):
             await self._note(transfer, f"Tried again in {pause:.0f} s.")

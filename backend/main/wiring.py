@@ -1,7 +1,7 @@
 """Makes the services and ties them together, bottom up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor
 from backend.downloads.lanes import Limits
 from backend.downloads.policy import Policy
-from backend.downloads.recovery import recover
+from backend.downloads.recovery import Recovery
 from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
@@ -145,7 +145,7 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=settings.download_retry_seconds)
     worker = Worker(downloads, store, fetcher, governor, ground.comfy, events, retries=retries)
-    return _transfer(app, worker, partial(recover, downloads, store, storage.models))
+    return _transfer(app, worker, Recovery(downloads, store, storage.models))
 
 
 def _add_presets(
@@ -159,13 +159,15 @@ def _add_presets(
     return presets
 
 
-async def _transfer(app: FastAPI, worker: Worker, recover: Callable[[], Awaitable[None]]) -> None:
+async def _transfer(app: FastAPI, worker: Worker, recovery: Recovery) -> None:
     try:
-        await recover()
+        await recovery.run()
     finally:
         app.state.recovered.set()
     await app.state.may_transfer.wait()
-    await worker.run()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(worker.run())
+        group.create_task(recovery.look_again())
 
 
 def _report_death(task: asyncio.Task[None]) -> None:

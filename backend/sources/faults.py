@@ -2,6 +2,7 @@
 
 TransferFault
 ├── PassingFault      trying again usually helps: a cut line, a busy server
+│   └── AtWorkElsewhere   another pod is at it: patience helps
 ├── LastingFault      trying again does not help: no such file, a licence to accept
 ├── NoSpace           freeing space helps; the transfer is paused
 │   └── DiskFull      not a byte more can be written: everything is paused
@@ -24,6 +25,10 @@ class PassingFault(TransferFault):
     def __init__(self, code: str, message: str, wait: float | None = None):
         super().__init__(code, message)
         self.wait = wait
+
+
+class AtWorkElsewhere(PassingFault):
+    """Another pod that shares the volume is fetching this file; no failure, however often it is so."""
 
 
 class LastingFault(TransferFault):

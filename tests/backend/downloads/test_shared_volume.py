@@ -1,0 +1,90 @@
+"""Two pods share a volume: neither takes for lost what the other is fetching."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.downloads import recovery
+from backend.downloads.partial import Partial, Receipt
+from tests.backend.conftest import hub_settings
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+
+SIZE = 3_000_000
+LONG_AGO = 3600
+
+
+@pytest.fixture
+def model(hub: Hub) -> HubFile:
+    return hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
+
+
+def begun_elsewhere(workspace: Path, hub: Hub, model: HubFile) -> Path:
+    """What another pod has on the volume while it fetches the model. Returns its receipt."""
+    partial = Partial(workspace / "ComfyUI/models/loras" / model.path)
+    partial.target.parent.mkdir(parents=True)
+    partial.part.write_bytes(model.content.read(0, 1_000_000))
+    partial.write(
+        Receipt(
+            url=hub.url_of(model),
+            spans=((0, 1_000_000),),
+            bytes=SIZE,
+            sha256=model.content.sha256,
+            identity=None,
+            validator=None,
+            writer="another-pod",
+        )
+    )
+    (receipt,) = partial.target.parent.glob(".*.receipt.part")
+    return receipt
+
+
+def stops_writing(receipt: Path) -> None:
+    os.utime(receipt, (time.time() - LONG_AGO,) * 2)
+
+
+async def shown(pod: ControlPlane) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (await pod.client.get("/api/downloads")).json()
+    return rows
+
+
+async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
+    workspace: Path, hub: Hub, model: HubFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "LOOK_SECONDS", 0.05)
+    receipt = begun_elsewhere(workspace, hub, model)
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        await pod.app.state.recovered.wait()
+        assert await shown(pod) == []
+        async with asyncio.timeout(30), pod.socket("/ws/downloads") as frames:
+            stops_writing(receipt)
+            while not (found := await shown(pod)):
+                await frames.recv()
+        assert (found[0]["state"], found[0]["problem"]["code"]) == ("paused", "found")
+        assert found[0]["received"] == 1_000_000
+        await pod.client.post(f"/api/downloads/{found[0]['id']}/resume")
+        assert (await pod.finished(found[0]["id"]))["verification"] == "verified"
+        assert pod.rubbish() == []
+
+
+async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
+    workspace: Path, hub: Hub, model: HubFile
+) -> None:
+    receipt = begun_elsewhere(workspace, hub, model)
+    before = receipt.read_bytes()
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        transfer = await pod.download(url=hub.url_of(model), folder="loras")
+        waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "waiting")
+        assert (waiting["problem"]["code"], waiting["failures"]) == ("written_elsewhere", 0)
+        await pod.client.post(f"/api/downloads/{transfer['id']}/cancel")
+        assert receipt.read_bytes() == before
+        stops_writing(receipt)
+        await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
+        assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+        assert pod.rubbish() == []
