@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.support.supervisor import FakeSupervisor
+
 
 def report(workspace: Path, **content: Any) -> None:
     (workspace / "run" / "workspace.json").write_text(json.dumps({"state": "ready", **content}))
@@ -27,6 +29,18 @@ def test_the_open_page_follows_what_happens_to_the_volume(
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 860})
         keep_picture(page, f"overview-with-a-problem-{width}")
+
+
+def test_a_crashed_comfyui_is_started_again_where_one_sees_it(
+    signed_in: Page, supervisor: FakeSupervisor
+) -> None:
+    panel = signed_in.get_by_role("region", name="ComfyUI")
+    expect(panel.get_by_text("It has crashed and will be started again.")).to_be_visible()
+    signed_in.once("dialog", lambda dialog: dialog.accept())
+    panel.get_by_role("button", name="Restart ComfyUI").click()
+    expect(signed_in.get_by_role("status").get_by_text("ComfyUI is starting again.")).to_be_visible()
+    expect(panel.get_by_text("Starting", exact=True)).to_be_visible()
+    assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]
 
 
 def test_more_folders_are_named_and_a_wrong_one_is_refused(signed_in: Page, tmp_path: Path) -> None:
