@@ -149,12 +149,13 @@ RUN --mount=type=bind,from=installer,target=/build \
     /build/trusted.sh /build/install.sh ${ACCELERATOR} comfyui.txt
 
 FROM core AS minimal
+ARG COMFYUI_TAG
 RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=bind,from=builder,source=/opt/uv/bin/uv,target=/usr/local/bin/uv \
     --mount=type=bind,from=comfyui-src,target=/src \
     --mount=type=bind,source=scripts/build/comfyui.sh,target=/comfyui.sh \
     --mount=type=cache,target=/root/.cache/uv \
-    bash /comfyui.sh /src
+    bash /comfyui.sh /src ${COMFYUI_TAG}
 
 FROM minimal AS standard
 ARG ACCELERATOR

@@ -13,6 +13,11 @@ variable "COMFYUI_COMMIT" { default = "" }
 # "1" adds SBOM and provenance, which need a builder with the docker-container driver; the release sets it.
 variable "ATTEST" { default = "" }
 
+# Sees every layer, so by digest.
+variable "SBOM_GENERATOR" {
+  default = "docker/buildkit-syft-scanner:stable-1@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9"
+}
+
 # A private certificate authority, a pip.conf, a uv.toml and an .npmrc for the build; none of them reaches a layer.
 variable "CA_FILE" { default = "" }
 variable "PIP_CONF" { default = "" }
@@ -62,7 +67,7 @@ target "_common" {
     UV_TOML == "" ? [] : ["id=uv-toml,src=${UV_TOML}"],
     NPMRC == "" ? [] : ["id=npmrc,src=${NPMRC}"],
   )
-  attest = ATTEST == "1" ? ["type=sbom", "type=provenance,mode=max"] : []
+  attest = ATTEST == "1" ? ["type=sbom,generator=${SBOM_GENERATOR}", "type=provenance,mode=max"] : []
 }
 
 target "pod" {

@@ -22,7 +22,7 @@ def target_of(image: str) -> str:
 
 
 def comfyui_of(image: str) -> str:
-    """The version of ComfyUI in the image, or `stand-in`."""
+    """The version of ComfyUI in the image."""
     facts = docker(
         "run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/opt/comfypod/image.json"
     )

@@ -5,6 +5,9 @@ set -euo pipefail
 
 HOME_DIR=/opt/code-server
 VERSION=4.139.1
+# Of the package on npm. In it lie the locks (npm-shrinkwrap.json) of everything that it needs, with hashes.
+SHA512=7d462f255773e19a1525f6a41a21965c532917c2b539bb2ba46bd7d7b67136928ecdd347b3b940353ebbd094ebe19840f039d6ab2bef9851bf7771d5f58cba7b
+PACKAGE=$HOME_DIR/lib/code-server
 
 uv venv --quiet "$HOME_DIR/node"
 uv pip install --quiet --python "$HOME_DIR/node" --require-hashes --requirement "$1/node.txt"
@@ -16,17 +19,22 @@ export npm_config_nodedir
 if [[ -s /run/secrets/npmrc ]]; then
     export NPM_CONFIG_USERCONFIG=/run/secrets/npmrc
 fi
-npm install --global --prefix "$HOME_DIR" --no-fund --no-audit --loglevel error "code-server@$VERSION"
+cd "$(mktemp -d)"
+npm pack --silent "code-server@$VERSION" >/dev/null
+sha512sum --check --quiet <<<"$SHA512  code-server-$VERSION.tgz"
+mkdir -p "$PACKAGE" "$HOME_DIR/bin"
+tar --extract --no-same-owner --strip-components 1 --directory "$PACKAGE" --file "code-server-$VERSION.tgz"
+# Only `ci`, run inside the package, goes by its lock; its own install script then does the same for the editor's packages.
+npm --prefix "$PACKAGE" ci --omit=dev --no-fund --no-audit --loglevel error
 
 # What only compiling needs.
 rm -rf "$npm_config_nodedir/include" "$npm_config_nodedir/lib/node_modules"
-find "$HOME_DIR/lib" -type d -name obj.target -prune -exec rm -rf {} +
+find "$PACKAGE" -type d -name obj.target -prune -exec rm -rf {} +
 
-# npm's launcher looks for `node` on the PATH, which a pod does not have.
-rm "$HOME_DIR/bin/code-server"
+# A pod does not have this Node on its PATH.
 cat >"$HOME_DIR/bin/code-server" <<EOF
 #!/bin/sh
-exec "$npm_config_nodedir/bin/node" "$HOME_DIR/lib/node_modules/code-server/out/node/entry.js" "\$@"
+exec "$npm_config_nodedir/bin/node" "$PACKAGE/out/node/entry.js" "\$@"
 EOF
 chmod 755 "$HOME_DIR/bin/code-server"
 env --ignore-environment PATH=/usr/bin:/bin "$HOME_DIR/bin/code-server" --version

@@ -4,6 +4,7 @@
 #
 #   REGISTRY, VERSION                                 parts of that name, see docker-bake.hcl
 #   COMFYUI_SRC, NODES_STANDARD_SRC, NODES_FULL_SRC   source trees to use instead of GitHub
+#   COMFYUI_TAG, COMFYUI_COMMIT                       what that tree of ComfyUI is
 #   WHEELS_SRC, LOCKS_SRC                             wheels to prefer, locks to use instead of images/locks
 #   BASE_IMAGE                                        a trixie image to stand on
 #   CA_FILE                                           a private certificate authority (default: the one pip is told of)
@@ -61,7 +62,8 @@ use_standins() {
     say "STAND-INS for ComfyUI, torch and the nodes: this image shows pages and generates nothing"
     COMFYUI_SRC=$made/comfyui-src NODES_STANDARD_SRC=$made/nodes-standard NODES_FULL_SRC=$made/nodes-full
     WHEELS_SRC=$made/wheels LOCKS_SRC=$made/locks
-    OPTIONS+=(--set "$TARGET.args.TORCH_INDEX=" --set "$TARGET.args.COMFYUI_TAG=stand-in" --set "$TARGET.args.COMFYUI_COMMIT=stand-in")
+    export COMFYUI_TAG=${COMFYUI_TAG:-v0.38.1+standin} COMFYUI_COMMIT=stand-in
+    OPTIONS+=(--set "$TARGET.args.TORCH_INDEX=")
 }
 
 nothing_to_build_from() {

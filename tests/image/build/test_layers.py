@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from tests.image.support.bake import build_with_standins
 from tests.image.support.container import docker, run_once
 
 PYTHON = "/usr/bin/python3"
@@ -17,6 +20,18 @@ def test_the_image_says_what_it_is(minimal_cpu: str) -> None:
     assert (facts["variant"], facts["accelerator"], facts["cuda"]) == ("minimal", "cpu", None)
     assert facts["lock_id"].startswith("py3.13-")
     assert facts["nodes"] == []
+
+
+def test_an_image_cannot_be_named_after_another_comfyui(
+    minimal_cpu: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = json.loads(run_once(minimal_cpu, "cat", "/opt/comfypod/image.json"))
+    assert facts["comfyui"]["tag"] == "v0.38.1+standin"
+    monkeypatch.setenv("COMFYUI_TAG", "v9.9.9")
+    with pytest.raises(
+        RuntimeError, match=r"this tree is ComfyUI v0\.38\.1\+standin, and COMFYUI_TAG says v9\.9\.9"
+    ):
+        build_with_standins.__wrapped__("minimal-cpu")
 
 
 def test_the_spare_is_a_twin_that_takes_no_room(minimal_cpu: str) -> None:

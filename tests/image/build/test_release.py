@@ -11,6 +11,7 @@ from backend.config.settings import PROJECT_ROOT
 from tests.image.support.bake import TARGETS, print_targets
 
 WORKFLOWS = sorted((PROJECT_ROOT / ".github/workflows").glob("*.yml"))
+BY_DIGEST = re.compile(r"^[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}$")
 PINNED = re.compile(r"^(\./\S+|[\w.-]+/[\w./-]+@[0-9a-f]{40})$")
 
 
@@ -35,6 +36,13 @@ def step_with(text: str) -> dict[str, Any]:
     return step
 
 
+def attested(target: dict[str, Any]) -> list[list[str]]:
+    """The options of each attestation, SBOM first."""
+    return sorted(
+        (entry.split(",") for entry in target["attest"]), key=lambda options: "type=sbom" not in options
+    )
+
+
 def test_a_release_is_tested_first_and_has_every_target() -> None:
     assert set(image_job()["needs"]) == {"test", "targets"}
     assert "bake --print all" in str(workflow()["jobs"]["targets"])
@@ -45,9 +53,14 @@ def test_a_release_is_tested_first_and_has_every_target() -> None:
 def test_the_build_of_a_release_carries_sbom_and_provenance() -> None:
     variables = image_job()["env"]
     assert variables["ATTEST"] == "1"
-    assert "docker-container" in step_with("buildx create")["run"]  # the default driver cannot attest
+    builder = step_with("buildx create")
+    assert "docker-container" in builder["run"]  # the default driver cannot attest
+    assert '--driver-opt "image=$BUILDKIT"' in builder["run"]
+    assert BY_DIGEST.match(builder["env"]["BUILDKIT"])
     for target in print_targets("all", ATTEST=variables["ATTEST"]).values():
-        assert set(target["attest"]) == {"type=sbom", "type=provenance,mode=max"}
+        sbom, provenance = (dict(option.split("=", 1) for option in entry) for entry in attested(target))
+        assert (sbom["type"], provenance) == ("sbom", {"type": "provenance", "mode": "max"})
+        assert BY_DIGEST.search(sbom["generator"])
 
 
 def test_the_build_step_is_one_that_bake_takes() -> None:

@@ -45,6 +45,13 @@ def test_comfyui_is_pinned_by_tag_and_commit() -> None:
     assert re.search(r"^ARG COMFYUI_COMMIT=[0-9a-f]{40}$", DOCKERFILE, re.MULTILINE)
 
 
+def test_code_server_is_pinned_by_hash_and_installed_by_its_own_lock() -> None:
+    script = (ROOT / "scripts/build/code_server.sh").read_text()
+    assert re.search(r"^SHA512=[0-9a-f]{128}$", script, re.MULTILINE)
+    assert "sha512sum --check" in script
+    assert re.findall(r"^npm (?:--prefix \S+ )?(\S+)", script, re.MULTILINE) == ["pack", "ci"]
+
+
 def test_no_frontend_is_fetched() -> None:
     assert not re.match(r"#\s*syntax\s*=", DOCKERFILE)
 
