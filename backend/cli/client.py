@@ -17,15 +17,15 @@ from backend import __version__
 from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
 from backend.downloads.models import BatchReport, LogLine, TransferView
 from backend.downloads.policy import Policy
-from backend.presets.models import (
+from backend.presets.answers import (
     ExportReport,
     FetchReport,
-    Preset,
     PresetStatus,
     PresetSummary,
     UpdateReport,
     WorkflowNeeds,
 )
+from backend.presets.models import Preset
 from backend.storage.models import ModelView
 
 Answer = TypeVar("Answer")
@@ -73,9 +73,12 @@ class ControlPlane:
         """With sizes that the hub is asked for."""
         return self._get(f"/api/presets/{_part(preset_id)}/status", PresetStatus, ask=True)
 
-    def install(self, preset_id: str, *, allow_pickle: bool) -> list[TransferView]:
-        consent = "?allow_pickle=true" if allow_pickle else ""
-        return self._post(f"/api/presets/{_part(preset_id)}/download{consent}", list[TransferView])
+    def install(
+        self, preset_id: str, *, allow_pickle: bool = False, replace: bool = False
+    ) -> list[TransferView]:
+        wanted = {"allow_pickle": allow_pickle, "replace": replace}
+        query = "&".join(f"{name}=true" for name, is_wanted in wanted.items() if is_wanted)
+        return self._post(f"/api/presets/{_part(preset_id)}/download?{query}", list[TransferView])
 
     def update(self) -> UpdateReport:
         return self._post("/api/presets/update", UpdateReport)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 # What to type next, by the code of the API's error. `{cancel}` and the like are its details.
 ADVICE = {
+    "another_file": "To fetch it all the same: the same command with --replace",
     "destination_taken": "To stop that one: comfypod downloads cancel {id}",
     "file_exists": "Another name: --name NAME",
     "folder_needed": "That is --to FOLDER here.",

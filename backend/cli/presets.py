@@ -12,7 +12,8 @@ from backend.cli.watch import finish
 from backend.core.words import human_bytes, printable
 
 if TYPE_CHECKING:
-    from backend.presets.models import FileStatus, Preset, PresetStatus, PresetSummary
+    from backend.presets.answers import FileStatus, PresetStatus, PresetSummary
+    from backend.presets.models import Preset
 
 app = typer.Typer(help="Workflows and every file they need.", no_args_is_help=True)
 
@@ -58,7 +59,16 @@ def show(preset_id: PresetId, as_json: Json = False) -> None:
 
 @app.command()
 def install(
-    preset_ids: PresetIds, allow_pickle: AllowPickle = False, no_wait: NoWait = False, as_json: Json = False
+    preset_ids: PresetIds,
+    allow_pickle: AllowPickle = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Put files aside that only have the same name, and fetch the right ones."
+        ),
+    ] = False,
+    no_wait: NoWait = False,
+    as_json: Json = False,
 ) -> None:
     """Fetch what is missing, and wait for it."""
     with control_plane(outlives=no_wait) as plane:
@@ -67,7 +77,7 @@ def install(
         transfers = [
             transfer
             for preset_id in preset_ids
-            for transfer in plane.install(preset_id, allow_pickle=allow_pickle)
+            for transfer in plane.install(preset_id, allow_pickle=allow_pickle, replace=replace)
         ]
         finish(plane, transfers, no_wait=no_wait, as_json=as_json)
 

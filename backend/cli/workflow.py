@@ -14,9 +14,14 @@ from backend.core.words import human_bytes, printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.presets.models import NeededFile, WorkflowNeeds
+    from backend.presets.answers import NeededFile, WorkflowNeeds
 
-STATES = {"same_content": "here as", "same_name": "perhaps", "fetchable": "from"}
+STATES = {
+    "other": "another file of that name",
+    "same_content": "here as",
+    "same_name": "perhaps",
+    "fetchable": "from",
+}
 
 
 def workflow(
@@ -54,6 +59,10 @@ def _install(
 
 
 def _why_not(file: "NeededFile") -> str:
+    if file.state == "other":
+        return (
+            "another file has this name: of another size, or with another hash. Rename that one, or keep it."
+        )
     if file.found_at:
         return f"there is one of that name at {printable(file.found_at)}. If it is the same, choose it in the node."
     return "nobody tells where it can be had. Look for it, and use comfypod download."
@@ -75,6 +84,6 @@ def _show(needs: "WorkflowNeeds") -> None:
 
 def _row(file: "NeededFile") -> tuple[str, ...]:
     place = f"{file.folder}/{file.filename}" if file.folder else file.filename
-    where = file.found_at or (file.host if file.state == "fetchable" else "")
+    where = "" if file.state == "other" else file.found_at or (file.host if file.state == "fetchable" else "")
     state = f"{STATES.get(file.state, file.state)} {where or ''}".strip()
     return place, state, human_bytes(file.bytes)

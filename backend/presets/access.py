@@ -73,6 +73,13 @@ AllowPickle = Annotated[
         "code that is in it. Without, nothing is started and `pickle_unconfirmed` names them all.",
     ),
 ]
+Replace = Annotated[
+    bool,
+    Query(
+        description="Also fetch files whose name another file has: of another size, or with another hash. That one is put "
+        "aside as `NAME.aside-1`. Without, `another_file` names one when there is nothing else to fetch.",
+    ),
+]
 NeedsService = Annotated[Needs, Depends(needs_of)]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetsService = Annotated[Presets, Depends(presets_of)]

@@ -14,21 +14,21 @@ from backend.presets.access import (
     AllowPickle,
     NeedsService,
     PresetsService,
+    Replace,
     SentWorkflow,
     SharingService,
 )
-from backend.presets.models import (
+from backend.presets.answers import (
     Category,
     ExportReport,
     ExportRequest,
     FetchReport,
-    Preset,
-    PresetFile,
     PresetStatus,
     PresetSummary,
     UpdateReport,
     WorkflowNeeds,
 )
+from backend.presets.models import Preset, PresetFile
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/presets", tags=["presets"])
@@ -125,10 +125,19 @@ async def download(
     downloads: DownloadsService,
     _session: SignedIn,
     allow_pickle: AllowPickle = False,
+    replace: Replace = False,
 ) -> list[TransferView]:
     """Fetch every file that is missing. The transfers, one for each; empty when nothing is missing."""
-    transfers = await presets.download(preset_id, allow_pickle=allow_pickle)
+    transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
     return [downloads.view(transfer) for transfer in transfers]
+
+
+@router.post("/{preset_id}/cancel", responses=responses(Forbidden, NotFound, Conflict))
+async def cancel(
+    preset_id: str, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> list[TransferView]:
+    """Stop what is under way for it. Files that are here stay."""
+    return [downloads.view(transfer) for transfer in await presets.cancel(preset_id)]
 
 
 @router.delete("/{preset_id}/definition", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
@@ -139,5 +148,6 @@ async def forget(preset_id: str, sharing: SharingService, _session: SignedIn) ->
 
 @router.delete("/{preset_id}", responses=responses(Forbidden, NotFound, Conflict))
 async def remove(preset_id: str, presets: PresetsService, _session: SignedIn) -> list[PresetFile]:
-    """Delete its files, except those that another installed preset needs. The files that were deleted."""
+    """Stop what is under way and delete its files, except those that another preset has a use for and those that are
+    other files of the same name. The files that were deleted."""
     return await presets.remove(preset_id)

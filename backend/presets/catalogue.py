@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backend.core.errors import NotFound
+from backend.presets.answers import Category, FileProblem, UpdateReport
 from backend.presets.curated import read_curated
-from backend.presets.models import Category, FileProblem, Origin, Preset, PresetFile, UpdateReport
+from backend.presets.models import Origin, Preset, PresetFile
 from backend.presets.official import read_official
 
 # A preset, and a file of it.

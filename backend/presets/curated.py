@@ -7,7 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from backend.core.plain_yaml import compose_yaml, read_yaml
-from backend.presets.models import FileProblem, Origin, Preset
+from backend.presets.answers import FileProblem
+from backend.presets.models import Origin, Preset
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 2**20

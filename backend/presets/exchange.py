@@ -9,8 +9,9 @@ from starlette.datastructures import UploadFile
 from backend.auth.access import SignedIn
 from backend.core.errors import InvalidRequest
 from backend.presets.access import SharingService
+from backend.presets.answers import ExportRequest
 from backend.presets.curated import MAX_BYTES
-from backend.presets.models import ExportRequest, Preset
+from backend.presets.models import Preset
 from backend.presets.sharing import Sharing
 from backend.storage.access import StorageService
 from backend.web.htmx import PageRoute

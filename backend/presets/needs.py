@@ -12,17 +12,11 @@ from backend.core.errors import AppError, InvalidRequest, Unavailable
 from backend.core.names import clean_folder
 from backend.downloads.models import UNFINISHED, Refusal
 from backend.downloads.service import Downloads
+from backend.presets.answers import FetchReport, MissingNode, NeededFile, Whereabouts, WorkflowNeeds
 from backend.presets.consent import check_consent
 from backend.presets.loaders import folder_of
-from backend.presets.models import (
-    FetchReport,
-    KnownFile,
-    MissingNode,
-    NeededFile,
-    PresetFile,
-    Whereabouts,
-    WorkflowNeeds,
-)
+from backend.presets.models import KnownFile, PresetFile
+from backend.presets.presence import Presence, presence_on
 from backend.presets.service import Presets, wanted_of
 from backend.presets.workflows import Choice, Declared, Workflow, is_model_file, read_workflow
 from backend.sources.formats import format_of
@@ -99,10 +93,10 @@ class Needs:
         needed = _needed(workflow, await self._folders(workflow, types))
         sources = [self._source(entry, workflow) for entry in needed]
         known = iter(await self._presets.known([source.file for source in sources if source], ask=True))
-        on_pod = await self._storage.files()
+        presence = await presence_on(self._storage)
         coming = {t.destination: t.id for t in await self._downloads.list() if t.state in UNFINISHED}
         placed = [
-            self._placed(entry, source, next(known) if source else None, on_pod, coming)
+            self._placed(entry, source, next(known) if source else None, presence, coming)
             for entry, source in zip(needed, sources, strict=True)
         ]
         return list(zip(await asyncio.gather(*placed), sources, strict=True))
@@ -148,11 +142,14 @@ class Needs:
         needed: _Needed,
         source: _Source | None,
         known: KnownFile | None,
-        on_pod: list[ModelFile],
+        presence: Presence,
         coming: dict[str, str],
     ) -> NeededFile:
         file = _described(needed, source, known)
-        same_place = next((entry for entry in on_pod if entry.place == needed.place), None)
+        on_pod = presence.files.values()
+        same_place = presence.files.get(needed.place)
+        if same_place and known and presence.other(known.file):
+            return file.model_copy(update={"state": Whereabouts.OTHER, "found_at": same_place.place})
         if same_place:
             return file.model_copy(update={"state": Whereabouts.HERE, "bytes": same_place.bytes})
         same_content = await self._presets.same_content(known.file, on_pod) if known else None

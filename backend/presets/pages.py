@@ -6,10 +6,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import State, TransferView, Verification
+from backend.downloads.models import TransferView
 from backend.downloads.service import Downloads
-from backend.presets.access import AllowPickle, NeedsService, PresetsService, SentWorkflow
-from backend.presets.models import FetchReport, Preset, PresetFile
+from backend.presets.access import AllowPickle, NeedsService, PresetsService, Replace, SentWorkflow
+from backend.presets.answers import FetchReport
+from backend.presets.models import Preset
+from backend.presets.presence import differs
 from backend.presets.service import Presets
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -70,7 +72,7 @@ async def fetch_for_workflow(
     report = await needs.fetch(workflow, allow_pickle=allow_pickle)
     view = {"needs": await needs.of(workflow), "report": report, "transfers": await _transfers(downloads)}
     response = renderer_of(request).page(request, "presets/_needs.html", view)
-    return htmx.with_toast(response, "success", _what_was_done(report))
+    return htmx.with_toast(response, _level_of(report), _what_was_done(report))
 
 
 @router.get("/presets/{preset_id}")
@@ -88,8 +90,9 @@ async def download(
     downloads: DownloadsService,
     _session: SignedIn,
     allow_pickle: AllowPickle = False,
+    replace: Replace = False,
 ) -> Response:
-    transfers = await presets.download(preset_id, allow_pickle=allow_pickle)
+    transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
     response = await _preset_page(request, presets, downloads, preset_id)
     count = f"{len(transfers)} {'file' if len(transfers) == 1 else 'files'}"
     return htmx.with_toast(response, "success", f"Downloading {count}.")
@@ -101,8 +104,19 @@ async def remove(
 ) -> Response:
     deleted = await presets.remove(preset_id)
     response = await _preset_page(request, presets, downloads, preset_id)
-    freed = ", ".join(file.filename for file in deleted) or "what was under way"
-    return htmx.with_toast(response, "info", f"Deleted: {freed}.")
+    words = f"Deleted: {', '.join(file.filename for file in deleted)}." if deleted else "Nothing was deleted."
+    return htmx.with_toast(response, "info", words)
+
+
+@router.post("/presets/{preset_id}/cancel")
+async def cancel(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    cancelled = await presets.cancel(preset_id)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    words = ", ".join(transfer.filename for transfer in cancelled)
+    nothing = "What is coming was asked for by another preset. The page Downloads can cancel it."
+    return htmx.with_toast(response, "info", f"Cancelled: {words}." if words else nothing)
 
 
 async def _list(
@@ -136,16 +150,15 @@ async def _preset_page(request: Request, presets: Presets, downloads: Downloads,
             preset_id, ask=request.method == "GET" and htmx.wants_fragment(request)
         ),
         "transfers": transfers,
-        "verified": _verified_in(
-            {
-                (transfer.folder, transfer.filename)
-                for transfer in transfers.values()
-                if transfer.state == State.DONE and transfer.verification == Verification.VERIFIED
-            }
-        ),
+        "removable": await presets.removable(preset_id),
+        "differs": differs,
     }
     template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"
     return renderer_of(request).page(request, template, view)
+
+
+def _level_of(report: FetchReport) -> Literal["success", "info"]:
+    return "success" if report.transfers or report.linked else "info"
 
 
 def _what_was_done(report: FetchReport) -> str:
@@ -154,13 +167,6 @@ def _what_was_done(report: FetchReport) -> str:
     done = [f"downloading {count} {'file' if count == 1 else 'files'}"] if count else []
     done += [f"{len(report.linked)} found here under another name"] if report.linked else []
     return (", ".join(done) or "nothing could be fetched").capitalize() + "."
-
-
-def _verified_in(places: set[tuple[str, str]]) -> Any:
-    def verified(file: PresetFile) -> bool:
-        return (file.folder, file.filename) in places
-
-    return verified
 
 
 def _size_of(preset: Preset) -> int | None:

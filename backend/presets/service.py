@@ -4,26 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
+from backend.core.errors import Conflict
 from backend.downloads.models import ACTIVE, State, Transfer, Wanted
 from backend.downloads.service import Downloads
+from backend.presets.answers import FileStatus, PresetState, PresetStatus, PresetSummary
 from backend.presets.catalogue import Catalogue
 from backend.presets.consent import check_consent
-from backend.presets.models import (
-    FileStatus,
-    KnownFile,
-    Preset,
-    PresetFile,
-    PresetState,
-    PresetStatus,
-    PresetSummary,
-)
+from backend.presets.models import KnownFile, Preset, PresetFile
+from backend.presets.presence import Presence, differs, needed_elsewhere, presence_on
 from backend.sources.facts import HubFacts
 from backend.sources.models import FileFacts
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
-# Size on disk by place, such as `vae/ae.safetensors`.
-OnPod = dict[str, int]
 # How long a click waits for a hub to tell sizes, or for a hash; the answer is kept when it comes later.
 PATIENCE_SECONDS = 10
 
@@ -41,8 +34,19 @@ class Presets:
         self, q: str = "", category: str | None = None, installed: bool | None = None
     ) -> list[PresetSummary]:
         """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
-        coming, on_pod = await self._coming(), await self._on_pod()
-        summaries = [_summary(preset, coming, on_pod) for preset in self.catalogue.matching(q, category)]
+        coming, presence = await self._coming(), await presence_on(self._storage)
+        found = self.catalogue.matching(q, category)
+        here = [file for preset in found for file in preset.files if file.place in presence.files]
+        known = dict(zip(here, await self.known(here), strict=True))
+        summaries = [
+            _summary(
+                preset,
+                [known[file].file if file in known else file for file in preset.files],
+                coming,
+                presence,
+            )
+            for preset in found
+        ]
         if installed is None:
             return summaries
         return [entry for entry in summaries if (entry.state == PresetState.INSTALLED) == installed]
@@ -50,9 +54,10 @@ class Presets:
     async def status(self, preset_id: str, *, ask: bool = False) -> PresetStatus:
         """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
         preset = self.catalogue.get(preset_id)
-        on_pod, coming = await self._on_pod(), await self._coming()
-        files = [await self._file_status(file, on_pod) for file in await self.known(preset.files, ask=ask)]
-        summary = _summary(preset, coming, on_pod)
+        known = await self.known(preset.files, ask=ask)
+        presence, coming = await presence_on(self._storage), await self._coming()
+        files = [await self._file_status(file, presence) for file in known]
+        summary = _summary(preset, [entry.file for entry in known], coming, presence)
         missing = [entry for entry in files if entry.state == "missing"]
         return PresetStatus(
             id=preset.id,
@@ -79,20 +84,35 @@ class Presets:
                 return await asyncio.wait_for(self._facts.of(urls), PATIENCE_SECONDS)
         return await self._facts.known(urls)
 
-    async def download(self, preset_id: str, *, allow_pickle: bool = False) -> list[Transfer]:
-        """Ask for every file that is missing; those that are here already are left alone."""
+    async def download(
+        self, preset_id: str, *, allow_pickle: bool = False, replace: bool = False
+    ) -> list[Transfer]:
+        """Ask for every file that is missing; those that are here already are left alone.
+
+        With `replace` also for those whose name another file has, which is put aside.
+        """
         preset = self.catalogue.get(preset_id)
-        on_pod, coming = await self._on_pod(), await self._coming()
-        absent = [file for file in preset.files if file.place not in on_pod]
-        check_consent(absent, allow_pickle=allow_pickle)
-        asked = zip(absent, await self.known(absent, ask=True), strict=True)
-        missing = [(file, known.file) for file, known in asked if not await self.linked(known.file)]
-        # What is coming has its room reserved already.
-        await self._downloads.check_room(
-            [known.bytes or 0 for file, known in missing if file.place not in coming]
+        presence, coming = await presence_on(self._storage), await self._coming()
+        check_consent(
+            [file for file in preset.files if file.place not in presence.files], allow_pickle=allow_pickle
         )
+        known = [entry.file for entry in await self.known(preset.files, ask=True)]
+        others = [(file, found) for file in known if (found := presence.other(file))]
+        absent = [file for file in known if file.place not in presence.files]
+        if others and not replace and not absent:
+            raise _taken(*others[0])
+        if replace:
+            absent += [file for file, _ in others]
+            check_consent(absent, allow_pickle=allow_pickle)
+        # What is coming has its room reserved already.
+        await self._downloads.check_room(file.bytes or 0 for file in absent if file.place not in coming)
+        if replace:
+            for _, found in others:
+                await self._storage.put_aside(found)
+        missing = [file for file in absent if not await self.linked(file)]
         # What the hub said a while ago is no promise: the engine asks it again.
-        wanted = [wanted_of(file, preset.id, allow_pickle=allow_pickle) for file, _ in missing]
+        asked = {file.place: file for file in preset.files}
+        wanted = [wanted_of(asked[file.place], preset.id, allow_pickle=allow_pickle) for file in missing]
         transfers = [await self._downloads.request(file) for file in wanted]
         return [await self._restarted(transfer) for transfer in transfers]
 
@@ -124,20 +144,32 @@ class Presets:
         promised = sum(max(0, (view.bytes or 0) - view.received) for view in views if view.state in ACTIVE)
         return max(0, self._storage.disk().free - promised)
 
-    async def remove(self, preset_id: str) -> list[PresetFile]:
-        """Delete the preset's files, except those that another installed preset needs. Returns the deleted ones."""
+    async def cancel(self, preset_id: str) -> list[Transfer]:
+        """Stop what is under way for this preset. Files that are here stay."""
         preset = self.catalogue.get(preset_id)
-        needed_elsewhere = self._files_of_other_installed(preset, await self._on_pod())
-        for file in preset.files:
-            transfer = await self._downloads.latest(file.folder, file.filename)
-            if transfer and transfer.preset == preset.id and transfer.state in ACTIVE | {State.PAUSED}:
-                await self._downloads.cancel(transfer.id)
-        removable = [
-            file
-            for file in preset.files
-            if file.place not in needed_elsewhere
-            and self._storage.size_of(file.folder, file.filename) is not None
+        found = [await self._downloads.latest(file.folder, file.filename) for file in preset.files]
+        return [
+            await self._downloads.cancel(transfer.id)
+            for transfer in found
+            if transfer and transfer.preset == preset.id and transfer.state in ACTIVE | {State.PAUSED}
         ]
+
+    async def removable(self, preset_id: str) -> list[PresetFile]:
+        """Its files in the workspace that no other preset has a use for, with their sizes on disk."""
+        preset = self.catalogue.get(preset_id)
+        presence, coming = await presence_on(self._storage), await self._coming()
+        needed = needed_elsewhere(preset, self.catalogue, presence, coming)
+        sizes = {file.place: self._storage.size_of(file.folder, file.filename) for file in preset.files}
+        return [
+            entry.file.model_copy(update={"bytes": sizes[entry.file.place]})
+            for entry in await self.known(preset.files)
+            if presence.has(entry.file) and sizes[entry.file.place] and entry.file.place not in needed
+        ]
+
+    async def remove(self, preset_id: str) -> list[PresetFile]:
+        """Stop what is under way, and delete what `removable` names. Returns the deleted files."""
+        await self.cancel(preset_id)
+        removable = await self.removable(preset_id)
         for file in removable:
             await self._storage.remove(file.folder, file.filename)
         return removable
@@ -147,27 +179,24 @@ class Presets:
         is_paused = transfer.state == State.PAUSED
         return await self._downloads.retry(transfer.id) if is_paused else transfer
 
-    def _files_of_other_installed(self, preset: Preset, on_pod: OnPod) -> set[str]:
-        return {
-            file.place
-            for other in self.catalogue
-            if other.id != preset.id and all(file.place in on_pod for file in other.files)
-            for file in other.files
-        }
-
-    async def _file_status(self, known: KnownFile, on_pod: OnPod) -> FileStatus:
-        file, size = known.file, on_pod.get(known.file.place)
+    async def _file_status(self, known: KnownFile, presence: Presence) -> FileStatus:
+        file, found = known.file, presence.files.get(known.file.place)
         status = FileStatus(
             file=file,
             format=file.format,
             scan=known.scan,
             state="missing",
+            verified=presence.is_verified(file),
             transfer=None,
             received=0,
             bytes=file.bytes,
         )
-        if size is not None:
-            return status.model_copy(update={"state": "installed", "received": size, "bytes": size})
+        if found and presence.other(file):
+            return status.model_copy(update={"state": "other", "found": found.bytes})
+        if found:
+            return status.model_copy(
+                update={"state": "installed", "received": found.bytes, "bytes": found.bytes}
+            )
         transfer = await self._downloads.latest(file.folder, file.filename)
         if transfer is None or transfer.state in (State.DONE, State.CANCELLED):
             return status
@@ -175,15 +204,24 @@ class Presets:
         under_way = {"state": view.state.value, "transfer": transfer.id, "received": view.received}
         return status.model_copy(update={**under_way, "bytes": view.bytes or file.bytes})
 
-    async def _on_pod(self) -> OnPod:
-        return {file.place: file.bytes for file in await self._storage.files()}
-
     async def _coming(self) -> set[str]:
         return {transfer.destination for transfer in await self._downloads.list() if transfer.state in ACTIVE}
 
 
-def _summary(preset: Preset, coming: set[str], on_pod: OnPod) -> PresetSummary:
-    installed = sum(file.place in on_pod for file in preset.files)
+def _taken(file: PresetFile, found: ModelFile) -> Conflict:
+    return Conflict(
+        f"Another file has the name {file.filename} in {file.folder}: {differs(file, found.bytes)}. Keep it, or fetch the "
+        "right one with `replace`, which puts the other one aside.",
+        code="another_file",
+        place=file.place,
+    )
+
+
+def _summary(
+    preset: Preset, files: Iterable[PresetFile], coming: set[str], presence: Presence
+) -> PresetSummary:
+    """`files`: those of the preset, with what hubs tell about them."""
+    installed = sum(map(presence.has, files))
     if installed == len(preset.files):
         state = PresetState.INSTALLED
     elif any(file.place in coming for file in preset.files):

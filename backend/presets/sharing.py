@@ -10,9 +10,10 @@ from backend.core.errors import Conflict, InvalidRequest
 from backend.core.kept import keep
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
+from backend.presets.answers import ExportReport, ExportRequest
 from backend.presets.catalogue import Catalogue
 from backend.presets.curated import MAX_BYTES, BadPreset, parse_preset
-from backend.presets.models import MOST_FILES, ExportReport, ExportRequest, Origin, Preset, PresetFile
+from backend.presets.models import MOST_FILES, Origin, Preset, PresetFile
 from backend.sources.addresses import is_signed
 from backend.sources.refusals import explained
 from backend.sources.service import Sources

@@ -1,11 +1,13 @@
 """Reading whole files: their hash, and a second name for the same content."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
-from backend.core.files import sync_folder
+from backend.core.files import rename_without_clobbering, sync_folder
 
 CHUNK = 2**23
 
@@ -35,3 +37,13 @@ def give_second_name(source: Path, target: Path) -> bool:
         return False
     sync_folder(target.parent)
     return True
+
+
+def give_another_name(path: Path) -> Path:
+    """`a.safetensors` → `a.aside-1.safetensors`, or the next number that is free. The new path."""
+    for number in count(1):
+        target = path.with_name(f"{path.stem}.aside-{number}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            rename_without_clobbering(path, target)
+            return target
+    raise AssertionError("numbers do not end")

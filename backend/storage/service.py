@@ -11,7 +11,7 @@ import aiofiles.os
 
 from backend.core.disk import Disk, disk_of
 from backend.core.errors import Conflict, NotFound
-from backend.storage.content import give_second_name, sha256_of
+from backend.storage.content import give_another_name, give_second_name, sha256_of
 from backend.storage.models import ModelFile, ModelView, StorageView
 from backend.storage.roots import files_below, look_at, roots_of
 from backend.storage.store import HashStore
@@ -62,7 +62,7 @@ class Storage:
     async def views(self, users: Mapping[str, list[str]]) -> list[ModelView]:
         """Every model file. `users`: the ids of the presets that need what is at a place."""
         files = await self.files()
-        hashes = await self._hashes.of(files)
+        hashes = await self.known_hashes(files)
         return await asyncio.to_thread(
             lambda: [self._view(file, hashes.get(file), users.get(file.place, [])) for file in files]
         )
@@ -74,6 +74,18 @@ class Storage:
     async def known_hash(self, file: ModelFile) -> str | None:
         """The hash, if it is known without reading the file."""
         return await self._hashes.get(file)
+
+    async def known_hashes(self, files: Iterable[ModelFile]) -> dict[ModelFile, str]:
+        """Those that are known without reading."""
+        return await self._hashes.of(files)
+
+    async def put_aside(self, file: ModelFile) -> Path:
+        """Give a model of the workspace another name, under which ComfyUI still offers it. Its new path."""
+        if not await asyncio.to_thread(self._is_ours, file):
+            raise Conflict(
+                f"{file.path} lies outside the workspace: move it where it lies.", code="elsewhere"
+            )
+        return await asyncio.to_thread(give_another_name, file.path)
 
     async def hash(self, file: ModelFile) -> str:
         """The hash; reads the file when it has to.

@@ -82,6 +82,88 @@ async def test_a_preset_is_downloaded_file_by_file_and_then_installed(pod: Contr
     assert (await pod.client.post("/api/presets/two-files/download")).json() == []
 
 
+async def fetch_all(pod: ControlPlane, preset_id: str) -> None:
+    for transfer in (await pod.client.post(f"/api/presets/{preset_id}/download")).json():
+        assert (await pod.finished(transfer["id"]))["state"] == "done"
+
+
+async def files_of(pod: ControlPlane, preset_id: str = "two-files") -> list[tuple[str, bool]]:
+    """State of each file, and whether it is verified."""
+    status = (await pod.client.get(f"/api/presets/{preset_id}/status", params={"ask": True})).json()
+    return [(file["state"], file["verified"]) for file in status["files"]]
+
+
+async def test_verified_is_what_the_file_is_and_not_what_the_history_says(pod: ControlPlane) -> None:
+    await fetch_all(pod, "two-files")
+    await pod.client.post("/api/downloads/clear")
+    assert await files_of(pod) == [("installed", True), ("installed", True)]
+    assert (await pod.client.get("/presets/two-files")).text.count("· verified") == 2
+    first = pod.models / "vae/first.safetensors"
+    first.write_bytes(bytes(first.stat().st_size))
+    assert await files_of(pod) == [("installed", False), ("installed", True)]
+
+
+async def test_another_file_of_that_name_is_not_taken_for_it(pod: ControlPlane) -> None:
+    first = pod.models / "vae/first.safetensors"
+    first.parent.mkdir(parents=True)
+    first.write_bytes(b"my own!")
+    await fetch_all(pod, "two-files")
+    assert await files_of(pod) == [("other", False), ("installed", True)]
+    assert (await pod.client.get("/api/presets", params={"installed": True})).json() == []
+    page = (await pod.client.get("/presets/two-files")).text
+    assert "Another file has this name: 7 B instead of 50.0 kB" in page
+    refused = await pod.client.post("/api/presets/two-files/download")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "another_file")
+    deleted = (await pod.client.delete("/api/presets/two-files")).json()
+    assert [file["filename"] for file in deleted] == ["second.safetensors"]
+    assert first.read_bytes() == b"my own!"
+    answer = await pod.client.post("/api/presets/two-files/download", params={"replace": True})
+    for transfer in answer.json():
+        assert (await pod.finished(transfer["id"]))["state"] == "done"
+    assert await files_of(pod) == [("installed", True), ("installed", True)]
+    assert (first.parent / "first.aside-1.safetensors").read_bytes() == b"my own!"
+
+
+async def test_cancelling_leaves_the_files_that_are_here(pod: ControlPlane, hub: Hub) -> None:
+    second = hub.repository("acme/models").files("main")["second.safetensors"]
+    mine = pod.models / "vae/first.safetensors"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(hub.repository("acme/models").files("main")["first.safetensors"].content.read(0, 50_000))
+    gate = hub.hold(second, after=20_000)
+    (transfer,) = (await pod.client.post("/api/presets/two-files/download")).json()
+    await asyncio.to_thread(gate.wait_until_reached)
+    page = (await pod.client.get("/presets/two-files")).text
+    assert 'hx-post="/presets/two-files/cancel"' in page
+    assert "hx-delete" not in page
+    cancelled = (await pod.client.post("/api/presets/two-files/cancel")).json()
+    gate.release()
+    assert [(entry["id"], entry["state"]) for entry in cancelled] == [(transfer["id"], "cancelled")]
+    assert (await pod.finished(transfer["id"]))["state"] == "cancelled"
+    assert mine.exists()
+    assert pod.rubbish() == []
+    page = (await pod.client.get("/presets/two-files")).text
+    assert 'hx-confirm="Delete first.safetensors (50.0 kB)?"' in page
+
+
+async def test_deleting_keeps_what_a_preset_that_is_coming_needs(
+    pod: ControlPlane, hub: Hub, definitions: Path
+) -> None:
+    third = hub.add("acme/models", "third.safetensors", safetensors(50_000, seed=3))
+    text = (definitions / "two-files.yaml").read_text()
+    other = text.replace("two-files", "other").replace("second.safetensors", "third.safetensors")
+    (definitions / "other.yaml").write_text(other)
+    await pod.client.post("/api/presets/update")
+    await fetch_all(pod, "two-files")
+    gate = hub.hold(third, after=20_000)
+    (transfer,) = (await pod.client.post("/api/presets/other/download")).json()
+    await asyncio.to_thread(gate.wait_until_reached)
+    deleted = (await pod.client.delete("/api/presets/two-files")).json()
+    gate.release()
+    assert [file["filename"] for file in deleted] == ["second.safetensors"]
+    await pod.finished(transfer["id"])
+    assert await files_of(pod, "other") == [("installed", True), ("installed", True)]
+
+
 async def test_deleting_keeps_what_another_installed_preset_needs(
     pod: ControlPlane, definitions: Path
 ) -> None:

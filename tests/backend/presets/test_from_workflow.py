@@ -127,6 +127,17 @@ async def test_a_file_of_that_name_in_another_folder_is_pointed_out(pod: Control
     assert (file["state"], file["found_at"]) == ("same_name", "loras/style/mine.safetensors")
 
 
+async def test_another_file_under_the_name_that_is_needed_is_pointed_out(pod: ControlPlane, hub: Hub) -> None:
+    file = hub.add("acme/models", "owl.safetensors", safetensors(40_000))
+    declared = declaring(hub.url_of(file), "loras", "owl.safetensors")
+    put(pod, "loras/owl.safetensors", b"torn")
+    graph = drawn(node("LoraLoaderModelOnly", "owl.safetensors", 1.0, properties=declared))
+    assert (await only_file(pod, graph))["state"] == "other"
+    report = (await pod.client.post("/api/presets/from-workflow/download", json=graph)).json()
+    assert (report["transfers"], report["refused"]) == ([], [])
+    assert (pod.models / "loras/owl.safetensors").read_bytes() == b"torn"
+
+
 async def test_a_subfolder_in_the_node_is_the_subfolder_on_disk(pod: ControlPlane) -> None:
     put(pod, "loras/style/mine.safetensors", b"x")
     file = await only_file(pod, drawn(node("LoraLoaderModelOnly", "style\\mine.safetensors", 1.0)))
