@@ -9,7 +9,7 @@ from backend.downloads.access import DownloadsService
 from backend.downloads.models import TransferView
 from backend.downloads.service import Downloads
 from backend.presets.access import AllowPickle, NeedsService, PresetsService, Replace, SentWorkflow
-from backend.presets.answers import FetchReport
+from backend.presets.answers import FetchReport, PresetState
 from backend.presets.models import Preset
 from backend.presets.presence import differs
 from backend.presets.service import Presets
@@ -142,15 +142,15 @@ async def _transfers(downloads: Downloads) -> dict[str, TransferView]:
 
 async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
     preset = presets.catalogue.get(preset_id)
-    transfers = await _transfers(downloads)
+    # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
+    status = await presets.status(preset_id, ask=request.method == "GET" and htmx.wants_fragment(request))
+    is_coming = status.state == PresetState.DOWNLOADING
     view: dict[str, Any] = {
         "preset": preset,
-        # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
-        "status": await presets.status(
-            preset_id, ask=request.method == "GET" and htmx.wants_fragment(request)
-        ),
-        "transfers": transfers,
-        "removable": await presets.removable(preset_id),
+        "status": status,
+        "transfers": await _transfers(downloads),
+        # While bars move the page asks often, and offers to cancel instead.
+        "removable": [] if is_coming else await presets.removable(preset_id),
         "differs": differs,
     }
     template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"

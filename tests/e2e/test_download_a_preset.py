@@ -106,3 +106,23 @@ def test_the_page_notices_when_the_control_plane_is_away_and_comes_back(
     keep_picture(page, "away")
     plane.start()
     expect(banner).to_be_hidden(timeout=20_000)
+
+
+def test_a_torn_file_is_told_from_the_right_one_and_put_aside(
+    signed_in: Page, workspace: Path, keep_picture: Any
+) -> None:
+    page = signed_in
+    models = workspace / "ComfyUI/models"
+    for folder, name in OFFICIAL_FILES:
+        (models / folder).mkdir(parents=True, exist_ok=True)
+        (models / folder / name).write_bytes(b"torn")
+    open_official_preset(page)
+    expect(page.get_by_text("Another file has this name: 4 B instead of 6.0 MB.")).to_have_count(3)
+    expect(page.get_by_role("button", name="Delete files")).to_have_count(0)
+    keep_picture(page, "preset-other-files")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Fetch the right ones").click()
+    expect(page.get_by_text("On this pod · 6.0 MB · verified")).to_have_count(3)
+    for folder, name in OFFICIAL_FILES:
+        stem, _, ending = name.rpartition(".")
+        assert (models / folder / f"{stem}.aside-1.{ending}").read_bytes() == b"torn"
