@@ -3,8 +3,10 @@
     python -m benchmarks.downloads                        everything
     python -m benchmarks.downloads --rounds 9 --only throughput
 
-Every client fetches the same file from nginx over TLS on loopback and checks its SHA-256; they take turns, so that
-whatever else this machine does meets all of them. Prints ratios and writes benchmarks/out/downloads.json.
+Every client fetches the same file from nginx over TLS on loopback and checks its SHA-256. They take turns, each round
+beginning with another one, so that whatever else this machine does meets all of them. Ours is the engine alone, without
+queue, sockets and pages; Python clients are measured from their first request, programs from their start.
+Prints ratios and writes what this run has measured to benchmarks/out/downloads.json.
 Throughput is ours divided by theirs: more than 1 means that we are faster.
 """
 
@@ -89,14 +91,19 @@ def measure_throughput(folder: Path, rounds: int) -> Figures:
     sha256 = make_file(folder / "served" / path_of(NAME), SIZE)
     costs: dict[str, dict[str, list[Cost]]] = defaultdict(lambda: defaultdict(list))
     with running_file_server(folder / "served", folder / "nginx", CAP) as server:
-        for _ in range(rounds):
+        for number in range(rounds):
             for speed, origin in server.urls.items():
-                for client, fetch in CLIENTS.items():
+                for client in rotated(list(CLIENTS), number):
                     if speed == "capped" and client in ("curl", "httpx"):
                         continue  # one connection: its speed is the cap
                     with tempfile.TemporaryDirectory(dir=folder) as target:
-                        costs[speed][client].append(fetch(origin, sha256, Path(target), server))
+                        costs[speed][client].append(CLIENTS[client](origin, sha256, Path(target), server))
     return ratios(costs["unlimited"], costs["capped"])
+
+
+def rotated(names: list[str], by: int) -> list[str]:
+    by %= len(names)
+    return names[by:] + names[:by]
 
 
 def ratios(unlimited: dict[str, list[Cost]], capped: dict[str, list[Cost]]) -> Figures:
@@ -141,7 +148,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=PARTS, help="may be repeated")
     arguments = parser.parse_args()
-    figures: Figures = json.loads(OUT.read_text()) if OUT.exists() else {}
+    figures: Figures = {}
     for part in arguments.only or PARTS:
         with tempfile.TemporaryDirectory(prefix="comfypod-bench-") as folder:
             figures |= PARTS[part](Path(folder), arguments.rounds)

@@ -1,6 +1,8 @@
 """A running control plane under load: its memory, and how soon a byte is seen by a hundred browsers."""
 
 import asyncio
+import bisect
+import itertools
 import json
 import statistics
 import time
@@ -21,9 +23,12 @@ from tests.support.process import Process, running_process
 
 PASSWORD = "benchmark password"
 FILES, FILE_BYTES = 4, 5 * 10**9
-WATCHERS, BURSTS = 100, 60
-BURST_BYTES = 50_000
-BURST_SECONDS = 0.35
+WATCHERS = 100
+BURSTS, BURST_BYTES, BURST_SECONDS = 40, 50_000, 0.35
+# Twenty seconds at 2 MB/s.
+STEPS, STEP_BYTES, STEP_SECONDS = 2000, 20_000, 0.01
+# Of so many bytes one is asked how long it waited.
+SAMPLE_BYTES = 20_000
 LOOK_SECONDS = 0.1
 
 
@@ -74,9 +79,9 @@ async def _most_resident(process: Process, client: httpx.AsyncClient) -> int:
 
 
 async def measure_frames(folder: Path) -> dict[str, Any]:
-    """From the moment a hub lets bytes go to the moment each of a hundred sockets shows them."""
+    """What a hundred sockets show of one download: after pauses, and while bytes come all the time."""
     with running_hub() as hub:
-        model = hub.add_plain("large.gguf", gguf(BURSTS * BURST_BYTES + 1))
+        model = hub.add_plain("large.gguf", gguf(BURSTS * BURST_BYTES + STEPS * STEP_BYTES + 1))
         gate = hub.hold(model)
         environment = {
             "WORKSPACE": str(folder / "workspace"),
@@ -89,19 +94,46 @@ async def measure_frames(folder: Path) -> dict[str, Any]:
         }
         with running_process(environment) as process:
             async with signed_in(process) as client:
+                # One connection, so that every byte that is let go counts: several may bring a few twice.
+                policy = (await client.get("/api/downloads/policy")).json() | {"connections": 1}
+                (await client.put("/api/downloads/policy", json=policy)).raise_for_status()
                 wanted = {"url": hub.url_of(model), "folder": "unet"}
                 transfer = (await client.post("/api/downloads", json=wanted)).json()["id"]
                 await asyncio.to_thread(gate.wait_until_reached)
-                return await _watch(process, client, transfer, gate)
+                return await _watch(process, client, transfer, Tap(gate))
+
+
+class Tap:
+    """Lets bytes go, and remembers when."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._totals = [0]
+        self._moments = [time.monotonic()]
+
+    @property
+    def total(self) -> int:
+        return self._totals[-1]
+
+    def let_go(self, count: int) -> None:
+        self._totals.append(self.total + count)
+        self._moments.append(time.monotonic())
+        self._gate.advance(count)
+
+    def release(self) -> None:
+        self._gate.release()
+
+    def moment_of(self, byte: int) -> float:
+        """When byte number `byte`, counted from one, was let go."""
+        return self._moments[bisect.bisect_left(self._totals, byte)]
 
 
 class Watcher:
     """A browser on one transfer's socket."""
 
     def __init__(self) -> None:
-        self.received = 0
-        # When each progress frame came.
-        self.frames: list[float] = []
+        # When each progress frame came, and how many bytes it told of.
+        self.frames: list[tuple[float, int]] = []
         self._news = asyncio.Condition()
 
     async def watch(self, address: str, token: str) -> None:
@@ -110,42 +142,65 @@ class Watcher:
             async for text in socket:
                 frame = json.loads(text)
                 if frame["type"] == "progress":
-                    self.frames.append(time.monotonic())
                     async with self._news:
-                        self.received = frame["rows"][0][1]
+                        self.frames.append((time.monotonic(), frame["rows"][0][1]))
                         self._news.notify_all()
 
     async def sees(self, received: int) -> float:
         """The moment at which it does."""
         async with self._news:
-            await self._news.wait_for(lambda: self.received >= received)
-        return self.frames[-1]
+            await self._news.wait_for(lambda: self.frames and self.frames[-1][1] >= received)
+            return self.frames[-1][0]
 
 
-async def _watch(process: Process, client: httpx.AsyncClient, transfer: str, gate: Gate) -> dict[str, Any]:
+async def _watch(process: Process, client: httpx.AsyncClient, transfer: str, tap: Tap) -> dict[str, Any]:
     watchers = [Watcher() for _ in range(WATCHERS)]
     address = process.url.replace("http://", "ws://") + f"/ws/downloads/{transfer}"
     token = client.headers["Authorization"]
     listening = [asyncio.create_task(watcher.watch(address, token)) for watcher in watchers]
-    delays: list[float] = []
-    for burst in range(1, BURSTS + 1):
-        began = time.monotonic()
-        gate.advance(BURST_BYTES)
-        moments = await asyncio.gather(*(watcher.sees(burst * BURST_BYTES) for watcher in watchers))
-        if burst > 1:  # with the first, sockets are still being opened
-            delays += [moment - began for moment in moments]
-        await asyncio.sleep(BURST_SECONDS)
+    after_pauses = await _after_pauses(watchers, tap)
+    steady = await _steadily(watchers, tap)
     for task in listening:
         task.cancel()
     await asyncio.gather(*listening, return_exceptions=True)
-    gate.release()
-    return {
-        "frame_p95_ms": 1000 * statistics.quantiles(delays, n=20)[-1],
-        "frame_median_ms": 1000 * statistics.median(delays),
-        "frames_per_second_most": max(_most_in_a_second(watcher.frames) for watcher in watchers),
-        "watchers": WATCHERS,
-    }
+    tap.release()
+    return {**after_pauses, **steady, "watchers": WATCHERS}
 
 
-def _most_in_a_second(moments: list[float]) -> int:
-    return max(sum(start <= moment < start + 1 for moment in moments) for start in moments)
+async def _after_pauses(watchers: list[Watcher], tap: Tap) -> dict[str, Any]:
+    """A burst, then a pause longer than the gap between frames: from each burst to its frame."""
+    delays: list[float] = []
+    for burst in range(BURSTS):
+        tap.let_go(BURST_BYTES)
+        moments = await asyncio.gather(*(watcher.sees(tap.total) for watcher in watchers))
+        if burst > 0:  # with the first, sockets are still being opened
+            delays += [moment - tap.moment_of(tap.total) for moment in moments]
+        await asyncio.sleep(BURST_SECONDS)
+    return {"first_byte_p95_ms": _p95_ms(delays)}
+
+
+async def _steadily(watchers: list[Watcher], tap: Tap) -> dict[str, Any]:
+    """Bytes all the time.
+
+    `frame_p95_ms`: how old the newest byte that a frame tells of is when the frame arrives. `byte_p95_ms`: how long
+    any byte waits to be shown, which includes the gap between two frames.
+    """
+    before = [len(watcher.frames) for watcher in watchers]
+    for _ in range(STEPS):
+        tap.let_go(STEP_BYTES)
+        await asyncio.sleep(STEP_SECONDS)
+    await asyncio.gather(*(watcher.sees(tap.total) for watcher in watchers))
+    ages: list[float] = []
+    waits: list[float] = []
+    often: list[float] = []
+    for watcher, known in zip(watchers, before, strict=True):
+        frames = watcher.frames[known:]
+        ages += [moment - tap.moment_of(received) for moment, received in frames]
+        for (_, shown), (moment, received) in itertools.pairwise(watcher.frames[known - 1 :]):
+            waits += [moment - tap.moment_of(byte) for byte in range(shown + 1, received + 1, SAMPLE_BYTES)]
+        often.append((len(frames) - 1) / (frames[-1][0] - frames[0][0]))
+    return {"frame_p95_ms": _p95_ms(ages), "byte_p95_ms": _p95_ms(waits), "frames_per_second": max(often)}
+
+
+def _p95_ms(seconds: list[float]) -> float:
+    return 1000 * statistics.quantiles(seconds, n=20)[-1]
