@@ -1,6 +1,7 @@
 """What a transfer is."""
 
 import asyncio
+import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +48,14 @@ class Verification(StrEnum):
     UNVERIFIED = "unverified"
     # The hash differs from the promised one.
     MISMATCH = "mismatch"
+
+
+# The address of bytes of which nobody knows where they come from.
+NOWHERE = ""
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex[:16]
 
 
 @dataclass(frozen=True, kw_only=True)

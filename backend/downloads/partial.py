@@ -146,3 +146,10 @@ def receipts_below(models: Path) -> list[tuple[Path, Receipt]]:
         if receipt:
             found.append((target, receipt))
     return found
+
+
+def strays_below(models: Path) -> list[Path]:
+    """The paths that files would have had of which there are bytes and nothing that tells where they come from."""
+    visible = (path for path in models.rglob("*.part") if not path.name.startswith("."))
+    targets = {path.with_name(path.name.removesuffix(".part").removesuffix(".mismatch")) for path in visible}
+    return sorted(target for target in targets if Partial(target).read() is None)

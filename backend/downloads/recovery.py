@@ -3,10 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from backend.core import clock
 from backend.core.database import until_recorded
 from backend.core.errors import AppError
-from backend.downloads.models import WORKING, Problem, State, Wanted
-from backend.downloads.partial import Partial, Receipt, receipts_below
+from backend.core.names import clean_folder, clean_name
+from backend.downloads.models import NOWHERE, WORKING, Problem, State, Transfer, Verification, Wanted, new_id
+from backend.downloads.partial import Partial, Receipt, receipts_below, strays_below
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 
@@ -14,6 +16,17 @@ FOUND = Problem(
     code="found", message="Found on the volume, unfinished. Resume to go on, or cancel to delete it."
 )
 
+
+STRAY = Problem(
+    code="found",
+    message="Found on the volume, unfinished, and nothing tells where it comes from. "
+    "Ask for the file again by its address, or cancel to delete these bytes.",
+)
+ASIDE = Problem(
+    code="found",
+    message="Found on the volume: content that was put aside because it is not what was promised. "
+    "Keep it all the same, or cancel to delete it.",
+)
 
 # Between two looks at files that another pod is writing: it may stop for good.
 LOOK_SECONDS = 60.0
@@ -57,6 +70,8 @@ class Recovery:
                 self._others_write = True
             else:
                 await self._adopt(target.relative_to(self._models), receipt)
+        for target in await asyncio.to_thread(strays_below, self._models):
+            await self._show_stray(target)
 
     async def _adopt(self, place: Path, receipt: Receipt) -> None:
         wanted = Wanted(
@@ -71,8 +86,33 @@ class Recovery:
             transfer = await self._downloads.prepared(wanted)
         except AppError:
             return  # not one of ours, whatever it says
-        if await self._store.newest_for(transfer.folder, transfer.filename) is None:
-            found = transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND)
+        await self._add(transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND))
+
+    async def _show_stray(self, target: Path) -> None:
+        """Bytes that can be kept or deleted by nobody who does not see them."""
+        is_aside = await asyncio.to_thread(Partial(target).rejected.exists)
+        place = target.relative_to(self._models)
+        try:
+            folder, filename = clean_folder(place.parent.as_posix()), clean_name(place.name)
+        except AppError:
+            return  # nothing that we have left
+        stray = Transfer(
+            id=new_id(),
+            url=NOWHERE,
+            folder=folder,
+            filename=filename,
+            state=State.QUARANTINED if is_aside else State.FAILED,
+            verification=Verification.MISMATCH if is_aside else None,
+            problem=ASIDE if is_aside else STRAY,
+            created_at=clock.now(),
+            finished_at=clock.now(),
+        )
+        await self._add(stray)
+
+    async def _add(self, found: Transfer) -> None:
+        earlier = await self._store.newest_for(found.folder, found.filename)
+        if earlier is None or earlier.state == State.DONE:
             await self._store.add(found)
-            await self._store.note(found.id, FOUND.message)
+            if found.problem:
+                await self._store.note(found.id, found.problem.message)
             self._downloads.announce(found)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from backend.core import clock
@@ -13,6 +12,7 @@ from backend.core.waiting import Locks
 from backend.downloads.asking import adopt, asked_again, brings_the_same, settles
 from backend.downloads.models import (
     ACTIVE,
+    NOWHERE,
     UNFINISHED,
     LogLine,
     Problem,
@@ -23,6 +23,7 @@ from backend.downloads.models import (
     TransferChanged,
     TransferView,
     Wanted,
+    new_id,
 )
 from backend.downloads.partial import Partial
 from backend.downloads.room import Room
@@ -153,6 +154,10 @@ class Downloads:
             return transfer
         if transfer.state not in RETRYABLE:
             raise _wrong_state(transfer, "It is finished: there is nothing to retry.")
+        if transfer.url == NOWHERE:
+            raise _wrong_state(
+                transfer, "Nothing tells where it comes from. Ask for it again by its address."
+            )
         changed = transfer.changed(
             state=State.QUEUED, problem=None, failures=0, retry_at=None, finished_at=None, verification=None
         )
@@ -238,7 +243,7 @@ class Downloads:
         self._guard.check_request(offer.url)
         sha256 = wanted.sha256 or offer.facts.sha256
         return Transfer(
-            id=uuid.uuid4().hex[:16],
+            id=new_id(),
             url=offer.url,
             alternatives=tuple(self._sources.canonical(other) for other in wanted.alternatives),
             folder=clean_folder(wanted.folder),

@@ -88,3 +88,27 @@ async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
         await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         assert pod.rubbish() == []
+
+
+async def test_bytes_that_nothing_tells_about_are_shown_and_can_be_kept_or_deleted(
+    workspace: Path, hub: Hub, model: HubFile
+) -> None:
+    loras = workspace / "ComfyUI/models/loras"
+    loras.mkdir(parents=True)
+    for name in ("bee.safetensors.mismatch.part", "cat.safetensors.part", "ant.safetensors.part"):
+        (loras / name).write_bytes(b"bytes")
+    (loras / ".cat.safetensors.receipt.part").write_bytes(b"{torn")
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        await pod.app.state.recovered.wait()
+        found = {row["filename"].removesuffix(".safetensors"): row for row in await shown(pod)}
+        states = {name: (row["state"], row["problem"]["code"]) for name, row in found.items()}
+        stray = ("failed", "found")
+        assert states == {"ant": stray, "bee": ("quarantined", "found"), "cat": stray}
+        refused = await pod.client.post(f"/api/downloads/{found['bee']['id']}/retry")
+        assert refused.status_code == 409
+        await pod.client.post(f"/api/downloads/{found['bee']['id']}/accept")
+        assert (loras / "bee.safetensors").read_bytes() == b"bytes"
+        await pod.client.post(f"/api/downloads/{found['cat']['id']}/cancel")
+        await pod.download(url=hub.url_of(model), folder="loras")
+        assert (await pod.finished(found["ant"]["id"]))["verification"] == "verified"
+        assert pod.rubbish() == []
