@@ -1,7 +1,9 @@
-"""A destination has one record until it is reached: what becomes of it when the destination is asked for again."""
+"""A destination has one record until it is reached: what becomes of it when that is asked for again."""
 
-from backend.core.errors import Conflict
+from backend.core.errors import Conflict, InvalidRequest
+from backend.core.names import tame_name
 from backend.downloads.models import UNFINISHED, State, Transfer
+from backend.sources.models import Offer
 
 
 def settles(earlier: Transfer, asked: Transfer, *, installed: bool) -> bool:
@@ -34,3 +36,12 @@ def asked_again(stopped: Transfer, asked: Transfer) -> Transfer:
     return again.changed(
         sha256=asked.sha256 or stopped.sha256, bytes=asked.bytes or stopped.bytes, received=stopped.received
     )
+
+
+def name_of(offer: Offer) -> str:
+    name = tame_name(offer.path or "")
+    if not name:
+        raise InvalidRequest(
+            "The address does not tell a file name. Give one as `filename`.", code="name_needed"
+        )
+    return name

@@ -5,11 +5,11 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from backend.core import clock
-from backend.core.errors import Conflict, InvalidRequest, NotFound
+from backend.core.errors import Conflict, NotFound
 from backend.core.events import EventBus
-from backend.core.names import clean_folder, clean_name, tame_name
+from backend.core.names import clean_folder, clean_name
 from backend.core.waiting import Locks
-from backend.downloads.asking import adopt, asked_again, brings_the_same, settles
+from backend.downloads.asking import adopt, asked_again, brings_the_same, name_of, settles
 from backend.downloads.models import (
     ACTIVE,
     NOWHERE,
@@ -31,7 +31,6 @@ from backend.downloads.store import TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats
 from backend.sources.guard import Guard
-from backend.sources.models import Offer
 from backend.sources.refusals import explained
 from backend.sources.service import Sources
 from backend.storage.service import Storage
@@ -247,7 +246,7 @@ class Downloads:
             url=offer.url,
             alternatives=tuple(self._sources.canonical(other) for other in wanted.alternatives),
             folder=clean_folder(wanted.folder),
-            filename=clean_name(wanted.filename or _name_of(offer)),
+            filename=clean_name(wanted.filename or name_of(offer)),
             sha256=sha256.lower() if sha256 else None,
             bytes=wanted.bytes or offer.facts.bytes,
             preset=wanted.preset,
@@ -276,15 +275,6 @@ class Downloads:
 
     def _partial_of(self, transfer: Transfer) -> Partial:
         return Partial(self._storage.path_of(transfer.folder, transfer.filename))
-
-
-def _name_of(offer: Offer) -> str:
-    name = tame_name(offer.path or "")
-    if not name:
-        raise InvalidRequest(
-            "The address does not tell a file name. Give one as `filename`.", code="name_needed"
-        )
-    return name
 
 
 def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:

@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
 
 import structlog
 
-from backend.comfy.client import ComfyClient
 from backend.core import clock
 from backend.core.database import until_recorded
-from backend.core.errors import CannotRecord, Unavailable
+from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.core.waiting import to_the_end
 from backend.downloads.fetch import Fetcher
@@ -54,7 +52,6 @@ class Worker:
         store: TransferStore,
         fetcher: Fetcher,
         governor: Governor,
-        comfy: ComfyClient,
         events: EventBus,
         *,
         retries: Retries,
@@ -63,13 +60,10 @@ class Worker:
         self._store = store
         self._fetcher = fetcher
         self._governor = governor
-        self._comfy = comfy
         self._events = events
         self._retries = retries
         self._meter = Meter(downloads.progress, events)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Questions to ComfyUI.
-        self._errands: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         events.subscribe(TransferChanged, self._on_change)
         events.subscribe(PolicyChanged, lambda _: self._wake.set())
@@ -209,15 +203,6 @@ class Worker:
             log.info(
                 "transfer done", transfer=transfer.id, destination=transfer.destination, bytes=arrived.bytes
             )
-            self._run_errand(self._ask_comfyui(done))
-
-    async def _ask_comfyui(self, transfer: Transfer) -> None:
-        """Done means that ComfyUI offers the file. Where none runs, nothing is claimed."""
-        with contextlib.suppress(Unavailable, CannotRecord):
-            seen = await self._comfy.offers(transfer.folder, transfer.filename)
-            asked = transfer.changed(seen_by_comfyui=seen)
-            if await self._store.save(asked, only_if=[State.DONE]):
-                self._events.publish(TransferChanged(transfer=asked))
 
     async def _conclude_fault(self, transfer: Transfer, fault: TransferFault) -> None:
         progress = self._downloads.progress[transfer.id]
@@ -265,11 +250,6 @@ class Worker:
         if await self._stop(waiting):
             await self._note(transfer, f"Tried again in {pause:.0f} s.")
 
-    def _run_errand(self, work: Coroutine[Any, Any, None]) -> None:
-        errand = asyncio.create_task(work)
-        self._errands.add(errand)
-        errand.add_done_callback(self._errands.discard)
-
     async def _save(self, transfer: Transfer, only_if: Iterable[State] = WORKING) -> bool:
         """Write and announce, unless a person has decided otherwise meanwhile."""
         saved = await self._store.save(transfer, only_if=only_if)
@@ -294,7 +274,7 @@ class Worker:
         self._wake.set()
 
     async def _stop_transfers(self) -> None:
-        tasks = [*self._tasks.values(), *self._errands]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

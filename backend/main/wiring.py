@@ -22,6 +22,7 @@ from backend.downloads.contents import Contents
 from backend.downloads.fetch import Fetcher
 from backend.downloads.governor import Governor
 from backend.downloads.lanes import Limits
+from backend.downloads.offers import Offers
 from backend.downloads.policy import Policy
 from backend.downloads.recovery import Recovery
 from backend.downloads.retries import Retries
@@ -144,7 +145,8 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     limits = Limits(stall_seconds=settings.download_stall_seconds)
     fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=settings.download_retry_seconds)
-    worker = Worker(downloads, store, fetcher, governor, ground.comfy, events, retries=retries)
+    ground.stack.push_async_callback(Offers(store, ground.comfy, events).close)
+    worker = Worker(downloads, store, fetcher, governor, events, retries=retries)
     return _transfer(app, worker, Recovery(downloads, store, storage.models))
 
 

@@ -202,7 +202,13 @@ async def test_done_means_that_comfyui_offers_the_file(
         async with running_control_plane(workspace, **hub_settings(hub), comfyui_url=comfyui) as pod:
             transfer_id = await ask(pod, hub, models[0])
             seen = await pod.until(transfer_id, lambda transfer: transfer["seen_by_comfyui"] is not None)
-    assert (seen["state"], seen["seen_by_comfyui"]) == ("done", True)
+            assert (seen["state"], seen["seen_by_comfyui"]) == ("done", True)
+            hub.fault(models[1], faults.WrongContent(times=None))
+            kept = await ask(pod, hub, models[1])
+            await pod.finished(kept)
+            await post(pod, f"/{kept}/accept")
+            seen = await pod.until(kept, lambda transfer: transfer["seen_by_comfyui"] is not None)
+            assert (seen["verification"], seen["seen_by_comfyui"]) == ("mismatch", True)
 
 
 @pytest.mark.parametrize(
