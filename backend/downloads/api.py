@@ -72,25 +72,25 @@ async def order(wanted: OrderRequest, downloads: DownloadsService, _session: Sig
     return [downloads.view(transfer) for transfer in await downloads.list()]
 
 
-@router.post("/pause", responses=responses(Forbidden))
+@router.post("/pause", responses=responses(Forbidden, OutOfSpace))
 async def pause_all(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
     """Stop everything for now; what has arrived is kept."""
     return [downloads.view(transfer) for transfer in await downloads.pause_all()]
 
 
-@router.post("/resume", responses=responses(Forbidden))
+@router.post("/resume", responses=responses(Forbidden, OutOfSpace))
 async def resume_all(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
     """Go on with everything that is paused."""
     return [downloads.view(transfer) for transfer in await downloads.resume_all()]
 
 
-@router.post("/retry", responses=responses(Forbidden))
+@router.post("/retry", responses=responses(Forbidden, OutOfSpace))
 async def retry_failed(downloads: DownloadsService, _session: SignedIn) -> list[TransferView]:
     """Try again what failed, and nothing else."""
     return [downloads.view(transfer) for transfer in await downloads.retry_failed()]
 
 
-@router.post("/clear", status_code=204, responses=responses(Forbidden))
+@router.post("/clear", status_code=204, responses=responses(Forbidden, OutOfSpace))
 async def clear(downloads: DownloadsService, _session: SignedIn) -> None:
     """Forget what is done or cancelled. Files on disk stay."""
     await downloads.clear_history()

@@ -18,6 +18,7 @@ from backend.downloads.link import Link
 from backend.downloads.models import Arrived, Progress, Transfer, Verification
 from backend.downloads.part_file import PartFile, opened
 from backend.downloads.partial import ALIVE_SECONDS, Partial, Receipt
+from backend.downloads.policy import MOST_FILES
 from backend.downloads.spans import end, prefix
 from backend.downloads.throttle import Throttle
 from backend.sources import formats
@@ -27,8 +28,8 @@ from backend.sources.transport import plain_faults
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 CONNECTIONS = 24
-# One hashes and one writes for each of four files; both release the interpreter lock.
-THREADS = 8
+# One hashes, one writes and one syncs for each file; all release the interpreter lock. Made when they are needed.
+THREADS = 3 * MOST_FILES
 
 
 RoomCheck = Callable[[int], None]
