@@ -122,12 +122,13 @@ async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> 
 async def test_a_preset_is_asked_for_and_deleted_from_its_page(pod: ControlPlane, hub: Hub) -> None:
     path = "split_files/vae/ae.safetensors"
     hub.add("Comfy-Org/z_image_turbo", path, safetensors(1000))
-    gate = hub.hold(hub.repository("Comfy-Org/z_image_turbo").files("main")[path])
     answer = await pod.client.post("/presets/image_z_image_turbo/download", headers=FRAGMENT)
     assert "Downloading 3 files" in answer.headers["HX-Trigger"]
+    for transfer in (await pod.client.get("/api/downloads")).json():
+        await pod.finished(transfer["id"])
     answer = await pod.client.delete("/presets/image_z_image_turbo", headers=FRAGMENT)
-    assert "Deleted" in answer.headers["HX-Trigger"]
-    gate.release()
+    assert "Deleted: ae.safetensors." in answer.headers["HX-Trigger"]
+    assert not (pod.models / "vae/ae.safetensors").exists()
 
 
 async def test_the_sign_in_form_works_without_scripts(pod: ControlPlane) -> None:
