@@ -40,6 +40,12 @@ clean_up() {
     touch "$mark"
 }
 
+# The image names the environment of /workspace.
+follow_workspace() {
+    [[ $WORKSPACE != /workspace ]] || return 0
+    export VIRTUAL_ENV=$WORKSPACE/venv PATH=$WORKSPACE/venv/bin:$PATH
+}
+
 set_time_zone() {
     [[ -n ${TIME_ZONE:-} ]] || return 0
     ln -sf "/usr/share/zoneinfo/$TIME_ZONE" /etc/localtime
@@ -88,6 +94,7 @@ _main() {
     drop_unfilled_secrets
     check_environment
     clean_up
+    follow_workspace
     set_time_zone
     set_up_ssh
     choose_services

@@ -8,7 +8,25 @@ venv() {
     uv pip install --quiet --python "$1" --find-links /wheels --require-hashes --requirement "$2"
 }
 
+# Notebooks run in the Python that the PATH names, which is ComfyUI's. It borrows the kernel's own packages, after its own.
+write_kernel() {
+    local packages kernel=/opt/jupyter/share/jupyter/kernels/python3/kernel.json
+    packages=$(find /opt/jupyter/lib -type d -name site-packages -prune)
+    cat >"$kernel" <<EOF
+{
+    "display_name": "Python of ComfyUI",
+    "language": "python",
+    "metadata": {"debugger": true, "supported_encryption": ["curve"]},
+    "kernel_protocol_version": "5.5",
+    "argv": ["/usr/bin/env", "python", "-c",
+        "import sys; sys.path.append('$packages'); from ipykernel.kernelapp import launch_new_instance; launch_new_instance()",
+        "-f", "{connection_file}"]
+}
+EOF
+}
+
 venv /opt/jupyter "$1/jupyter.txt"
+write_kernel
 mkdir -p /opt/cuda
 if [[ -f $1/cuda-$2.txt ]]; then
     venv /opt/cuda/venv "$1/cuda-$2.txt"

@@ -6,6 +6,7 @@ pods of different images can share a volume. Libraries that ask are told to keep
 """
 
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,6 @@ def _add(source: Path, target: Path) -> None:
 
 def _copy_if_absent(source: str, target: str) -> None:
     if not Path(target).exists():
-        making = Path(f"{target}.making")
+        making = Path(f"{target}.{uuid.uuid4().hex}")  # two pods may be at it
         shutil.copy2(source, making)
         making.replace(target)

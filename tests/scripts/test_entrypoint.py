@@ -11,7 +11,7 @@ ENTRYPOINT = Path(__file__).parents[2] / "scripts" / "entrypoint.sh"
 def bash(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"source {ENTRYPOINT}; {code}"],
-        env={"PATH": "/usr/bin:/bin", **environment},
+        env={"PATH": "/usr/bin:/bin"} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -29,6 +29,18 @@ def bash(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_service_runs_where_it_is_wanted_and_installed(wanted: str, program: str, answer: str) -> None:
     assert bash(f"enabled {wanted} {program}").stdout.strip() == answer
+
+
+@pytest.mark.parametrize(
+    ("workspace", "path"),
+    [("/workspace", "/workspace/venv:/usr/bin"), ("/data", "/data/venv:/data/venv/bin:/usr/bin")],
+)
+def test_shells_and_tools_meet_the_environment_of_a_workspace_that_was_moved(
+    workspace: str, path: str
+) -> None:
+    image = {"VIRTUAL_ENV": "/workspace/venv", "PATH": "/usr/bin"}
+    done = bash("follow_workspace; echo $VIRTUAL_ENV:$PATH", **image, WORKSPACE=workspace)
+    assert done.stdout.strip() == path
 
 
 def test_an_unknown_time_zone_is_refused_with_an_example() -> None:

@@ -45,6 +45,12 @@ def test_a_variant_boots_with_its_nodes_and_tools(engine: None, variant: str) ->
         if variant == "dev":
             for port in TOOLS:
                 wait_until_served(pod, owner, port)
+            assert run_as_notebook(pod, "import sys, torch; print(sys.prefix)") == "/workspace/venv"
+
+
+def run_as_notebook(pod: Pod, code: str) -> str:
+    pod.write("/tmp/cell.py", code)
+    return pod.run("/opt/jupyter/bin/jupyter", "run", "/tmp/cell.py").strip().splitlines()[-1]
 
 
 def wait_until_served(pod: Pod, owner: httpx.Client, port: int) -> None:
