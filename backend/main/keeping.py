@@ -64,9 +64,8 @@ def keeps_private(folder: Path) -> bool | None:
             path.chmod(0o600)
             return stat.S_IMODE(path.stat().st_mode) == 0o600
     except OSError as error:
-        log.warning(
-            "the volume cannot be written to; what is set now is lost with the pod", reason=str(error)
-        )
+        # What is wrong with the volume is told by whoever prepares it, and by the pages of what cannot be kept.
+        log.info("the volume cannot be written to; what is set now is lost with the pod", reason=str(error))
         return None
 
 

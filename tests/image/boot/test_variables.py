@@ -46,16 +46,11 @@ def test_time_zone_is_that_of_the_whole_pod(minimal_cpu: str) -> None:
         assert "TZ=Asia/Tokyo" in pod.run("cat", f"/proc/{comfyui}/environ").split("\0")
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("TIME_ZONE", "Mars/Olympus"), ("TIME_ZONE", "../../etc/passwd"), ("ACCESS_PASSWORD", "x" * 2000)],
-)
-def test_a_value_that_cannot_be_is_refused_at_once_in_words(
-    minimal_cpu: str, variable: str, value: str
-) -> None:
-    with TrackedContainer(minimal_cpu, "--env", f"{variable}={value}") as container:
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd"])
+def test_a_time_zone_that_does_not_exist_is_refused_at_once_in_words(minimal_cpu: str, zone: str) -> None:
+    with TrackedContainer(minimal_cpu, "--env", f"TIME_ZONE={zone}") as container:
         assert docker("wait", container.name).strip() == str(EX_USAGE)
-        assert variable in container.logs()
+        assert "TIME_ZONE" in container.logs()
 
 
 def test_a_secret_that_runpod_did_not_fill_in_is_nobodys_password(minimal_cpu: str) -> None:
