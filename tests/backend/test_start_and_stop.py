@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.process import ROOT, free_port, running_process
+
+pytestmark = pytest.mark.slow  # each test starts processes
 
 
 def test_it_says_where_it_is_and_what_the_generated_password_is(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from scripts.workspace.prepare import prepare
 from tests.image.support.standins import write_wheel
 from tests.scripts.conftest import LOCK_ID, ROOT, SERVICE, Start, environment_of, set_lock_id, start
 
+pytestmark = pytest.mark.slow  # each test builds environments and installs into them
+
 
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:

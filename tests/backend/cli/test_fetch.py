@@ -39,6 +39,7 @@ def test_a_file_is_fetched_and_told_of_line_by_line(
     assert (again.returncode, hub.requests_to("cdn")) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_preset_is_installed_and_the_list_knows(
     comfypod: CommandLine, hub: Hub, upscaler: HubFile, models: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_a_promised_hash_is_held_to(comfypod: CommandLine, hub: Hub, ant: HubFil
     assert not (models / "loras/ant.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_format_that_can_run_code_needs_a_word_of_consent(comfypod: CommandLine, hub: Hub) -> None:
     pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
     wanted = ("download", hub.url_of(pickle), "--to", "checkpoints")
@@ -123,6 +125,7 @@ def test_a_format_that_can_run_code_needs_a_word_of_consent(comfypod: CommandLin
     assert comfypod.run(*wanted, "--allow-pickle").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_repository_is_fetched_with_its_folders(comfypod: CommandLine, hub: Hub, models: Path) -> None:
     for number, path in enumerate(("unet/model.safetensors", "vae/model.safetensors")):
         hub.add("acme/diffuser", path, safetensors(SIZE, seed=number))
@@ -140,6 +143,7 @@ def test_a_repository_is_fetched_with_its_folders(comfypod: CommandLine, hub: Hu
     ]
 
 
+@pytest.mark.slow
 def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     gate = hub.hold(ant)
     asked = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--no-wait")
@@ -191,6 +195,7 @@ def test_a_watcher_outlives_a_restart_of_the_control_plane(
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_what_cannot_be_is_refused_in_words(
     comfypod: CommandLine, hub: Hub, arguments: list[str], code: int, sentence: str
 ) -> None:

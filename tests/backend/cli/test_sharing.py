@@ -3,9 +3,13 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.command_line import CommandLine
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
+
+pytestmark = pytest.mark.slow  # each test starts the command several times
 
 
 def test_what_is_on_a_pod_is_exported_and_imported(comfypod: CommandLine, hub: Hub, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from backend.cli.__main__ import main
 from tests.support.command_line import CommandLine
 from tests.support.process import ROOT
@@ -64,6 +66,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(comfypod: CommandLine) -> Non
         assert command.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_what_strangers_wrote_does_not_steer_the_terminal(alone: CommandLine, workspace: Path) -> None:
     added = workspace / ".comfypod/presets/evil.yaml"
     added.parent.mkdir(parents=True)

@@ -11,6 +11,8 @@ from tests.support.command_line import CommandLine
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
 
+pytestmark = pytest.mark.slow  # each test starts the command several times
+
 SIZE = 200_000
 
 
