@@ -137,6 +137,26 @@ def axe() -> str:
     return Path(AXE).read_text()
 
 
+THEMES = ["dark", "light", "contrast"]
+WIDTHS = {"desk": 1280, "phone": 360}
+
+
+def each_look(page: Page, keep_picture: Any, name: str) -> Iterator[None]:
+    """The page in every theme and width: a picture is kept, and nothing sticks out sideways."""
+    for theme in THEMES:
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        for device, width in WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": 860})
+            keep_picture(page, f"{name}-{theme}-{device}")
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            yield
+
+
+def look_at(page: Page, axe: str, name: str, keep_picture: Any) -> None:
+    for _ in each_look(page, keep_picture, name):
+        assert violations(page, axe) == []
+
+
 def violations(page: Page, axe: str) -> list[str]:
     """What axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
     page.evaluate(axe)

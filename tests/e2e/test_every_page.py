@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.conftest import violations
+from tests.e2e.conftest import THEMES, WIDTHS, violations
 from tests.support.process import Process
 
 PAGES = {
@@ -25,8 +25,6 @@ PAGES = {
     "sign-in": "/_pod/sign-in",
     "starting": "/_pod/starting?service=comfyui",
 }
-THEMES = ["dark", "light", "contrast"]
-WIDTHS = {"desk": 1280, "phone": 360}
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import violations
-from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.e2e.conftest import look_at, violations
 from tests.e2e.test_from_a_workflow import DROP
 from tests.support.browser import follow
 from tests.support.hub import Hub
@@ -32,16 +31,6 @@ def lora(signed_in: Page, plane: Process, hub: Hub, workspace: Path) -> Path:
     signed_in.goto(f"{plane.url}/downloads")
     expect(signed_in.get_by_text("Verified")).to_be_visible()
     return workspace / "ComfyUI/models/loras" / NAME
-
-
-def look_at(page: Page, axe: str, name: str, keep_picture: Any) -> None:
-    for theme in THEMES:
-        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-        for device, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 860})
-            keep_picture(page, f"{name}-{theme}-{device}")
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-            assert violations(page, axe) == []
 
 
 def test_a_preset_is_exported_imported_and_taken_off_the_list(

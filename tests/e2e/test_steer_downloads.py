@@ -7,8 +7,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import violations
-from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.e2e.conftest import each_look, violations
 from tests.support.browser import follow
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
@@ -56,12 +55,8 @@ def row(page: Page, name: str) -> Locator:
 
 
 def keep_pictures(page: Page, keep: Any, name: str) -> None:
-    for theme in THEMES:
-        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-        for device, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 860})
-            keep(page, f"{name}-{theme}-{device}")
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    for _ in each_look(page, keep, name):
+        pass
     page.set_viewport_size({"width": 1280, "height": 860})
 
 

@@ -6,8 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.backend.presets.workflows import declaring, drawn, node
-from tests.e2e.conftest import violations
-from tests.e2e.test_every_page import THEMES, WIDTHS
+from tests.e2e.conftest import look_at
 from tests.support.hub import Hub
 from tests.support.hub.formats import pickle_checkpoint
 from tests.support.process import Process
@@ -32,16 +31,6 @@ def add_preset(page: Page, plane: Process, hub: Hub) -> None:
         f"{plane.url}/api/presets/import", data=json.dumps(preset).encode(), headers=origin
     )
     assert answer.status == 201, answer.text()
-
-
-def look_at(page: Page, axe: str, name: str, keep_picture: Any) -> None:
-    for theme in THEMES:
-        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
-        for device, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 860})
-            keep_picture(page, f"{name}-{theme}-{device}")
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-            assert violations(page, axe) == []
 
 
 def test_a_preset_with_a_pickle_asks_first(

@@ -25,6 +25,6 @@ def browser_context_args() -> dict[str, Any]:
 
 
 def follow(link: Locator) -> None:
-    """Click, and wait until the page behind it is there with its scripts: what is clicked before does nothing."""
+    """Click, and wait until the page behind it is there with its scripts: what is clicked before is sent without them."""
     with link.page.expect_event("load"):
         link.click()
