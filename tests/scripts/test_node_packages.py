@@ -15,6 +15,7 @@ from scripts.workspace.layout import Layout
 from scripts.workspace.prepare import prepare
 from tests.image.support.standins import write_wheel
 from tests.scripts.conftest import LOCK_ID, ROOT, SERVICE, Start, environment_of, set_lock_id, start
+from tests.support.coverage import unmeasured
 
 pytestmark = pytest.mark.slow  # each test builds environments and installs into them
 
@@ -265,7 +266,7 @@ def test_a_pod_that_is_stopped_while_it_installs_gives_its_lock_back(layout: Lay
     set_lock_id(layout, "py3-second")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         index = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        environment = environment_of(layout, UV_DEFAULT_INDEX=index, UV_NO_CONFIG="1")
+        environment = unmeasured(environment_of(layout, UV_DEFAULT_INDEX=index, UV_NO_CONFIG="1"))
         service = subprocess.Popen(SERVICE, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
         with service, silent.accept()[0]:  # uv asks, and is not answered
             assert (layout.state / "py3-second.installing.lock").is_dir()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.coverage import unmeasured
 from tests.support.process import ROOT
 
 COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
@@ -33,7 +34,7 @@ class CommandLine:
         return subprocess.run(
             [*COMMAND, *arguments],
             cwd=self._folder,
-            env=self._variables(variables),
+            env=self._environment(variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -42,12 +43,13 @@ class CommandLine:
         )
 
     def start(
-        self, *arguments: str, stdin: int = subprocess.DEVNULL, **variables: str
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, to_be_stopped: bool = False, **variables: str
     ) -> "subprocess.Popen[str]":
+        """`to_be_stopped` by a signal."""
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self._folder,
-            env=self._variables(variables),
+            env=self._environment(variables, to_be_stopped=to_be_stopped),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -55,14 +57,16 @@ class CommandLine:
         )
 
     @contextmanager
-    def terminal(self, *arguments: str, columns: int = 120, **variables: str) -> Iterator["Terminal"]:
-        """The command on a terminal of its own."""
+    def terminal(
+        self, *arguments: str, columns: int = 120, to_be_stopped: bool = False, **variables: str
+    ) -> Iterator["Terminal"]:
+        """The command on a terminal of its own, `to_be_stopped` with Ctrl-C."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = subprocess.Popen(
             ["setsid", "--ctty", *COMMAND, *arguments],
             cwd=self._folder,
-            env={**self._variables(variables), "TERM": "xterm-256color"},
+            env={**self._environment(variables, to_be_stopped=to_be_stopped), "TERM": "xterm-256color"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -74,10 +78,11 @@ class CommandLine:
         finally:
             terminal.close()
 
-    def _variables(self, more: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, more: Mapping[str, str], *, to_be_stopped: bool = False) -> dict[str, str]:
         # The size of a terminal is what the terminal says.
         ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        return {**ours, **self.environment, "PYTHONPATH": str(ROOT), **more}
+        environment = {**ours, **self.environment, "PYTHONPATH": str(ROOT), **more}
+        return unmeasured(environment) if to_be_stopped else environment
 
 
 class Terminal:
@@ -115,7 +120,10 @@ class Terminal:
         self.type("\x03")
 
     def exit_code(self) -> int:
-        code = self._process.wait(LIMIT_S)
+        try:
+            code = self._process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it goes on: …{self.raw[-2000:]!r}") from None
         self._reader.join(LIMIT_S)
         return code
 

@@ -62,7 +62,7 @@ def test_stopped_in_the_middle_it_keeps_what_has_arrived(
     alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     gate = hub.hold(ant, after=RECEIPT_BYTES)
-    with alone.start(*wanted(hub, ant)) as command:
+    with alone.start(*wanted(hub, ant), to_be_stopped=True) as command:
         gate.wait_until_reached()
         command.send_signal(signal.SIGTERM)
         _, complaints = command.communicate(timeout=60)

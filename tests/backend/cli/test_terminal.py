@@ -98,7 +98,7 @@ def test_a_failure_is_told_below_the_bars(comfypod: CommandLine, hub: Hub, ant: 
 def test_who_leaves_is_told_that_it_goes_on(
     comfypod: CommandLine, hub: Hub, ant: HubFile, held_back: Gate, models: Path
 ) -> None:
-    with comfypod.terminal(*wanted(hub, ant)) as terminal:
+    with comfypod.terminal(*wanted(hub, ant), to_be_stopped=True) as terminal:
         terminal.wait_for("50 %")
         terminal.interrupt()
         assert terminal.exit_code() == 130
@@ -113,7 +113,7 @@ def test_who_leaves_is_told_that_it_goes_on(
 def test_who_stops_it_where_nobody_goes_on_is_told_what_stays(
     alone: CommandLine, hub: Hub, ant: HubFile, held_back: Gate
 ) -> None:
-    with alone.terminal(*wanted(hub, ant)) as terminal:
+    with alone.terminal(*wanted(hub, ant), to_be_stopped=True) as terminal:
         terminal.wait_for("50 %")
         terminal.interrupt()
         assert terminal.exit_code() == 130
