@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from backend.cli.client import Frame
-    from backend.downloads.models import TransferView
+    from backend.downloads.schemas import TransferView
 
 
 class Board:

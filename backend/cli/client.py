@@ -15,8 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from backend import __version__
 from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
-from backend.downloads.models import BatchReport, LogLine, TransferView
+from backend.downloads.models import LogLine
 from backend.downloads.policy import Policy
+from backend.downloads.schemas import BatchReport, TransferView
 from backend.presets.answers import (
     ExportReport,
     FetchReport,

@@ -18,7 +18,7 @@ from backend.core.words import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.downloads.models import TransferView
+    from backend.downloads.schemas import TransferView
 
 app = typer.Typer(help="What is under way, live; and control over it.", invoke_without_command=True)
 

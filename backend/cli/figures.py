@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from backend.core.words import human_bytes, human_seconds
 
 if TYPE_CHECKING:
-    from backend.downloads.models import TransferView
+    from backend.downloads.schemas import TransferView
 
 STYLES = {
     "done": "green",

@@ -7,7 +7,7 @@ from backend.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.downloads.models import TransferView
+    from backend.downloads.schemas import TransferView
 
 
 def named(plane: "ControlPlane", words: Sequence[str]) -> "list[TransferView]":

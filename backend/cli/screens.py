@@ -16,7 +16,7 @@ from backend.cli.figures import amount, percent, remark, style, summary
 from backend.core.words import printable
 
 if TYPE_CHECKING:
-    from backend.downloads.models import TransferView
+    from backend.downloads.schemas import TransferView
 
     Rows = Sequence[TransferView]
 

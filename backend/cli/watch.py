@@ -13,7 +13,7 @@ from backend.core.words import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.downloads.models import Refusal, TransferView
+    from backend.downloads.schemas import Refusal, TransferView
 
 
 def finish(

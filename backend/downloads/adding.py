@@ -9,7 +9,8 @@ from backend.auth.access import SignedIn
 from backend.core.errors import InvalidRequest, OutOfSpace
 from backend.core.folders import MODEL_FOLDERS
 from backend.downloads.access import BatchesService, DownloadsService
-from backend.downloads.models import PickedFile, Wanted
+from backend.downloads.models import Wanted
+from backend.downloads.schemas import PickedFile
 from backend.sources.access import SourcesService
 from backend.sources.formats import Format
 from backend.sources.looking import view_of

@@ -7,17 +7,16 @@ from fastapi import APIRouter, Query
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.access import BatchesService, DownloadsGovernor, DownloadsService
-from backend.downloads.models import (
+from backend.downloads.models import LogLine, Wanted
+from backend.downloads.policy import Pace, Policy
+from backend.downloads.schemas import (
     BatchReport,
     BatchRequest,
     DownloadRequest,
     Filter,
-    LogLine,
     OrderRequest,
     TransferView,
-    Wanted,
 )
-from backend.downloads.policy import Pace, Policy
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/downloads", tags=["downloads"])

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from backend.core.errors import AppError, Forbidden, InvalidRequest
 from backend.core.names import tame_name
-from backend.downloads.models import BatchReport, BatchRequest, Refusal, Wanted
+from backend.downloads.models import Wanted
+from backend.downloads.schemas import BatchReport, BatchRequest, Refusal
 from backend.downloads.service import Downloads
 from backend.sources.looking import view_of
 from backend.sources.models import Access, Look, Offer

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsGovernor, DownloadsService
-from backend.downloads.models import UNFINISHED, Filter, State, TransferView
+from backend.downloads.models import UNFINISHED, State
 from backend.downloads.pace import pace_view
+from backend.downloads.schemas import Filter, TransferView
 from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of

@@ -21,12 +21,12 @@ from backend.downloads.models import (
     State,
     Transfer,
     TransferChanged,
-    TransferView,
     Wanted,
     new_id,
 )
 from backend.downloads.partial import Partial
 from backend.downloads.room import Room
+from backend.downloads.schemas import TransferView
 from backend.downloads.store import TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats

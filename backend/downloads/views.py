@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from backend.downloads.models import ProblemView, Progress, State, Transfer, TransferView
+from backend.downloads.models import Progress, State, Transfer
+from backend.downloads.schemas import ProblemView, TransferView
 
 
 def view_of(transfer: Transfer, progress: Progress | None) -> TransferView:

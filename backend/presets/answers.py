@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.downloads.models import Refusal, TransferView
+from backend.downloads.schemas import Refusal, TransferView
 from backend.presets.models import Preset, PresetFile, PresetId
 from backend.sources.formats import Format
 from backend.sources.models import Scan

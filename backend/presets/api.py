@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from backend.auth.access import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import TransferView
+from backend.downloads.schemas import TransferView
 from backend.presets.access import (
     PRESET_BODY,
     WORKFLOW_BODY,

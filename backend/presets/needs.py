@@ -10,7 +10,8 @@ from backend.comfy.client import ComfyClient
 from backend.comfy.models import NodeType
 from backend.core.errors import AppError, InvalidRequest, Unavailable
 from backend.core.names import clean_folder
-from backend.downloads.models import UNFINISHED, Refusal
+from backend.downloads.models import UNFINISHED
+from backend.downloads.schemas import Refusal
 from backend.downloads.service import Downloads
 from backend.presets.answers import FetchReport, MissingNode, NeededFile, Whereabouts, WorkflowNeeds
 from backend.presets.consent import check_consent

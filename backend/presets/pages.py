@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.auth.access import SignedIn
 from backend.downloads.access import DownloadsService
-from backend.downloads.models import TransferView
+from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
 from backend.presets.access import AllowPickle, NeedsService, PresetsService, Replace, SentWorkflow
 from backend.presets.answers import FetchReport, PresetState
