@@ -18,7 +18,7 @@ from backend.core.hold import HeldElsewhere, held
 from backend.core.logging import configure_logging
 from backend.core.volume_lock import LockedElsewhere, volume_lock
 from backend.main.app import access_password, create_app
-from backend.main.server import Server, config_of, share_arenas, state_hold
+from backend.main.server import Server, config_of, share_arena, state_hold
 from backend.main.wiring import close_channels
 
 
@@ -93,7 +93,7 @@ def standing_alone(settings: Settings) -> Iterator[Door]:
                 "can, or COMFYPOD_URL to a control plane that runs."
             ) from None
         configure_logging(settings.log_level, settings.log_format, stream)
-        share_arenas()
+        share_arena()
         server = OwnServer(config_of(app, settings), app)
         stack.callback(server.stop)
         if not server.start():

@@ -19,7 +19,9 @@ NODE_LISTS = {
     "dev": ["standard", "full"],
 }
 TOOLS = {8081: "code-server", 8889: "JupyterLab"}
-CHOSEN = [variant for variant in NODE_LISTS if variant != "dev" or os.environ.get("EVERY_VARIANT")]
+# Compiling code-server takes longer than any other test may.
+DEV = pytest.param("dev", marks=pytest.mark.timeout(3600))
+CHOSEN = ["minimal", "standard", "full", *([DEV] if os.environ.get("EVERY_VARIANT") else [])]
 
 
 def nodes_of(variant: str) -> set[str]:
