@@ -129,7 +129,7 @@ class Filter(BaseModel):
     q: str = Field(default="", max_length=200, description="Part of the folder, the file name or the host.")
 
     def holds(self, view: TransferView) -> bool:
-        text = f"{view.folder}/{view.filename} {view.host}".lower()
+        text = f"{view.place} {view.host}".lower()
         return (
             (not self.state or view.state in self.state)
             and (self.preset is None or view.preset == self.preset)

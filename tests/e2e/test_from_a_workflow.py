@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.backend.presets.workflows import drawn, node, png, text_chunk
-from tests.e2e.conftest import OFFICIAL_FILES, SIZE, each_look
+from tests.e2e.conftest import OFFICIAL_FILES, SIZE, look_at
 from tests.e2e.test_download_a_preset import gate_on
 from tests.support.browser import follow
 from tests.support.hub import Hub
@@ -44,8 +44,7 @@ def test_a_dropped_picture_tells_its_needs_and_one_click_brings_them(
     expect(rows.filter(has_text=OFFICIAL_FILES[0][1])).to_contain_text("Can be fetched")
     expect(rows.filter(has_text="home_made_ink")).to_contain_text("Source unknown")
     expect(page.get_by_text("ComfyUI does not answer")).to_be_visible()
-    for _ in each_look(page, keep_picture, "needs"):
-        pass
+    look_at(page, "needs", keep_picture)
     page.get_by_role("button", name="Get 2 files").click()
     expect(page.get_by_text("Downloading 2 files")).to_be_visible()
     page.goto(page.url.replace("/presets/from-workflow", "/downloads"))

@@ -45,7 +45,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page.get_by_role("button", name="Export").click()
     expect(page.get_by_label("The preset as text")).to_have_value(re.compile("sha256"))
     expect(page.get_by_text("loras/home_made.safetensors")).to_be_visible()
-    look_at(page, axe, "export", keep_picture)
+    look_at(page, "export", keep_picture, axe)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save ink-and-paper.yaml").click()
     assert saved.value.suggested_filename == "ink-and-paper.yaml"
@@ -57,7 +57,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     expect(page.get_by_role("heading", name="Ink & paper")).to_be_visible()
     expect(page.get_by_text("Imported on this pod")).to_be_visible()
     expect(page.get_by_text("Installed", exact=True)).to_be_visible()
-    look_at(page, axe, "imported", keep_picture)
+    look_at(page, "imported", keep_picture, axe)
 
     page.goto(f"{plane.url}/presets?q=ink+paper")
     expect(page.get_by_text("imported", exact=True)).to_be_visible()

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import each_look, violations
+from tests.e2e.conftest import look_at, violations
 from tests.support.browser import follow
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
@@ -55,8 +55,7 @@ def row(page: Page, name: str) -> Locator:
 
 
 def keep_pictures(page: Page, keep: Any, name: str) -> None:
-    for _ in each_look(page, keep, name):
-        pass
+    look_at(page, name, keep)
     page.set_viewport_size({"width": 1280, "height": 860})
 
 

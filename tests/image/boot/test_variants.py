@@ -21,7 +21,10 @@ NODE_LISTS = {
 TOOLS = {8081: "code-server", 8889: "JupyterLab"}
 # Compiling code-server takes longer than any other test may.
 DEV = pytest.param("dev", marks=pytest.mark.timeout(3600))
-CHOSEN = ["minimal", "standard", "full", *([DEV] if os.environ.get("EVERY_VARIANT") else [])]
+CHOSEN = [
+    *(name for name in NODE_LISTS if name != "dev"),
+    *([DEV] if os.environ.get("EVERY_VARIANT") else []),
+]
 
 
 def nodes_of(variant: str) -> set[str]:
