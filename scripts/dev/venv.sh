@@ -18,6 +18,6 @@ if [[ ! -x .venv/bin/pip ]]; then
 fi
 
 echo "installing requirements/$which.txt into .venv" >&2
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "requirements/$which.txt"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "requirements/$which.txt"
 ln -sf ../../scripts/comfypod.sh .venv/bin/comfypod
 touch ".venv/$which"
