@@ -15,14 +15,20 @@ from backend.downloads.schemas import Refusal
 from backend.downloads.service import Downloads
 from backend.presets.answers import FetchReport, MissingNode, NeededFile, Whereabouts, WorkflowNeeds
 from backend.presets.consent import check_consent
-from backend.presets.loaders import folder_of
 from backend.presets.models import KnownFile, PresetFile
 from backend.presets.presence import Presence, presence_on
 from backend.presets.service import Presets, wanted_of
-from backend.presets.workflows import Choice, Declared, Workflow, is_model_file, read_workflow
 from backend.sources.formats import format_of
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
+from backend.workflows.model_folders import folder_of
+from backend.workflows.requirements import (
+    DeclaredModel,
+    GraphRequirements,
+    ModelChoice,
+    is_model_file,
+    read_requirements,
+)
 
 FROM_WORKFLOW = "workflow"
 
@@ -58,7 +64,7 @@ class Needs:
 
     async def of(self, content: bytes) -> WorkflowNeeds:
         """Read a workflow, from JSON or from a picture, and look at this pod."""
-        workflow = await asyncio.to_thread(read_workflow, content)
+        workflow = await asyncio.to_thread(read_requirements, content)
         types = await self._node_types(workflow)
         files = [file for file, _ in await self._files(workflow, types or {})]
         fetchable = [file for file in files if file.state == Whereabouts.FETCHABLE and not file.switched_off]
@@ -73,7 +79,7 @@ class Needs:
 
     async def fetch(self, content: bytes, *, allow_pickle: bool = False) -> FetchReport:
         """Ask for everything that the workflow lacks and that can be had."""
-        workflow = await asyncio.to_thread(read_workflow, content)
+        workflow = await asyncio.to_thread(read_requirements, content)
         files = await self._files(workflow, await self._node_types(workflow) or {})
         wanted = [(file, source) for file, source in files if file.can_be_got and source]
         check_consent((source.file for _, source in wanted), allow_pickle=allow_pickle)
@@ -88,7 +94,7 @@ class Needs:
         return report
 
     async def _files(
-        self, workflow: Workflow, types: dict[str, NodeType]
+        self, workflow: GraphRequirements, types: dict[str, NodeType]
     ) -> list[tuple[NeededFile, _Source | None]]:
         """Every file of the workflow with its whereabouts, and who tells where it can be had."""
         needed = _needed(workflow, await self._folders(workflow, types))
@@ -102,14 +108,16 @@ class Needs:
         ]
         return list(zip(await asyncio.gather(*placed), sources, strict=True))
 
-    async def _node_types(self, workflow: Workflow) -> dict[str, NodeType] | None:
+    async def _node_types(self, workflow: GraphRequirements) -> dict[str, NodeType] | None:
         """What ComfyUI knows of the workflow's nodes; None when it does not answer."""
         try:
             return await self._comfy.node_types(workflow.node_types)
         except Unavailable:
             return None
 
-    async def _folders(self, workflow: Workflow, types: dict[str, NodeType]) -> dict[Choice, str | None]:
+    async def _folders(
+        self, workflow: GraphRequirements, types: dict[str, NodeType]
+    ) -> dict[ModelChoice, str | None]:
         """The model folder of each choice, from whoever can tell."""
         folders = {choice: self._folder(choice, workflow) for choice in workflow.choices}
         unknown = [
@@ -122,7 +130,7 @@ class Needs:
             }
         return {choice: _below(folder, choice.subfolder) for choice, folder in folders.items()}
 
-    def _folder(self, choice: Choice, workflow: Workflow) -> str | None:
+    def _folder(self, choice: ModelChoice, workflow: GraphRequirements) -> str | None:
         declared = workflow.declared.get(choice.filename)
         if declared:
             return declared.folder
@@ -164,7 +172,7 @@ class Needs:
             return file.model_copy(update={"state": Whereabouts.SAME_NAME, "found_at": same_name.place})
         return file.model_copy(update={"state": Whereabouts.FETCHABLE}) if known else file
 
-    def _source(self, needed: _Needed, workflow: Workflow) -> _Source | None:
+    def _source(self, needed: _Needed, workflow: GraphRequirements) -> _Source | None:
         """Who tells where the file can be had: its own workflow first, then the catalogue."""
         offers = self._presets.catalogue.files_named(needed.filename)
         declared = workflow.declared.get(needed.filename)
@@ -215,7 +223,7 @@ def _described(needed: _Needed, source: _Source | None, known: KnownFile | None)
     )
 
 
-def _needed(workflow: Workflow, folders: dict[Choice, str | None]) -> list[_Needed]:
+def _needed(workflow: GraphRequirements, folders: dict[ModelChoice, str | None]) -> list[_Needed]:
     """One entry per file, in the order of the workflow. Who does not know the folder asks who does."""
     known = {choice.filename: folder for choice, folder in folders.items() if folder}
     found: dict[tuple[str | None, str], _Needed] = {}
@@ -227,7 +235,7 @@ def _needed(workflow: Workflow, folders: dict[Choice, str | None]) -> list[_Need
     return list(found.values())
 
 
-def _missing(workflow: Workflow, types: dict[str, NodeType]) -> list[MissingNode]:
+def _missing(workflow: GraphRequirements, types: dict[str, NodeType]) -> list[MissingNode]:
     """Kinds of nodes that ComfyUI does not know.
 
     Packages also have nodes that live in the browser only. When ComfyUI knows one node of a package,
@@ -241,7 +249,7 @@ def _missing(workflow: Workflow, types: dict[str, NodeType]) -> list[MissingNode
     ]
 
 
-def _folder_by_menu(choice: Choice, node: NodeType, offered: dict[frozenset[str], str]) -> str | None:
+def _folder_by_menu(choice: ModelChoice, node: NodeType, offered: dict[frozenset[str], str]) -> str | None:
     """A menu that offers exactly what a model folder holds was read from that folder."""
     menus = node.menus
     chosen: Iterable[tuple[str, ...]] = [menus[choice.widget]] if choice.widget in menus else menus.values()
@@ -259,7 +267,7 @@ def _below(folder: str | None, subfolder: str) -> str | None:
         return None
 
 
-def _file_of(needed: _Needed, declared: Declared, known: list[PresetFile]) -> PresetFile | None:
+def _file_of(needed: _Needed, declared: DeclaredModel, known: list[PresetFile]) -> PresetFile | None:
     """What the workflow says about the file, with what the catalogue knows about the same address."""
     catalogued = known[0] if known else None
     try:

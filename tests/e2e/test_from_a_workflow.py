@@ -6,11 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.backend.presets.workflows import drawn, node, png, text_chunk
 from tests.e2e.conftest import OFFICIAL_FILES, SIZE, look_at
 from tests.e2e.test_download_a_preset import gate_on
 from tests.support.browser import follow
 from tests.support.hub import Hub
+from tests.support.workflows import drawn, node, png, text_chunk
 
 WORKFLOW = drawn(
     node("UNETLoader", OFFICIAL_FILES[0][1], "default"),

@@ -5,11 +5,11 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.backend.presets.workflows import declaring, drawn, node
 from tests.e2e.conftest import look_at
 from tests.support.hub import Hub
 from tests.support.hub.formats import pickle_checkpoint
 from tests.support.process import Process
+from tests.support.workflows import declaring, drawn, node
 
 NAME = "old_upscaler.pth"
 INSISTED_ON = "box => box.matches(':invalid') && document.activeElement === box"

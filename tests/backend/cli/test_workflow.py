@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.backend.presets.workflows import declaring, drawn, node, png, text_chunk
 from tests.support.command_line import CommandLine
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
+from tests.support.workflows import declaring, drawn, node, png, text_chunk
 
 pytestmark = pytest.mark.slow  # each test starts the command several times
 

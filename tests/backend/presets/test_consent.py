@@ -7,10 +7,10 @@ import pytest
 import structlog
 
 from tests.backend.conftest import hub_settings
-from tests.backend.presets.workflows import Json, declaring, drawn, node
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub
 from tests.support.hub.formats import pickle_checkpoint, safetensors
+from tests.support.workflows import Json, declaring, drawn, node
 
 NAMES = ["plain.safetensors", "first.pth", "second.ckpt"]
 CONSENT = {"allow_pickle": True}

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from tests.backend.conftest import hub_settings
-from tests.backend.presets.workflows import (
+from tests.support.comfyui.process import running_comfyui
+from tests.support.control_plane import ControlPlane, running_control_plane
+from tests.support.hub import Hub
+from tests.support.hub.catalogue import HubFile
+from tests.support.hub.formats import safetensors
+from tests.support.workflows import (
     Json,
     declaring,
     drawn,
@@ -19,11 +24,6 @@ from tests.backend.presets.workflows import (
     unicode_chunk,
     webp,
 )
-from tests.support.comfyui.process import running_comfyui
-from tests.support.control_plane import ControlPlane, running_control_plane
-from tests.support.hub import Hub
-from tests.support.hub.catalogue import HubFile
-from tests.support.hub.formats import safetensors
 
 NAME = "ink.safetensors"
 LORA = node("LoraLoaderModelOnly", NAME, 1.0)

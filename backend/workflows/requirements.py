@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.core.errors import InvalidRequest
-from backend.presets.embedded import is_picture, texts_in
-from backend.presets.loaders import widget_at
+from backend.workflows.metadata import is_picture, texts_in
+from backend.workflows.model_folders import widget_at
 
 MODEL_FILE = re.compile(r".+\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)", re.IGNORECASE)
 MAX_NODES = 20_000
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ModelChoice:
     """A file that a node chooses."""
 
     node_type: str
@@ -50,7 +50,7 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Declared:
+class DeclaredModel:
     """What the author of the workflow wrote down about a file: `properties.models`."""
 
     folder: str
@@ -59,26 +59,26 @@ class Declared:
 
 
 @dataclass(kw_only=True)
-class Workflow:
+class GraphRequirements:
     """What a workflow needs, in its own words."""
 
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[ModelChoice] = field(default_factory=list)
     # By file name.
-    declared: dict[str, Declared] = field(default_factory=dict)
+    declared: dict[str, DeclaredModel] = field(default_factory=dict)
     # Kinds of nodes that the server must know, and the package that each says it comes from.
     node_types: dict[str, str | None] = field(default_factory=dict)
 
 
-def read_workflow(content: bytes) -> Workflow:
+def read_requirements(content: bytes) -> GraphRequirements:
     """Read JSON, or a picture with a workflow in it. InvalidRequest says what is wrong with it."""
     if is_picture(content):
         return _read_picture(content)
     if not content.strip():
         raise InvalidRequest("The workflow is empty. Drop a workflow file, or paste its JSON.", code="empty")
-    return workflow_in(_parsed(content))
+    return requirements_in(_parsed(content))
 
 
-def workflow_in(graph: Any) -> Workflow:
+def requirements_in(graph: Any) -> GraphRequirements:
     """The same for JSON that was parsed already."""
     nodes = list(_drawn(graph)) or list(_run(graph))
     if not nodes:
@@ -92,7 +92,7 @@ def workflow_in(graph: Any) -> Workflow:
     return _described(graph, nodes)
 
 
-def _read_picture(content: bytes) -> Workflow:
+def _read_picture(content: bytes) -> GraphRequirements:
     texts = texts_in(content)
     text = texts.get("workflow") or texts.get("prompt")
     if text is None:
@@ -101,7 +101,7 @@ def _read_picture(content: bytes) -> Workflow:
             "and no other program has rewritten them since.",
             code="no_workflow",
         )
-    return workflow_in(_parsed(text))
+    return requirements_in(_parsed(text))
 
 
 def _parsed(text: bytes) -> Any:
@@ -167,8 +167,8 @@ def _run(graph: Any) -> Iterator[_Node]:
             yield _Node(type=item["class_type"], widgets=inputs, properties={}, switched_off=False)
 
 
-def _described(graph: Any, nodes: Iterable[_Node]) -> Workflow:
-    workflow = Workflow()
+def _described(graph: Any, nodes: Iterable[_Node]) -> GraphRequirements:
+    workflow = GraphRequirements()
     containers = _containers(graph)
     for node in nodes:
         workflow.choices.extend(_choices(node))
@@ -193,12 +193,12 @@ def _containers(graph: Any) -> set[str]:
     return names | {f"workflow{sign}{name}" for name in groups for sign in (">", "/")}
 
 
-def _choices(node: _Node) -> Iterator[Choice]:
+def _choices(node: _Node) -> Iterator[ModelChoice]:
     for name, value in node.widgets:
         for widget, text in _texts(name, value):
             cleaned = text.strip().replace("\\", "/")
             if is_model_file(cleaned):
-                yield Choice(
+                yield ModelChoice(
                     node_type=_shown(node.type),
                     widget=widget,
                     value=cleaned,
@@ -219,13 +219,13 @@ def _texts(name: str | None, value: Any) -> Iterator[tuple[str | None, str]]:
         yield from ((str(key), text) for key, text in value.items() if isinstance(text, str))
 
 
-def _note_declared(workflow: Workflow, model: Any) -> None:
+def _note_declared(workflow: GraphRequirements, model: Any) -> None:
     name, url, folder = (_dict(model).get(key) for key in ("name", "url", "directory"))
     if not (isinstance(name, str) and isinstance(url, str) and isinstance(folder, str)):
         return
     promised = str(model.get("hash", "")).lower() if model.get("hash_type") == "SHA256" else ""
     sha256 = promised if re.fullmatch("[0-9a-f]{64}", promised) else None
-    declared = Declared(folder=folder, url=url.removesuffix("?download=true"), sha256=sha256)
+    declared = DeclaredModel(folder=folder, url=url.removesuffix("?download=true"), sha256=sha256)
     workflow.declared.setdefault(name, declared)
 
 

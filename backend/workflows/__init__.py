@@ -1,0 +1,1 @@
+"""A ComfyUI graph as a document: read, convert, bind inputs."""
