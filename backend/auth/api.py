@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth.access import (
+from backend.auth.dependencies import (
     COOKIE,
     Bearer,
     Cookie,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from backend.auth.access import COOKIE, gate_of, keep_cookie, same_origin, sender_of
+from backend.auth.dependencies import COOKIE, gate_of, keep_cookie, same_origin, sender_of
 from backend.config.values import LONGEST_PASSWORD
 from backend.core.errors import AppError, Forbidden
 from backend.web.errors import SIGN_IN_PATH

@@ -5,7 +5,7 @@ import sys
 
 from backend.cli.app import app
 from backend.cli.errors import CommandError
-from backend.core.words import printable
+from backend.core.formatting import printable
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from backend import __version__
-from backend.cli import downloads, pace, presets, sharing, storage, workflow
+from backend.cli import downloads, presets, rate_limits, sharing, storage, workflow
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
-from backend.cli.opened import control_plane
+from backend.cli.lazy import control_plane
 from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.watch import finish
 
@@ -25,7 +25,7 @@ app.command()(workflow.workflow)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)
-downloads.app.command()(pace.pace)
+downloads.app.command()(rate_limits.pace)
 
 
 def _show_version(wanted: bool) -> None:

@@ -18,15 +18,15 @@ from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
 from backend.downloads.models import LogLine
 from backend.downloads.policy import Policy
 from backend.downloads.schemas import BatchReport, TransferView
-from backend.presets.answers import (
+from backend.presets.models import Preset
+from backend.presets.schemas import (
     ExportReport,
     FetchReport,
     PresetStatus,
     PresetSummary,
     UpdateReport,
-    WorkflowNeeds,
+    WorkflowRequirements,
 )
-from backend.presets.models import Preset
 from backend.storage.models import ModelView
 
 Answer = TypeVar("Answer")
@@ -93,8 +93,8 @@ class ControlPlane:
     def export(self, **wanted: Any) -> ExportReport:
         return self._post("/api/presets/export", ExportReport, wanted)
 
-    def needs_of(self, workflow: bytes) -> WorkflowNeeds:
-        return self._send("/api/presets/from-workflow", WorkflowNeeds, workflow)
+    def needs_of(self, workflow: bytes) -> WorkflowRequirements:
+        return self._send("/api/presets/from-workflow", WorkflowRequirements, workflow)
 
     def fetch_for(self, workflow: bytes, *, allow_pickle: bool) -> FetchReport:
         return self._send(

@@ -3,9 +3,9 @@
 import contextlib
 
 from backend.cli.errors import CommandError
-from backend.cli.opened import running_control_plane
-from backend.core.folders import MODEL_FOLDERS
-from backend.core.words import human_bytes
+from backend.cli.lazy import running_control_plane
+from backend.core.formatting import format_bytes
+from backend.core.model_folders import MODEL_FOLDERS
 
 Choices = list[tuple[str, str]]
 
@@ -31,7 +31,7 @@ def model_paths(incomplete: str) -> Choices:
     with contextlib.suppress(CommandError), running_control_plane() as plane:
         models = plane.models()
         return [
-            (model.path, human_bytes(model.bytes)) for model in models if model.path.startswith(incomplete)
+            (model.path, format_bytes(model.bytes)) for model in models if model.path.startswith(incomplete)
         ]
     return []
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backend.cli.board import Board
 from backend.cli.completion import transfer_names
-from backend.cli.figures import amount, percent, remark
-from backend.cli.named import named
-from backend.cli.opened import control_plane
+from backend.cli.formatting import amount, percent, remark
+from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
+from backend.cli.selectors import named
+from backend.cli.tracker import TransferTracker
 from backend.cli.watch import finish, require_done, screen, watch
-from backend.core.words import printable
+from backend.core.formatting import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
@@ -49,7 +49,7 @@ def show(
         found = plane.transfers(**filters)
         moving = [] if plane.alone else [transfer for transfer in found if transfer.moves]
         if moving and not as_json and (sys.stdout.isatty() if live is None else live):
-            require_done(watch(plane, Board(moving, everything=not filters), screen()))
+            require_done(watch(plane, TransferTracker(moving, everything=not filters), screen()))
             return
     _print(found, as_json=as_json)
     if plane.alone and any(transfer.moves for transfer in found):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from backend.core.words import printable
+from backend.core.formatting import printable
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

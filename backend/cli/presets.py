@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from backend.cli.completion import preset_ids
-from backend.cli.opened import control_plane
+from backend.cli.lazy import control_plane
 from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.output import print_json, print_table, say
 from backend.cli.watch import finish
-from backend.core.words import human_bytes, printable
+from backend.core.formatting import format_bytes, printable
 
 if TYPE_CHECKING:
-    from backend.presets.answers import FileStatus, PresetStatus, PresetSummary
     from backend.presets.models import Preset
+    from backend.presets.schemas import FileStatus, PresetStatus, PresetSummary
 
 app = typer.Typer(help="Workflows and every file they need.", no_args_is_help=True)
 
@@ -87,7 +87,7 @@ def _summary_row(summary: "PresetSummary") -> tuple[str, ...]:
     state = str(summary.state)
     if state in ("partial", "downloading"):
         state = f"{state} {summary.installed_files}/{len(preset.files)}"
-    return preset.id, state, human_bytes(preset.disk_bytes), preset.title
+    return preset.id, state, format_bytes(preset.disk_bytes), preset.title
 
 
 def _description(preset: "Preset") -> list[str]:
@@ -102,14 +102,14 @@ def _description(preset: "Preset") -> list[str]:
 
 
 def _file_row(entry: "FileStatus") -> tuple[str, ...]:
-    return entry.file.place, entry.state, human_bytes(entry.bytes)
+    return entry.file.place, entry.state, format_bytes(entry.bytes)
 
 
 def _verdict(status: "PresetStatus") -> str:
     if status.state == "installed":
         return "Everything is here."
-    sizes = [human_bytes(status.to_fetch)] if status.to_fetch else []
+    sizes = [format_bytes(status.to_fetch)] if status.to_fetch else []
     if status.sizes_unknown:
         sizes.append(f"{status.sizes_unknown} of unknown size")
-    sentence = f"To fetch: {' and '.join(sizes) or 'nothing more'}. Free: {human_bytes(status.free)}."
-    return f"{sentence} That is {human_bytes(status.short_by)} too little." if status.short_by else sentence
+    sentence = f"To fetch: {' and '.join(sizes) or 'nothing more'}. Free: {format_bytes(status.free)}."
+    return f"{sentence} That is {format_bytes(status.short_by)} too little." if status.short_by else sentence

@@ -6,10 +6,10 @@ import typer
 
 from backend.cli.errors import CommandError
 from backend.cli.files import content_of
-from backend.cli.opened import control_plane
+from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, say
-from backend.core.words import printable
+from backend.core.formatting import printable
 
 
 def update(as_json: Json = False) -> None:

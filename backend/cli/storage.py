@@ -6,10 +6,10 @@ import typer
 
 from backend.cli.completion import model_paths
 from backend.cli.errors import CommandError
-from backend.cli.opened import control_plane
+from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
-from backend.core.words import human_bytes
+from backend.core.formatting import format_bytes
 
 if TYPE_CHECKING:
     from backend.storage.models import ModelView
@@ -49,8 +49,8 @@ def delete(paths: Paths) -> None:
             )
         for path in dict.fromkeys(paths):
             plane.delete_model(path)
-            say(f"Deleted {path}, {human_bytes(here[path].bytes)}.")
+            say(f"Deleted {path}, {format_bytes(here[path].bytes)}.")
 
 
 def _row(model: "ModelView") -> tuple[str, ...]:
-    return model.path, human_bytes(model.bytes), " ".join(model.presets)
+    return model.path, format_bytes(model.bytes), " ".join(model.presets)

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from backend.cli.board import Board
+from backend.cli.display import Bars, Lines, Screen
 from backend.cli.errors import Interrupted, NotFetched
 from backend.cli.output import print_json, print_table, say
-from backend.cli.screens import Bars, Lines, Screen
-from backend.core.words import printable
+from backend.cli.tracker import TransferTracker
+from backend.core.formatting import printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
@@ -28,7 +28,7 @@ def finish(
     transfers = [_going_on(plane, transfer) for transfer in transfers]
     if transfers and not no_wait:
         _put_first_where_alone(plane, transfers)
-        transfers = watch(plane, Board(transfers), Screen() if as_json else screen())
+        transfers = watch(plane, TransferTracker(transfers), Screen() if as_json else screen())
     if as_json:
         print_json(transfers)
     elif not transfers and not refused:
@@ -50,7 +50,7 @@ def _put_first_where_alone(plane: "ControlPlane", transfers: "Sequence[TransferV
         plane.begin()
 
 
-def watch(plane: "ControlPlane", board: Board, shown_on: Screen) -> "list[TransferView]":
+def watch(plane: "ControlPlane", board: TransferTracker, shown_on: Screen) -> "list[TransferView]":
     """The board's transfers when all is over."""
     with _may_leave(plane), shown_on:
         for frame in plane.frames():

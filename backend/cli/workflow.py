@@ -6,15 +6,15 @@ import typer
 
 from backend.cli.errors import NotFetched
 from backend.cli.files import content_of
-from backend.cli.opened import control_plane
+from backend.cli.lazy import control_plane
 from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.output import print_json, print_table, say
 from backend.cli.watch import finish
-from backend.core.words import human_bytes, printable
+from backend.core.formatting import format_bytes, printable
 
 if TYPE_CHECKING:
     from backend.cli.client import ControlPlane
-    from backend.presets.answers import NeededFile, WorkflowNeeds
+    from backend.presets.schemas import RequiredFile, WorkflowRequirements
 
 STATES = {
     "other": "another file of that name",
@@ -58,7 +58,7 @@ def _install(
         raise NotFetched("\n".join(f"{printable(file.filename)}: {_why_not(file)}" for file in nowhere))
 
 
-def _why_not(file: "NeededFile") -> str:
+def _why_not(file: "RequiredFile") -> str:
     if file.state == "other":
         return (
             "another file has this name: of another size, or with another hash. Rename that one, or keep it."
@@ -68,7 +68,7 @@ def _why_not(file: "NeededFile") -> str:
     return "nobody tells where it can be had. Look for it, and use comfypod download."
 
 
-def _show(needs: "WorkflowNeeds") -> None:
+def _show(needs: "WorkflowRequirements") -> None:
     print_table(("FILE", "STATE", "SIZE"), map(_row, needs.files))
     for node in needs.missing_nodes:
         package = f", from {node.package}" if node.package else ""
@@ -77,13 +77,13 @@ def _show(needs: "WorkflowNeeds") -> None:
         say("ComfyUI does not answer, so nobody can tell whether nodes are missing.")
     if needs.to_get:
         say(
-            f"To fetch: {human_bytes(needs.bytes_to_fetch)}. Free: {human_bytes(needs.free)}. "
+            f"To fetch: {format_bytes(needs.bytes_to_fetch)}. Free: {format_bytes(needs.free)}. "
             "To do it: the same command with --install"
         )
 
 
-def _row(file: "NeededFile") -> tuple[str, ...]:
+def _row(file: "RequiredFile") -> tuple[str, ...]:
     place = f"{file.folder}/{file.filename}" if file.folder else file.filename
     where = "" if file.state == "other" else file.found_at or (file.host if file.state == "fetchable" else "")
     state = f"{STATES.get(file.state, file.state)} {where or ''}".strip()
-    return place, state, human_bytes(file.bytes)
+    return place, state, format_bytes(file.bytes)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from backend.core.errors import InvalidRequest
-from backend.core.folders import MODEL_FOLDERS, current_name
+from backend.core.model_folders import MODEL_FOLDERS, current_name
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 # Invisible characters: controls, formats such as a change of direction, halves of characters, line ends.

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
-from backend.downloads.access import BatchesService, DownloadsGovernor, DownloadsService
-from backend.downloads.models import LogLine, Wanted
-from backend.downloads.policy import Pace, Policy
+from backend.downloads.dependencies import BandwidthService, BatchesService, DownloadsService
+from backend.downloads.models import FileRequest, LogLine
+from backend.downloads.policy import Policy, RateLimit
 from backend.downloads.schemas import (
     BatchReport,
     BatchRequest,
@@ -27,7 +27,7 @@ CONTROL = responses(Forbidden, NotFound, Conflict, OutOfSpace)
 @router.post("", status_code=202, responses=responses(Forbidden, Conflict, OutOfSpace, UpstreamError))
 async def start(wanted: DownloadRequest, downloads: DownloadsService, _session: SignedIn) -> TransferView:
     """Fetch one file into a model folder. Asking for the same file again gives the same transfer."""
-    return downloads.view(await downloads.request(Wanted(**wanted.model_dump())))
+    return downloads.view(await downloads.request(FileRequest(**wanted.model_dump())))
 
 
 @router.post("/batch", status_code=202, responses=responses(Forbidden, OutOfSpace, UpstreamError))
@@ -46,20 +46,20 @@ async def show_all(
 
 
 @router.get("/policy", responses=responses())
-async def show_policy(governor: DownloadsGovernor, _session: SignedIn) -> Policy:
+async def show_policy(governor: BandwidthService, _session: SignedIn) -> Policy:
     """How many files and connections at once, how fast, and when."""
     return governor.policy
 
 
 @router.put("/policy", responses=responses(Forbidden, Unavailable))
-async def change_policy(policy: Policy, governor: DownloadsGovernor, _session: SignedIn) -> Policy:
+async def change_policy(policy: Policy, governor: BandwidthService, _session: SignedIn) -> Policy:
     """Takes effect at once, also on what is under way; it is remembered."""
     await governor.change(policy)
     return governor.policy
 
 
 @router.get("/pace", responses=responses())
-async def show_pace(governor: DownloadsGovernor, _session: SignedIn) -> Pace:
+async def show_pace(governor: BandwidthService, _session: SignedIn) -> RateLimit:
     """The limit that holds at this moment, and what asks for it."""
     return governor.pace
 

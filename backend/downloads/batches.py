@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 
 from backend.core.errors import AppError, Forbidden, InvalidRequest
 from backend.core.names import tame_name
-from backend.downloads.models import Wanted
+from backend.downloads.models import FileRequest
 from backend.downloads.schemas import BatchReport, BatchRequest, Refusal
 from backend.downloads.service import Downloads
-from backend.sources.looking import view_of
+from backend.sources.api_errors import as_api_errors
+from backend.sources.listing import view_of
 from backend.sources.models import Access, Look, Offer
-from backend.sources.refusals import explained
 from backend.sources.service import Sources
 from backend.storage.service import Storage
 
@@ -27,7 +27,7 @@ class Batches:
 
     async def look_and_request(self, request: BatchRequest) -> BatchReport:
         """Nothing is asked for when the address, the licence or the choice of files is not right."""
-        with explained():
+        with as_api_errors():
             look = await self._sources.look(request.url)
         if look.access == Access.LICENCE_NEEDED:
             raise Forbidden(view_of(look).message or "", code="gated")
@@ -35,7 +35,7 @@ class Batches:
         _check_places(wanted)
         return await self.request(wanted)
 
-    async def request(self, wanted: Sequence[Wanted]) -> BatchReport:
+    async def request(self, wanted: Sequence[FileRequest]) -> BatchReport:
         """Ask for each. OutOfSpace unless all of them fit; what is refused for itself stops no other."""
         absent = await asyncio.to_thread(lambda: [file for file in wanted if not self._is_here(file)])
         await self._downloads.check_room(file.bytes or 0 for file in absent)
@@ -49,7 +49,7 @@ class Batches:
                 report.transfers.append(self._downloads.view(transfer))
         return report
 
-    def _is_here(self, file: Wanted) -> bool:
+    def _is_here(self, file: FileRequest) -> bool:
         return file.filename is not None and self._storage.size_of(file.folder, file.filename) is not None
 
 
@@ -63,7 +63,7 @@ def _chosen(look: Look, request: BatchRequest) -> Sequence[Offer]:
     return [by_path[path] for path in request.paths]
 
 
-def _wanted(offer: Offer, look: Look, request: BatchRequest) -> Wanted:
+def _wanted(offer: Offer, look: Look, request: BatchRequest) -> FileRequest:
     path = PurePosixPath(offer.path or "")
     folder = request.folder or offer.folder
     if not folder:
@@ -73,7 +73,7 @@ def _wanted(offer: Offer, look: Look, request: BatchRequest) -> Wanted:
         )
     if request.keep_folders:
         folder = f"{folder}/{path.parent.relative_to(look.root)}".removesuffix("/.")
-    return Wanted(
+    return FileRequest(
         url=offer.url,
         folder=folder,
         filename=tame_name(path.name),
@@ -83,7 +83,7 @@ def _wanted(offer: Offer, look: Look, request: BatchRequest) -> Wanted:
     )
 
 
-def _check_places(wanted: Sequence[Wanted]) -> None:
+def _check_places(wanted: Sequence[FileRequest]) -> None:
     """Two files of one name would overwrite each other, if we let them."""
     places = Counter((file.folder, file.filename) for file in wanted)
     taken = [filename for (_, filename), count in places.items() if count > 1]

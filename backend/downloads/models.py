@@ -19,7 +19,7 @@ class State(StrEnum):
     # All bytes are here and are being checked.
     VERIFYING = "verifying"
     # Something went wrong that usually passes; tried again at `retry_at`.
-    WAITING = "waiting"
+    RETRYING = "retrying"
     # Stopped by a person, or by a full disk; goes on when told.
     PAUSED = "paused"
     # The file is in its folder, under its name.
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 
 WORKING = frozenset({State.RUNNING, State.VERIFYING})
-ACTIVE = WORKING | {State.QUEUED, State.WAITING}
+ACTIVE = WORKING | {State.QUEUED, State.RETRYING}
 UNFINISHED = ACTIVE | {State.PAUSED}
 
 
@@ -114,7 +114,7 @@ class Transfer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class FileRequest:
     """A file that somebody asks for."""
 
     url: str
@@ -156,7 +156,7 @@ class ProgressMade:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arrived:
+class DownloadResult:
     """A file that is in its place now."""
 
     bytes: int
@@ -177,7 +177,7 @@ class Progress:
     # How many are open this very moment.
     connections: int = 0
     # Set as soon as the file has its final name.
-    arrived: Arrived | None = None
+    arrived: DownloadResult | None = None
     # The content's hash, as far as anybody has told it.
     promised: str | None = None
     # Set whenever anything here changes; whoever shows it clears it. All transfers share one.

@@ -75,7 +75,7 @@ class Policy(BaseModel):
         default=20 * MEGABYTE, description="Bytes per second while ComfyUI is generating, if `polite`."
     )
 
-    def pace_at(self, moment: datetime, *, generating: bool) -> "Pace":
+    def pace_at(self, moment: datetime, *, generating: bool) -> "RateLimit":
         """What holds at `moment`, local time: the strictest of what applies."""
         window = next((window for window in self.schedule if window.holds(moment.time())), None)
         limits: list[tuple[int, Why]] = []
@@ -86,12 +86,12 @@ class Policy(BaseModel):
         if self.polite and generating:
             limits.append((self.polite_limit, "generating"))
         if not limits:
-            return Pace()
+            return RateLimit()
         limit, why = min(limits)
-        return Pace(limit=limit, why=why)
+        return RateLimit(limit=limit, why=why)
 
 
-class Pace(BaseModel):
+class RateLimit(BaseModel):
     """How fast all downloads together may go at this moment."""
 
     model_config = ConfigDict(frozen=True)

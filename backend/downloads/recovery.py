@@ -7,8 +7,17 @@ from backend.core import clock
 from backend.core.database import until_recorded
 from backend.core.errors import AppError
 from backend.core.names import clean_folder, clean_name
-from backend.downloads.models import NOWHERE, WORKING, Problem, State, Transfer, Verification, Wanted, new_id
-from backend.downloads.partial import Partial, Receipt, receipts_below, strays_below
+from backend.downloads.engine.resume_state import PartialFile, ResumeState, resume_states_below, strays_below
+from backend.downloads.models import (
+    NOWHERE,
+    WORKING,
+    FileRequest,
+    Problem,
+    State,
+    Transfer,
+    Verification,
+    new_id,
+)
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 
@@ -54,7 +63,7 @@ class Recovery:
 
     async def _queue_interrupted(self) -> None:
         for transfer in await self._store.in_state(*WORKING):
-            receipt = await asyncio.to_thread(Partial(self._models / transfer.destination).read)
+            receipt = await asyncio.to_thread(PartialFile(self._models / transfer.destination).read)
             queued = transfer.changed(
                 state=State.QUEUED,
                 received=receipt.received if receipt else 0,
@@ -65,16 +74,16 @@ class Recovery:
 
     async def _adopt_all(self) -> None:
         self._others_write = False
-        for target, receipt in await asyncio.to_thread(receipts_below, self._models):
-            if await asyncio.to_thread(Partial(target).is_written_elsewhere):
+        for target, receipt in await asyncio.to_thread(resume_states_below, self._models):
+            if await asyncio.to_thread(PartialFile(target).is_written_elsewhere):
                 self._others_write = True
             else:
                 await self._adopt(target.relative_to(self._models), receipt)
         for target in await asyncio.to_thread(strays_below, self._models):
             await self._show_stray(target)
 
-    async def _adopt(self, place: Path, receipt: Receipt) -> None:
-        wanted = Wanted(
+    async def _adopt(self, place: Path, receipt: ResumeState) -> None:
+        wanted = FileRequest(
             url=receipt.url,
             folder=place.parent.as_posix(),
             filename=place.name,
@@ -90,7 +99,7 @@ class Recovery:
 
     async def _show_stray(self, target: Path) -> None:
         """Bytes that can be kept or deleted by nobody who does not see them."""
-        is_aside = await asyncio.to_thread(Partial(target).rejected.exists)
+        is_aside = await asyncio.to_thread(PartialFile(target).rejected.exists)
         place = target.relative_to(self._models)
         try:
             folder, filename = clean_folder(place.parent.as_posix()), clean_name(place.name)

@@ -5,15 +5,17 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from backend.core import clock
+from backend.core.async_tools import KeyedLocks
 from backend.core.errors import Conflict, NotFound
 from backend.core.events import EventBus
 from backend.core.names import clean_folder, clean_name
-from backend.core.waiting import Locks
-from backend.downloads.asking import adopt, asked_again, brings_the_same, name_of, settles
+from backend.downloads.disk_space import Room
+from backend.downloads.engine.resume_state import PartialFile
 from backend.downloads.models import (
     ACTIVE,
     NOWHERE,
     UNFINISHED,
+    FileRequest,
     LogLine,
     Problem,
     Progress,
@@ -21,21 +23,19 @@ from backend.downloads.models import (
     State,
     Transfer,
     TransferChanged,
-    Wanted,
     new_id,
 )
-from backend.downloads.partial import Partial
-from backend.downloads.room import Room
+from backend.downloads.request_matching import adopt, asked_again, brings_the_same, name_of, settles
 from backend.downloads.schemas import TransferView
 from backend.downloads.store import TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats
+from backend.sources.api_errors import as_api_errors
 from backend.sources.guard import Guard
-from backend.sources.refusals import explained
 from backend.sources.service import Sources
 from backend.storage.service import Storage
 
-RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.WAITING, State.PAUSED})
+RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.RETRYING, State.PAUSED})
 FORGETTABLE = frozenset({State.DONE, State.CANCELLED})
 CANCELLABLE = UNFINISHED | {State.FAILED, State.QUARANTINED}
 HISTORY = 500
@@ -55,10 +55,10 @@ class Downloads:
         # Filled by the worker while a transfer runs.
         self.progress: dict[str, Progress] = {}
         # By destination: held by the worker while it writes there, and by whoever deletes what was written.
-        self.alone = Locks()
+        self.alone = KeyedLocks()
         self.room = Room(store, storage, self.progress)
 
-    async def request(self, wanted: Wanted) -> Transfer:
+    async def request(self, wanted: FileRequest) -> Transfer:
         """Ask for one file. Asking twice gives the same transfer."""
         transfer = await self.prepared(wanted)
         if formats.is_pickle(transfer.filename) and not wanted.allow_pickle:
@@ -149,7 +149,7 @@ class Downloads:
     async def retry(self, transfer_id: str) -> Transfer:
         """Queue it again; a partial file is gone on with."""
         transfer = await self.get(transfer_id)
-        if transfer.state in ACTIVE - {State.WAITING}:
+        if transfer.state in ACTIVE - {State.RETRYING}:
             return transfer
         if transfer.state not in RETRYABLE:
             raise _wrong_state(transfer, "It is finished: there is nothing to retry.")
@@ -197,7 +197,7 @@ class Downloads:
 
     async def retry_failed(self) -> Sequence[Transfer]:
         """Queue again everything that failed, and nothing else."""
-        return await self._with_each(self.retry, State.FAILED, State.WAITING)
+        return await self._with_each(self.retry, State.FAILED, State.RETRYING)
 
     async def pause_all(self, problem: Problem | None = None) -> Sequence[Transfer]:
         return await self._with_each(lambda key: self.pause(key, problem), *ACTIVE)
@@ -235,9 +235,9 @@ class Downloads:
         """OutOfSpace unless files of these sizes fit beside everything that is still to come."""
         await self.room.check(sizes)
 
-    async def prepared(self, wanted: Wanted) -> Transfer:
+    async def prepared(self, wanted: FileRequest) -> Transfer:
         """The transfer that `wanted` would become, checked and cleaned but not asked for."""
-        with explained():
+        with as_api_errors():
             offer = await self._sources.one_file(wanted.url, name_known=wanted.filename is not None)
         self._guard.check_request(offer.url)
         sha256 = wanted.sha256 or offer.facts.sha256
@@ -273,15 +273,15 @@ class Downloads:
             return transfer
         return transfer.changed(received=progress.received, bytes=progress.total or transfer.bytes)
 
-    def _partial_of(self, transfer: Transfer) -> Partial:
-        return Partial(self._storage.path_of(transfer.folder, transfer.filename))
+    def _partial_of(self, transfer: Transfer) -> PartialFile:
+        return PartialFile(self._storage.path_of(transfer.folder, transfer.filename))
 
 
 def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:
     return Conflict(refusal, code="wrong_state", id=transfer.id)
 
 
-def _discard(partial: Partial) -> None:
+def _discard(partial: PartialFile) -> None:
     """Delete what we have left; what another pod is writing is not ours."""
     if not partial.is_written_elsewhere():
         partial.discard()

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, FastAPI, WebSocket, WebSocketException
 
-from backend.auth.access import SocketSession
+from backend.auth.dependencies import SocketSession
 from backend.core.errors import NotFound
 from backend.core.events import EventBus
-from backend.downloads.access import DownloadsService
+from backend.downloads.dependencies import DownloadsService
 from backend.downloads.models import ProgressMade, QueueChanged, Transfer, TransferChanged
 from backend.downloads.service import Downloads
 from backend.web.socket import Channel, Frame

@@ -33,7 +33,7 @@ MIGRATIONS = (
     );
     CREATE INDEX transfers_by_state ON transfers (state, created_at);
     CREATE UNIQUE INDEX one_transfer_per_destination ON transfers (folder, filename)
-        WHERE state IN ('queued', 'running', 'verifying', 'waiting', 'paused')
+        WHERE state IN ('queued', 'running', 'verifying', 'retrying', 'paused')
     """,
     """
     ALTER TABLE transfers ADD COLUMN position REAL NOT NULL DEFAULT 0;
@@ -47,7 +47,7 @@ MIGRATIONS = (
     CREATE INDEX transfer_log_by_transfer ON transfer_log (transfer);
     CREATE TABLE download_policy (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), policy TEXT NOT NULL)
     """,
-    # One record for each destination that is not reached. Of several, what still moves is kept, else the newest.
+    # One record for each destination that is not connected. Of several, what still moves is kept, else the newest.
     """
     DELETE FROM transfers WHERE state <> 'done' AND id <> (
         SELECT id FROM transfers AS rival
@@ -134,14 +134,14 @@ class TransferStore:
     async def queue_due(self, now: datetime) -> list[Transfer]:
         """Put back into the queue whoever has waited long enough."""
         rows = await self._database.fetch_all(
-            "UPDATE transfers SET state = 'queued', retry_at = NULL WHERE state = 'waiting' AND retry_at <= ? RETURNING *",
+            "UPDATE transfers SET state = 'queued', retry_at = NULL WHERE state = 'retrying' AND retry_at <= ? RETURNING *",
             (clock.to_text(now),),
         )
         return [_from_row(row) for row in rows]
 
     async def next_due(self) -> datetime | None:
         row = await self._database.fetch_one(
-            "SELECT MIN(retry_at) AS due FROM transfers WHERE state = 'waiting'"
+            "SELECT MIN(retry_at) AS due FROM transfers WHERE state = 'retrying'"
         )
         return _moment(row["due"]) if row else None
 

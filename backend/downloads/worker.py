@@ -9,17 +9,16 @@ from functools import partial
 import structlog
 
 from backend.core import clock
+from backend.core.async_tools import run_to_completion
 from backend.core.database import until_recorded
 from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
-from backend.core.waiting import to_the_end
-from backend.downloads.fetch import Fetcher
-from backend.downloads.governor import Governor, PolicyChanged
-from backend.downloads.meter import Meter
+from backend.downloads.bandwidth import Bandwidth, PolicyChanged
+from backend.downloads.engine.fetch import Fetcher
 from backend.downloads.models import (
     UNFINISHED,
     WORKING,
-    Arrived,
+    DownloadResult,
     Problem,
     Progress,
     State,
@@ -27,16 +26,17 @@ from backend.downloads.models import (
     TransferChanged,
     Verification,
 )
+from backend.downloads.progress import ProgressReporter
 from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
-from backend.sources.faults import (
-    AtWorkElsewhere,
+from backend.sources.errors import (
     DiskFull,
-    LastingFault,
     NoSpace,
-    PassingFault,
-    TransferFault,
+    PermanentError,
+    TemporaryError,
+    TransferError,
+    WrittenElsewhere,
     WrongContent,
 )
 
@@ -51,7 +51,7 @@ class Worker:
         downloads: Downloads,
         store: TransferStore,
         fetcher: Fetcher,
-        governor: Governor,
+        governor: Bandwidth,
         events: EventBus,
         *,
         retries: Retries,
@@ -62,7 +62,7 @@ class Worker:
         self._governor = governor
         self._events = events
         self._retries = retries
-        self._meter = Meter(downloads.progress, events)
+        self._meter = ProgressReporter(downloads.progress, events)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         events.subscribe(TransferChanged, self._on_change)
@@ -121,7 +121,7 @@ class Worker:
                     await until_recorded(conclude)
             except asyncio.CancelledError:
                 with contextlib.suppress(CannotRecord):
-                    await to_the_end(self._break_off(transfer))
+                    await run_to_completion(self._break_off(transfer))
 
     async def _begin(self, transfer: Transfer) -> bool:
         begun = await self._store.save(transfer, only_if=[State.QUEUED])
@@ -134,12 +134,12 @@ class Worker:
         """Try, and return what has to be written down. Writing it once more does no harm."""
         try:
             return partial(self._conclude, transfer, await self._attempt(transfer))
-        except TransferFault as fault:
+        except TransferError as fault:
             return partial(self._conclude_fault, transfer, fault)
         except Exception:
             log.exception("transfer failed in an unexpected way", transfer=transfer.id)
             sentence = "Something broke on our side. The log of the dashboard has more."
-            return partial(self._conclude_fault, transfer, LastingFault("internal_error", sentence))
+            return partial(self._conclude_fault, transfer, PermanentError("internal_error", sentence))
 
     async def _break_off(self, transfer: Transfer) -> None:
         """A person or the end of the control plane was faster. What has its name already is done all the same."""
@@ -149,7 +149,7 @@ class Worker:
         else:
             await self._store.save(self._downloads.so_far(transfer), only_if=WORKING)
 
-    async def _attempt(self, transfer: Transfer) -> Arrived:
+    async def _attempt(self, transfer: Transfer) -> DownloadResult:
         """Try the address, then the alternatives, which count only when a hash makes sure they are the same.
 
         What usually passes is given the usual number of tries first.
@@ -159,15 +159,15 @@ class Worker:
         for address, following in itertools.pairwise(addresses):
             try:
                 return await self._fetch(transfer, address)
-            except (LastingFault, PassingFault) as fault:
-                tried_enough = isinstance(fault, LastingFault) or transfer.failures >= self._retries.times
+            except (PermanentError, TemporaryError) as fault:
+                tried_enough = isinstance(fault, PermanentError) or transfer.failures >= self._retries.times
                 if not tried_enough or progress.promised is None:
                     raise
                 transfer = transfer.changed(sha256=progress.promised)
                 await self._note(transfer, f"{fault.message} Another address is tried: {following}")
         return await self._fetch(transfer, addresses[-1])
 
-    async def _fetch(self, transfer: Transfer, address: str) -> Arrived:
+    async def _fetch(self, transfer: Transfer, address: str) -> DownloadResult:
         progress = self._downloads.progress[transfer.id]
 
         def check_room(remaining: int) -> None:
@@ -187,7 +187,7 @@ class Worker:
         with contextlib.suppress(CannotRecord):
             await self._save(self._downloads.so_far(transfer).changed(state=State.VERIFYING))
 
-    async def _conclude(self, transfer: Transfer, arrived: Arrived) -> None:
+    async def _conclude(self, transfer: Transfer, arrived: DownloadResult) -> None:
         done = transfer.changed(
             state=State.DONE,
             verification=arrived.verification,
@@ -204,7 +204,7 @@ class Worker:
                 "transfer done", transfer=transfer.id, destination=transfer.destination, bytes=arrived.bytes
             )
 
-    async def _conclude_fault(self, transfer: Transfer, fault: TransferFault) -> None:
+    async def _conclude_fault(self, transfer: Transfer, fault: TransferError) -> None:
         progress = self._downloads.progress[transfer.id]
         failed = transfer.changed(
             problem=Problem(code=fault.code, message=fault.message),
@@ -214,7 +214,7 @@ class Worker:
             bytes=progress.total or transfer.bytes,
         )
         match fault:
-            case PassingFault() if failed.failures < self._retries.times:
+            case TemporaryError() if failed.failures < self._retries.times:
                 await self._wait_and_retry(failed, fault)
             case NoSpace():
                 await self._pause_for_space(failed, fault)
@@ -242,11 +242,11 @@ class Worker:
         if isinstance(fault, DiskFull):
             await self._downloads.pause_all(transfer.problem)
 
-    async def _wait_and_retry(self, transfer: Transfer, fault: PassingFault) -> None:
+    async def _wait_and_retry(self, transfer: Transfer, fault: TemporaryError) -> None:
         """Give the place to another transfer while this one waits."""
-        failures = transfer.failures + (not isinstance(fault, AtWorkElsewhere))
+        failures = transfer.failures + (not isinstance(fault, WrittenElsewhere))
         pause = self._retries.pause_after(failures, fault.wait)
-        waiting = transfer.changed(state=State.WAITING, failures=failures, retry_at=clock.in_seconds(pause))
+        waiting = transfer.changed(state=State.RETRYING, failures=failures, retry_at=clock.in_seconds(pause))
         if await self._stop(waiting):
             await self._note(transfer, f"Tried again in {pause:.0f} s.")
 

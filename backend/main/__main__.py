@@ -6,8 +6,8 @@ import sys
 import structlog
 
 from backend.config.settings import SettingsError, load_settings
-from backend.core.hold import HeldElsewhere
 from backend.core.logging import configure_logging
+from backend.core.process_lock import AlreadyRunning
 from backend.main.server import serve, serve_reason
 
 log = structlog.get_logger("backend.main")
@@ -27,7 +27,7 @@ def main() -> int:
         log.warning(sentence)
     try:
         serve(settings)
-    except HeldElsewhere as error:
+    except AlreadyRunning as error:
         sentence = f"{settings.state_folder} is in use: {error}. Stop that first, or set another WORKSPACE."
         print(sentence, file=sys.stderr)  # noqa: T201
         return 1

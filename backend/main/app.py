@@ -9,18 +9,18 @@ from fastapi.staticfiles import StaticFiles
 from backend import __version__
 from backend.auth import api as auth_api
 from backend.auth import pages as auth_pages
-from backend.auth.access import signed_in
+from backend.auth.dependencies import signed_in
 from backend.auth.service import Gate, generated_password, signing_key
 from backend.config.settings import PROJECT_ROOT, Settings
-from backend.downloads import adding as downloads_adding
 from backend.downloads import api as downloads_api
-from backend.downloads import controls as downloads_controls
-from backend.downloads import pages as downloads_pages
 from backend.downloads import sockets as downloads_sockets
+from backend.downloads.pages import actions as downloads_actions
+from backend.downloads.pages import add as downloads_add
+from backend.downloads.pages import overview as downloads_pages
 from backend.main.wiring import add_channels, add_stages, lifespan
 from backend.presets import api as presets_api
-from backend.presets import exchange as presets_exchange
-from backend.presets import pages as presets_pages
+from backend.presets.pages import catalogue as presets_pages
+from backend.presets.pages import share as presets_share
 from backend.settings import api as settings_api
 from backend.settings import pages as settings_pages
 from backend.sources import api as sources_api
@@ -63,11 +63,11 @@ ROUTERS = (
     storage_sockets.router,
     system_sockets.router,
     auth_pages.router,
-    presets_exchange.router,  # before the page of one preset, whose address takes any name
+    presets_share.router,  # before the page of one preset, whose address takes any name
     presets_pages.router,
     downloads_pages.router,
-    downloads_adding.router,
-    downloads_controls.router,
+    downloads_add.router,
+    downloads_actions.router,
     storage_pages.router,
     system_pages.router,
     settings_pages.router,

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from backend.config.settings import Settings
-from backend.core.hold import held
+from backend.core.process_lock import held
 from backend.main.app import access_password, create_app
 from backend.main.wiring import close_channels
 
@@ -51,7 +51,7 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Until a signal. `HeldElsewhere` when another process works on the same state."""
+    """Until a signal. `LockedElsewhere` when another process works on the same state."""
     share_arena()
     address = address_of(settings)
     with held(state_hold(settings), f"the control plane at {address}, process {os.getpid()}"):

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
 from backend.main.hubs import hubs_of
-from backend.main.keeping import kept_in
+from backend.main.persistent_paths import persistent_paths_in
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
-from backend.presets.verify import Findings, look_at_hubs
-from backend.sources.facts import HubFacts
+from backend.presets.verify import Findings, check_hubs
+from backend.sources.metadata import HubMetadata
 
 
 def main() -> int:
@@ -43,10 +43,12 @@ def main() -> int:
 
 async def _ask_hubs(settings: Settings, presets: list[Preset], templates: tuple[Preset, ...]) -> Findings:
     async with AsyncExitStack() as stack:
-        hubs = await hubs_of(settings, stack, kept_in(settings.workspace, settings.state_folder).tokens)
+        hubs = await hubs_of(
+            settings, stack, persistent_paths_in(settings.workspace, settings.state_folder).tokens
+        )
         with TemporaryDirectory() as folder:
-            facts = HubFacts(hubs.hugging_face, hubs.civitai, Path(folder))
-            return await look_at_hubs(presets, templates, facts)
+            facts = HubMetadata(hubs.hugging_face, hubs.civitai, Path(folder))
+            return await check_hubs(presets, templates, facts)
 
 
 if __name__ == "__main__":

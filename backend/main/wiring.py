@@ -17,28 +17,28 @@ from backend.config.settings import Settings
 from backend.core.database import Database, open_database
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.downloads.bandwidth import Bandwidth
 from backend.downloads.batches import Batches
-from backend.downloads.contents import Contents
-from backend.downloads.fetch import Fetcher
-from backend.downloads.governor import Governor
-from backend.downloads.lanes import Limits
-from backend.downloads.offers import Offers
+from backend.downloads.deduplication import Deduplication
+from backend.downloads.engine.fetch import Fetcher
+from backend.downloads.engine.parallel import FetchLimits
+from backend.downloads.engine.throttle import Throttle
 from backend.downloads.policy import Policy
 from backend.downloads.recovery import Recovery
 from backend.downloads.retries import Retries
 from backend.downloads.service import Downloads
 from backend.downloads.sockets import DownloadChannels
 from backend.downloads.store import TransferStore
-from backend.downloads.throttle import Throttle
+from backend.downloads.visibility import Visibility
 from backend.downloads.worker import Worker
 from backend.main.hubs import Hubs, hubs_of
-from backend.main.keeping import kept_soon
+from backend.main.persistent_paths import find_persistent_paths
 from backend.presets.catalogue import Catalogue
-from backend.presets.needs import Needs
+from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
-from backend.settings.service import TokenDesk
-from backend.sources.facts import HubFacts
+from backend.settings.service import TokenSettings
+from backend.sources.metadata import HubMetadata
 from backend.storage import sockets as storage_sockets
 from backend.storage.service import Storage
 from backend.storage.store import HashStore
@@ -62,7 +62,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         state = app.state
         events = EventBus()
-        kept = state.kept = await kept_soon(settings.workspace, settings.state_folder)
+        kept = state.kept = await find_persistent_paths(settings.workspace, settings.state_folder)
         database = await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db"))
         storage = state.storage = await _storage(settings, database)
         stack.push_async_callback(storage.close)
@@ -138,14 +138,14 @@ async def _add_downloads(app: FastAPI, ground: Ground) -> Coroutine[Any, Any, No
     app.state.batches = Batches(downloads, hubs.sources, storage)
     app.state.download_channels = DownloadChannels(downloads, events)
     throttle, default = Throttle(), Policy(files_at_once=settings.download_workers)
-    governor = app.state.governor = Governor(
+    governor = app.state.governor = Bandwidth(
         app.state.kept.pace, store, throttle, ground.comfy, events, default
     )
     await governor.load()
-    limits = Limits(stall_seconds=settings.download_stall_seconds)
-    fetcher = Fetcher(hubs.sources, Contents(storage), storage.models, limits, throttle)
+    limits = FetchLimits(stall_seconds=settings.download_stall_seconds)
+    fetcher = Fetcher(hubs.sources, Deduplication(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=settings.download_retry_seconds)
-    ground.stack.push_async_callback(Offers(store, ground.comfy, events).close)
+    ground.stack.push_async_callback(Visibility(store, ground.comfy, events).close)
     worker = Worker(downloads, store, fetcher, governor, events, retries=retries)
     return _transfer(app, worker, Recovery(downloads, store, storage.models))
 
@@ -154,9 +154,9 @@ def _add_presets(
     app: FastAPI, settings: Settings, storage: Storage, comfy: ComfyClient, added: Path
 ) -> Presets:
     catalogue = Catalogue(settings.presets_dir, added)
-    presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_facts)
+    presets = app.state.presets = Presets(catalogue, app.state.downloads, storage, app.state.hub_metadata)
     app.state.users_of_models = catalogue.users
-    app.state.needs = Needs(presets, app.state.downloads, storage, comfy)
+    app.state.needs = Requirements(presets, app.state.downloads, storage, comfy)
     app.state.sharing = Sharing(catalogue, app.state.downloads, storage, app.state.sources, added)
     return presets
 
@@ -183,9 +183,9 @@ async def _add_hubs(app: FastAPI, settings: Settings, stack: AsyncExitStack) -> 
     state = app.state
     hubs = await hubs_of(settings, stack, state.kept.tokens)
     state.tokens, state.sources = hubs.tokens, hubs.sources
-    state.hub_facts = HubFacts(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
-    stack.push_async_callback(state.hub_facts.close)
-    state.token_desk = TokenDesk(
+    state.hub_metadata = HubMetadata(hubs.hugging_face, hubs.civitai, settings.state_folder / "hub-facts")
+    stack.push_async_callback(state.hub_metadata.close)
+    state.token_settings = TokenSettings(
         hubs.tokens,
         hubs.sources,
         state.services,

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
-from backend.downloads.access import DownloadsService
+from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
-from backend.presets.access import (
+from backend.presets.dependencies import (
     PRESET_BODY,
     WORKFLOW_BODY,
     AllowPickle,
@@ -18,7 +18,8 @@ from backend.presets.access import (
     SentWorkflow,
     SharingService,
 )
-from backend.presets.answers import (
+from backend.presets.models import Preset, PresetFile
+from backend.presets.schemas import (
     Category,
     ExportReport,
     ExportRequest,
@@ -26,9 +27,8 @@ from backend.presets.answers import (
     PresetStatus,
     PresetSummary,
     UpdateReport,
-    WorkflowNeeds,
+    WorkflowRequirements,
 )
-from backend.presets.models import Preset, PresetFile
 from backend.web.errors import responses
 
 router = APIRouter(prefix="/api/presets", tags=["presets"])
@@ -59,7 +59,9 @@ async def update(presets: PresetsService, _session: SignedIn) -> UpdateReport:
 
 
 @router.post("/from-workflow", responses=responses(Forbidden), openapi_extra=WORKFLOW_BODY)
-async def from_workflow(workflow: SentWorkflow, needs: NeedsService, _session: SignedIn) -> WorkflowNeeds:
+async def from_workflow(
+    workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
+) -> WorkflowRequirements:
     """What a ComfyUI workflow needs, what of it is here, and from where the rest can be fetched."""
     return await needs.of(workflow)
 

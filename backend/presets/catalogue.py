@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from backend.core.errors import NotFound
-from backend.presets.answers import Category, FileProblem, UpdateReport
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset, PresetFile
 from backend.presets.official import read_official
+from backend.presets.schemas import Category, FileProblem, UpdateReport
 
 # A preset, and a file of it.
 Offer = tuple[Preset, PresetFile]

@@ -6,9 +6,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from backend.core.plain_yaml import compose_yaml, read_yaml
-from backend.presets.answers import FileProblem
+from backend.core.safe_yaml import compose_yaml, read_yaml
 from backend.presets.models import Origin, Preset
+from backend.presets.schemas import FileProblem
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 2**20

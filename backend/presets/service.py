@@ -5,15 +5,15 @@ import contextlib
 from collections.abc import Iterable
 
 from backend.core.errors import Conflict
-from backend.downloads.models import ACTIVE, State, Transfer, Wanted
+from backend.downloads.models import ACTIVE, FileRequest, State, Transfer
 from backend.downloads.service import Downloads
-from backend.presets.answers import FileStatus, PresetState, PresetStatus, PresetSummary
 from backend.presets.catalogue import Catalogue
 from backend.presets.consent import check_consent
+from backend.presets.installed_files import InstalledFiles, differs, installed_files_of, needed_elsewhere
 from backend.presets.models import KnownFile, Preset, PresetFile
-from backend.presets.presence import Presence, differs, needed_elsewhere, presence_on
-from backend.sources.facts import HubFacts
-from backend.sources.models import FileFacts
+from backend.presets.schemas import FileStatus, PresetState, PresetStatus, PresetSummary
+from backend.sources.metadata import HubMetadata
+from backend.sources.models import FileMetadata
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 10
 class Presets:
     """Whether a preset is installed is asked of the disk, each time; only definitions are remembered."""
 
-    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, facts: HubFacts):
+    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, facts: HubMetadata):
         self.catalogue = catalogue
         self._downloads = downloads
         self._storage = storage
@@ -34,7 +34,7 @@ class Presets:
         self, q: str = "", category: str | None = None, installed: bool | None = None
     ) -> list[PresetSummary]:
         """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
-        coming, presence = await self._coming(), await presence_on(self._storage)
+        coming, presence = await self._coming(), await installed_files_of(self._storage)
         found = self.catalogue.matching(q, category)
         here = [file for preset in found for file in preset.files if file.place in presence.files]
         known = dict(zip(here, await self.known(here), strict=True))
@@ -55,7 +55,7 @@ class Presets:
         """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
         preset = self.catalogue.get(preset_id)
         known = await self.known(preset.files, ask=ask)
-        presence, coming = await presence_on(self._storage), await self._coming()
+        presence, coming = await installed_files_of(self._storage), await self._coming()
         files = [await self._file_status(file, presence) for file in known]
         summary = _summary(preset, [entry.file for entry in known], coming, presence)
         missing = [entry for entry in files if entry.state == "missing"]
@@ -78,7 +78,7 @@ class Presets:
         told = await self._told([str(file.url) for file in files if _has_questions(file)], ask=ask)
         return [_known(file, told.get(str(file.url))) for file in files]
 
-    async def _told(self, urls: list[str], *, ask: bool) -> dict[str, FileFacts]:
+    async def _told(self, urls: list[str], *, ask: bool) -> dict[str, FileMetadata]:
         if ask:
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(self._facts.of(urls), PATIENCE_SECONDS)
@@ -92,7 +92,7 @@ class Presets:
         With `replace` also for those whose name another file has, which is put aside.
         """
         preset = self.catalogue.get(preset_id)
-        presence, coming = await presence_on(self._storage), await self._coming()
+        presence, coming = await installed_files_of(self._storage), await self._coming()
         check_consent(
             [file for file in preset.files if file.place not in presence.files], allow_pickle=allow_pickle
         )
@@ -157,7 +157,7 @@ class Presets:
     async def removable(self, preset_id: str) -> list[PresetFile]:
         """Its files in the workspace that no other preset has a use for, with their sizes on disk."""
         preset = self.catalogue.get(preset_id)
-        presence, coming = await presence_on(self._storage), await self._coming()
+        presence, coming = await installed_files_of(self._storage), await self._coming()
         needed = needed_elsewhere(preset, self.catalogue, presence, coming)
         sizes = {file.place: self._storage.size_of(file.folder, file.filename) for file in preset.files}
         return [
@@ -179,7 +179,7 @@ class Presets:
         is_paused = transfer.state == State.PAUSED
         return await self._downloads.retry(transfer.id) if is_paused else transfer
 
-    async def _file_status(self, known: KnownFile, presence: Presence) -> FileStatus:
+    async def _file_status(self, known: KnownFile, presence: InstalledFiles) -> FileStatus:
         file, found = known.file, presence.files.get(known.file.place)
         status = FileStatus(
             file=file,
@@ -218,7 +218,7 @@ def _taken(file: PresetFile, found: ModelFile) -> Conflict:
 
 
 def _summary(
-    preset: Preset, files: Iterable[PresetFile], coming: set[str], presence: Presence
+    preset: Preset, files: Iterable[PresetFile], coming: set[str], presence: InstalledFiles
 ) -> PresetSummary:
     """`files`: those of the preset, with what hubs tell about them."""
     installed = sum(map(presence.has, files))
@@ -236,7 +236,7 @@ def _has_questions(file: PresetFile) -> bool:
     return file.bytes is None or file.sha256 is None or file.is_pickle
 
 
-def _known(file: PresetFile, told: FileFacts | None) -> KnownFile:
+def _known(file: PresetFile, told: FileMetadata | None) -> KnownFile:
     if told is None:
         return KnownFile(file, scan=None)
     sizes = {"bytes": file.bytes or told.bytes, "sha256": file.sha256 or told.sha256}
@@ -248,8 +248,8 @@ def _sum(sizes: list[int | None]) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def wanted_of(file: PresetFile, preset: str | None, *, allow_pickle: bool) -> Wanted:
-    return Wanted(
+def wanted_of(file: PresetFile, preset: str | None, *, allow_pickle: bool) -> FileRequest:
+    return FileRequest(
         url=str(file.url),
         folder=file.folder,
         filename=file.filename,

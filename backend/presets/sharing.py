@@ -7,15 +7,15 @@ from pathlib import Path
 import yaml
 
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.kept import keep
+from backend.core.persistence import keep
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
-from backend.presets.answers import ExportReport, ExportRequest
 from backend.presets.catalogue import Catalogue
 from backend.presets.curated import MAX_BYTES, BadPreset, parse_preset
 from backend.presets.models import MOST_FILES, Origin, Preset, PresetFile
+from backend.presets.schemas import ExportReport, ExportRequest
 from backend.sources.addresses import is_signed
-from backend.sources.refusals import explained
+from backend.sources.api_errors import as_api_errors
 from backend.sources.service import Sources
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
@@ -88,7 +88,7 @@ class Sharing:
         return preset
 
     async def add_from(self, url: str) -> Preset:
-        with explained():
+        with as_api_errors():
             content = await self._sources.text(url, MAX_BYTES)
         return await self.add(content)
 

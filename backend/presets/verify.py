@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from backend.presets.models import Preset, PresetFile
-from backend.sources.facts import HubFacts
-from backend.sources.models import FileFacts
+from backend.sources.metadata import HubMetadata
+from backend.sources.models import FileMetadata
 
-Told = dict[str, FileFacts]
+MetadataByUrl = dict[str, FileMetadata]
 # What hubs say when they say nothing about the licence.
 NO_LICENCE = {"other", "unknown"}
 
@@ -22,7 +22,7 @@ class Findings:
     notes: list[str]
 
 
-async def look_at_hubs(curated: Iterable[Preset], official: Iterable[Preset], facts: HubFacts) -> Findings:
+async def check_hubs(curated: Iterable[Preset], official: Iterable[Preset], facts: HubMetadata) -> Findings:
     """Asks once for every repository, whatever is remembered."""
     curated, official = tuple(curated), tuple(official)
     urls = (str(file.url) for preset in (*curated, *official) for file in preset.files)
@@ -34,14 +34,14 @@ async def look_at_hubs(curated: Iterable[Preset], official: Iterable[Preset], fa
     )
 
 
-def _broken_promises(presets: Iterable[Preset], told: Told) -> Iterator[str]:
+def _broken_promises(presets: Iterable[Preset], told: MetadataByUrl) -> Iterator[str]:
     for preset in presets:
         for file in preset.files:
             for difference in _differences(file, told.get(str(file.url))):
                 yield f"{preset.id}: {file.place}: {difference}"
 
 
-def _differences(file: PresetFile, told: FileFacts | None) -> Iterator[str]:
+def _differences(file: PresetFile, told: FileMetadata | None) -> Iterator[str]:
     if told is None:
         yield f"the hub tells nothing about {file.url}"
         return
@@ -51,7 +51,7 @@ def _differences(file: PresetFile, told: FileFacts | None) -> Iterator[str]:
         yield f"has the hash {told.sha256} on the hub, {file.sha256} in the preset"
 
 
-def _silent_gates(presets: Iterable[Preset], told: Told) -> Iterator[str]:
+def _silent_gates(presets: Iterable[Preset], told: MetadataByUrl) -> Iterator[str]:
     """ComfyUI's templates have no place to say it, ours do."""
     for preset in presets:
         for file in preset.files:
@@ -60,7 +60,7 @@ def _silent_gates(presets: Iterable[Preset], told: Told) -> Iterator[str]:
                 yield f"{preset.id}: {file.place}: is gated on the hub, and the preset does not say so"
 
 
-def _licences(presets: Iterable[Preset], told: Told) -> Iterator[str]:
+def _licences(presets: Iterable[Preset], told: MetadataByUrl) -> Iterator[str]:
     """Spellings differ, and a preset may name the stricter one of two: a person has to judge."""
     for preset in presets:
         for file in preset.files:

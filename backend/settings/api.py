@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Conflict, Forbidden, Unavailable, UpstreamError
-from backend.settings.access import TokenDeskService
+from backend.settings.dependencies import TokenDeskService
 from backend.settings.models import TokenRequest, TokenVerdict, TokenView
 from backend.sources.tokens import Hub
 from backend.web.errors import responses

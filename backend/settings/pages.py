@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.config.values import LONGEST_TOKEN
 from backend.core.errors import UpstreamError
-from backend.settings.access import TokenDeskService, token_desk_of
+from backend.settings.dependencies import TokenDeskService, token_desk_of
 from backend.settings.models import TokenVerdict
-from backend.settings.service import TokenDesk
+from backend.settings.service import TokenSettings
 from backend.sources.tokens import Hub
 from backend.web.htmx import PageRoute, with_toast
 from backend.web.templating import renderer_of
@@ -40,7 +40,7 @@ def _tokens(request: Request) -> dict[str, Any]:
     return _tokens_view(token_desk_of(request))
 
 
-def _tokens_view(desk: TokenDesk, verdict: TokenVerdict | None = None) -> dict[str, Any]:
+def _tokens_view(desk: TokenSettings, verdict: TokenVerdict | None = None) -> dict[str, Any]:
     return {"tokens": desk.views(), "verdict": verdict, "outlive": desk.outlive}
 
 
@@ -90,5 +90,5 @@ async def remove_token(hub: Hub, request: Request, desk: TokenDeskService, _sess
     return with_toast(_fragment(request, desk), "success", f"The saved token for {view.name} is forgotten.")
 
 
-def _fragment(request: Request, desk: TokenDesk, verdict: TokenVerdict | None = None) -> Response:
+def _fragment(request: Request, desk: TokenSettings, verdict: TokenVerdict | None = None) -> Response:
     return renderer_of(request).page(request, "settings/_tokens.html", {"view": _tokens_view(desk, verdict)})

@@ -4,8 +4,8 @@ import asyncio
 
 from backend.core.errors import Conflict
 from backend.settings.models import TokenVerdict, TokenView
-from backend.sources.faults import LastingFault
-from backend.sources.refusals import explained
+from backend.sources.api_errors import as_api_errors
+from backend.sources.errors import PermanentError
 from backend.sources.service import Sources
 from backend.sources.tokens import NAMES, VARIABLES, Hub, Tokens
 from backend.system.services import Services
@@ -18,7 +18,7 @@ PAGES = {
 REFUSALS = frozenset({"token_needed", "forbidden"})
 
 
-class TokenDesk:
+class TokenSettings:
     """Keeps and tests the tokens for hubs."""
 
     def __init__(self, tokens: Tokens, sources: Sources, services: Services, *, outlive: bool):
@@ -58,10 +58,10 @@ class TokenDesk:
         token, name = self._tokens.get(hub), NAMES[hub]
         if token is None:
             raise Conflict(f"There is no token for {name} to test.", code="no_token")
-        with explained():
+        with as_api_errors():
             try:
                 account = await self._sources.account_of(hub, token)
-            except LastingFault as fault:
+            except PermanentError as fault:
                 if fault.code not in REFUSALS:
                     raise
                 message = f"{name} does not accept this token: it may be mistyped, expired or revoked."

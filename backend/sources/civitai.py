@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field
 
 from backend.core import clock
-from backend.sources.faults import LastingFault
-from backend.sources.models import Account, FileFacts, Located, Scan
-from backend.sources.places import NARROWING, CivitaiFile, narrowing_in
+from backend.sources.errors import PermanentError
+from backend.sources.models import Account, FileMetadata, Located, Scan
+from backend.sources.references import NARROWING, CivitaiFile, narrowing_in
 from backend.sources.transport import Transport, understood
 
 HASHES_AT_ONCE = 100
@@ -47,9 +47,9 @@ class File(BaseModel):
         return tuple((name, value) for name, value in zip(NARROWING, values, strict=True) if value)
 
     @property
-    def facts(self) -> FileFacts:
+    def facts(self) -> FileMetadata:
         sha256 = self.hashes and self.hashes.sha256
-        return FileFacts(
+        return FileMetadata(
             bytes=None if self.size_kb is None else round(self.size_kb * 1024),
             sha256=sha256.lower() if sha256 else None,
             scan=_scan(self.pickle_scan, self.virus_scan),
@@ -132,7 +132,7 @@ class Civitai:
         answer = await self._transport.ask(f"{site}/api/v1/models/{model}")
         found = understood(Model, answer)
         if not found.versions:
-            raise LastingFault("not_at_source", f"{found.name} has no version that can be downloaded.")
+            raise PermanentError("not_at_source", f"{found.name} has no version that can be downloaded.")
         about = {"model": Name(name=found.name, type=found.type), "model_id": model}
         return found.versions[0].model_copy(update=about)
 
@@ -152,9 +152,9 @@ class Civitai:
 
 
 def check_usage(version: Version) -> None:
-    """LastingFault when the creator lets nobody download this."""
+    """PermanentError when the creator lets nobody download this."""
     if version.usage != "Download":
-        raise LastingFault(
+        raise PermanentError(
             "not_for_download",
             f"The creator of {version.name or 'this version'} allows its use on Civitai only, not its download.",
         )

@@ -16,7 +16,7 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
 from yarl import URL
 
-from backend.sources.faults import LastingFault
+from backend.sources.errors import PermanentError
 from backend.sources.guard import Guard, refusal
 
 CONNECT_SECONDS = 20
@@ -37,7 +37,7 @@ class GuardedResolver(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         permitted = [entry for entry in found if self._guard.permits(host, port, entry["host"])]
         if not permitted:
-            raise LastingFault("private_address", refusal(host))
+            raise PermanentError("private_address", refusal(host))
         return permitted
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from backend.sources.faults import LastingFault
+from backend.sources.errors import PermanentError
 
 # The limit of the safetensors library itself.
 MAX_HEADER_BYTES = 100_000_000
@@ -56,14 +56,14 @@ def check_beginning(filename: str, beginning: bytes) -> None:
     ):
         raise _web_page()
     if filename.endswith(".gguf") and len(beginning) >= 4 and not beginning.startswith(b"GGUF"):
-        raise LastingFault("not_a_model", f"{filename} is not a GGUF file: it does not begin like one.")
+        raise PermanentError("not_a_model", f"{filename} is not a GGUF file: it does not begin like one.")
 
 
 def check_header(path: Path, filename: str, arrived: int, size: int) -> None:
     """Refuse a file of `size` bytes whose header does not fit, as far as its first `arrived` bytes tell."""
     problem = _safetensors_problem(path, arrived, size) if filename.endswith(".safetensors") else None
     if problem:
-        raise LastingFault(
+        raise PermanentError(
             "not_a_model", f"{filename} is not a whole safetensors file: {problem}. Nothing was kept."
         )
 
@@ -75,8 +75,8 @@ def problem_of(path: Path, filename: str) -> str | None:
     return problem and f"{filename} is not a whole safetensors file: {problem}."
 
 
-def _web_page() -> LastingFault:
-    return LastingFault(
+def _web_page() -> PermanentError:
+    return PermanentError(
         "not_a_model",
         "The server sent a web page instead of the file. It may want a sign-in: set the token for this site.",
     )

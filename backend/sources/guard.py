@@ -12,7 +12,7 @@ import httpx
 
 from backend.core.errors import InvalidRequest
 from backend.sources.addresses import Origin, origin
-from backend.sources.faults import LastingFault
+from backend.sources.errors import PermanentError
 
 # IPv6 networks whose addresses stand for an IPv4 one: mapped, compatible, translated (RFC 6052, RFC 2765).
 EMBEDDING = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))
@@ -39,18 +39,18 @@ class Guard:
         """Refuse what needs no resolving: other schemes, what is no address, and private ones written as numbers."""
         scheme, host, port = _checked(url)
         if scheme not in ("http", "https"):
-            raise LastingFault(
+            raise PermanentError(
                 "bad_redirect", f"The server sent us to a {scheme or 'broken'} address. Nothing was fetched."
             )
         address = _address_in(host)
         if address and not self.permits(host, port, address):
-            raise LastingFault("private_address", refusal(host))
+            raise PermanentError("private_address", refusal(host))
 
     def check_request(self, url: str) -> None:
         """The same for a URL that somebody typed."""
         try:
             self.check_url(url)
-        except LastingFault as fault:
+        except PermanentError as fault:
             raise InvalidRequest(fault.message, code=fault.code) from None
 
 
@@ -60,7 +60,9 @@ def _checked(url: str) -> Origin:
         found = origin(url)
         found[1].encode("idna")  # as every name is before it is resolved
     except (ValueError, httpx.InvalidURL):
-        raise LastingFault("bad_url", "This address cannot be right. Copy it whole and try again.") from None
+        raise PermanentError(
+            "bad_url", "This address cannot be right. Copy it whole and try again."
+        ) from None
     return found
 
 

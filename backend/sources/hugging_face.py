@@ -8,8 +8,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from backend.core import clock
-from backend.sources.faults import LastingFault
-from backend.sources.models import Access, Account, FileFacts, Located, Scan
+from backend.sources.errors import PermanentError
+from backend.sources.models import Access, Account, FileMetadata, Located, Scan
 from backend.sources.transport import Transport, plain_faults, understood
 
 SITE = "https://huggingface.co"
@@ -27,7 +27,7 @@ class Repository:
     licence: str | None
     gated: bool
     # By path.
-    files: dict[str, FileFacts]
+    files: dict[str, FileMetadata]
 
     @property
     def page(self) -> str:
@@ -142,7 +142,7 @@ class HuggingFace:
             return Access.OPEN
         try:
             await self._transport.probe(f"{self._api(repository.name)}/auth-check")
-        except LastingFault:
+        except PermanentError:
             return Access.LICENCE_NEEDED
         return Access.GRANTED
 
@@ -161,7 +161,7 @@ def _repository(name: str, info: ModelInfo) -> Repository:
     licence = (info.card_data or {}).get("license")
     licence = licence if isinstance(licence, str) else None
     files = {
-        file.rfilename: FileFacts(
+        file.rfilename: FileMetadata(
             bytes=file.lfs.size if file.lfs else file.size,
             sha256=file.lfs.sha256 if file.lfs else None,
             git_sha1=None if file.lfs else file.blob_id,

@@ -37,7 +37,7 @@ class Scan(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFacts:
+class FileMetadata:
     """What a hub publishes about a file. None where it says nothing."""
 
     bytes: int | None = None
@@ -79,7 +79,7 @@ class Offer:
     path: str | None
     # The model folder that it seems to belong in.
     folder: str | None = None
-    facts: FileFacts
+    facts: FileMetadata
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class LookRequest(BaseModel):
     )
 
 
-class OfferView(BaseModel):
+class RemoteFileView(BaseModel):
     """One file that can be downloaded."""
 
     url: str = Field(description="What to download it with: pinned to a commit where there are commits.")
@@ -134,7 +134,7 @@ class OfferView(BaseModel):
     scan: Scan | None = Field(description="What the hub's own scanners say; null: nobody scanned it.")
 
 
-class LookView(BaseModel):
+class ListingView(BaseModel):
     """What is behind an address."""
 
     title: str
@@ -144,7 +144,7 @@ class LookView(BaseModel):
     message: str | None = Field(description="What to do before it can be downloaded; null when it can be.")
     first_is_meant: bool = Field(description="Whether the source says that the first file is the main one.")
     bytes: int = Field(description="Of all files whose size is known.")
-    files: list[OfferView]
+    files: list[RemoteFileView]
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]

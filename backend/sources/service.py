@@ -10,11 +10,11 @@ from backend.core import clock
 from backend.core.errors import InvalidRequest
 from backend.sources.addresses import name_in, read_link
 from backend.sources.civitai import Civitai, Version, check_usage
-from backend.sources.faults import LastingFault
+from backend.sources.errors import PermanentError
 from backend.sources.hugging_face import HuggingFace
-from backend.sources.looking import look_at_repository, look_at_version
-from backend.sources.models import Account, FileFacts, Located, Look, Offer
-from backend.sources.places import (
+from backend.sources.listing import list_repository, list_version
+from backend.sources.models import Account, FileMetadata, Located, Look, Offer
+from backend.sources.references import (
     CivitaiFile,
     CivitaiModel,
     CivitaiVersion,
@@ -73,20 +73,20 @@ class Sources:
         return None
 
     async def look(self, text: str) -> Look:
-        """What is behind an address, with the size and hash of every file. Raises a `TransferFault`."""
+        """What is behind an address, with the size and hash of every file. Raises a `TransferError`."""
         _, place = self._read(text)
         return await self._look(place)
 
     async def one_file(self, text: str, *, name_known: bool = False) -> Offer:
         """The file that an address stands for. Asks nobody when the address says enough.
 
-        InvalidRequest when it stands for several, else a `TransferFault`.
+        InvalidRequest when it stands for several, else a `TransferError`.
         """
         url, place = self._read(text)
         address = self._address(place)
         name = place.path if isinstance(place, HubFile) else name_in(url)
         if address and (name or name_known):
-            return Offer(url=address, path=name, facts=FileFacts(asked_at=clock.now()))
+            return Offer(url=address, path=name, facts=FileMetadata(asked_at=clock.now()))
         look = await self._look(place)
         if len(look.offers) > 1 and not look.first_is_meant:
             raise InvalidRequest(
@@ -100,13 +100,13 @@ class Sources:
         wanted = {value.lower() for value in hashes}
         found = {}
         for version in await self._civitai.with_hashes(sorted(wanted)):
-            for offer in look_at_version(version, self._civitai.endpoint).offers:
+            for offer in list_version(version, self._civitai.endpoint).offers:
                 if offer.facts.sha256 in wanted:
                     found[offer.facts.sha256] = offer
         return found
 
     async def account_of(self, hub: Hub, token: str) -> Account:
-        """Whose token it is, as its hub says. Raises a `TransferFault`, a `LastingFault` when nobody's."""
+        """Whose token it is, as its hub says. Raises a `TransferError`, a `PermanentError` when nobody's."""
         asked = self._hugging_face if hub == Hub.HUGGING_FACE else self._civitai
         return await asked.account_of(token)
 
@@ -121,7 +121,7 @@ class Sources:
         return self._web_servers.locate(url)
 
     async def text(self, text: str, most: int) -> bytes:
-        """What is behind an address, up to one byte more than `most`. Raises a `TransferFault`."""
+        """What is behind an address, up to one byte more than `most`. Raises a `TransferError`."""
         located = await self.locate(self.canonical(text))
         return await self._transport.beginning(located.url, located.headers, most + 1)
 
@@ -142,15 +142,15 @@ class Sources:
             case PlainFile():
                 look = await self._web_servers.look(place.url)
         if not look.offers:
-            raise LastingFault("not_at_source", f"There is no file at {look.title}. Check the address.")
+            raise PermanentError("not_at_source", f"There is no file at {look.title}. Check the address.")
         return look
 
     async def _look_at_repository(self, place: HubFile | HubFolder) -> Look:
         repository = await self._hugging_face.repository(place.repo, place.revision)
-        look = look_at_repository(repository, place, self._hugging_face.endpoint)
+        look = list_repository(repository, place, self._hugging_face.endpoint)
         return replace(look, access=await self._hugging_face.access(repository))
 
 
 def _look_at(version: Version, site: str, place: CivitaiFile | None = None) -> Look:
     check_usage(version)
-    return look_at_version(version, site, place)
+    return list_version(version, site, place)

@@ -15,7 +15,7 @@ import structlog
 
 from backend.config.values import usable_token
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.kept import keep
+from backend.core.persistence import keep
 from backend.sources.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)

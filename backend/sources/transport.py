@@ -12,7 +12,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from backend.sources.addresses import origin, read_link
-from backend.sources.faults import LastingFault, PassingFault
+from backend.sources.errors import PermanentError, TemporaryError
 from backend.sources.guard import Guard
 from backend.sources.tokens import Tokens
 
@@ -55,7 +55,7 @@ class Transport:
             if origin(target) != origin(url):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
             url = target
-        raise LastingFault(
+        raise PermanentError(
             "redirect_loop", "The server redirects in circles. Try another address of this file."
         )
 
@@ -74,10 +74,10 @@ class Transport:
                 self._guard.check_url(target)
                 return response
             url = target
-        raise LastingFault("redirect_loop", "The hub redirects in circles.")
+        raise PermanentError("redirect_loop", "The hub redirects in circles.")
 
     async def ask(self, url: str, method: str = "GET", body: object = None, token: str | None = None) -> Any:
-        """A hub's answer to a question, from JSON. Raises a `TransferFault` when it is none.
+        """A hub's answer to a question, from JSON. Raises a `TransferError` when it is none.
 
         `token` goes along instead of the one that is in use for this hub.
         """
@@ -86,12 +86,12 @@ class Transport:
             return await _read_json(response)
 
     async def probe(self, url: str) -> None:
-        """Raises a `TransferFault` when `url` may not be read; what it says does not matter."""
+        """Raises a `TransferError` when `url` may not be read; what it says does not matter."""
         async with self.answer(url, self.headers_for(url)):
             pass
 
     async def beginning(self, url: str, headers: dict[str, str], most: int) -> bytes:
-        """The first bytes of what is there, `most` of them if it has as many. Raises a `TransferFault`."""
+        """The first bytes of what is there, `most` of them if it has as many. Raises a `TransferError`."""
         async with self.answer(url, headers) as response:
             return await first_bytes(response, most)
 
@@ -123,7 +123,7 @@ def understood(kind: type[Model], body: object) -> Model:
     try:
         return TypeAdapter(kind).validate_python(body)
     except ValidationError:
-        raise LastingFault(
+        raise PermanentError(
             "strange_answer",
             "The hub answered in a form that we do not know. Try again, or give a direct link.",
         ) from None
@@ -134,11 +134,13 @@ async def _read_json(response: httpx.Response) -> Any:
     async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > MAX_JSON_BYTES:
-            raise LastingFault("strange_answer", f"{response.url.host} answered with more than we can read.")
+            raise PermanentError(
+                "strange_answer", f"{response.url.host} answered with more than we can read."
+            )
     try:
         return json.loads(content)
     except ValueError:
-        raise LastingFault(
+        raise PermanentError(
             "strange_answer",
             f"{response.url.host} answered something that is not JSON. Is the address of the hub right?",
         ) from None
@@ -150,9 +152,9 @@ def plain_faults() -> Iterator[None]:
     try:
         yield
     except TimeoutError:
-        raise PassingFault("no_answer", "The server does not answer.") from None
+        raise TemporaryError("no_answer", "The server does not answer.") from None
     except httpx.HTTPError:
-        raise PassingFault(
+        raise TemporaryError(
             "connection_lost", "The connection failed. Is the server reachable from this pod?"
         ) from None
 
@@ -163,14 +165,14 @@ def check_answer(response: httpx.Response) -> None:
     if status < 400:
         return
     if status == 429:
-        raise PassingFault(
+        raise TemporaryError(
             "rate_limited", f"{host} asks us to slow down.", wait=_seconds_to_wait(response.headers)
         )
     if status in (408, 425) or status >= 500:
-        raise PassingFault(
+        raise TemporaryError(
             "server_trouble", f"{host} is in trouble (status {status}).", wait=_retry_after(response.headers)
         )
-    raise LastingFault(*_refusal(response))
+    raise PermanentError(*_refusal(response))
 
 
 def _refusal(response: httpx.Response) -> tuple[str, str]:
@@ -210,9 +212,9 @@ def _refusal(response: httpx.Response) -> tuple[str, str]:
 def redirect_target(url: str, response: httpx.Response) -> str:
     location: str | None = response.headers.get("location")
     if not location:
-        raise LastingFault("bad_redirect", f"{response.url.host} redirects without saying where to.")
+        raise PermanentError("bad_redirect", f"{response.url.host} redirects without saying where to.")
     if "reason=download-auth" in location:
-        raise LastingFault(
+        raise PermanentError(
             "token_needed",
             f"{response.url.host} wants a sign-in for this file. "
             "Set the Civitai token in Settings (or CIVITAI_TOKEN), then retry.",
@@ -222,7 +224,7 @@ def redirect_target(url: str, response: httpx.Response) -> str:
         origin(target)
         return str(httpx.URL(target))
     except (ValueError, httpx.InvalidURL):
-        raise LastingFault(
+        raise PermanentError(
             "bad_redirect", f"{response.url.host} redirects to something that is not an address."
         ) from None
 

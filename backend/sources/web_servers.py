@@ -11,8 +11,8 @@ from backend.core import clock
 from backend.core.names import tame_name
 from backend.sources import formats
 from backend.sources.addresses import Link, is_signed, name_in
-from backend.sources.faults import LastingFault
-from backend.sources.models import FileFacts, Located, Look, Offer
+from backend.sources.errors import PermanentError
+from backend.sources.models import FileMetadata, Located, Look, Offer
 from backend.sources.transport import Transport, first_bytes
 
 BEGINNING = 64  # bytes that tell a web page from a model
@@ -36,12 +36,12 @@ class WebServers:
             self._pasted[link.url] = link
 
     def locate(self, url: str) -> Located:
-        """Where to send the GET. LastingFault when the link was signed and its signature is forgotten."""
+        """Where to send the GET. PermanentError when the link was signed and its signature is forgotten."""
         if not is_signed(url):
             return Located(url=url, headers=self._transport.headers_for(url))
         link = self._pasted.get(url)
         if link is None:
-            raise LastingFault(
+            raise PermanentError(
                 "paste_again",
                 "This link was signed. Its signature was kept in memory only, and the control plane has been "
                 "restarted since: paste the link again to go on. What has arrived is kept.",
@@ -50,13 +50,13 @@ class WebServers:
         return Located(url=link.whole, headers=headers)
 
     async def look(self, url: str) -> Look:
-        """Name and size, asked with a request for the first bytes. LastingFault when it is a web page."""
+        """Name and size, asked with a request for the first bytes. PermanentError when it is a web page."""
         async with self._beginning(url) as (response, beginning):
             name = name_told(response.headers.get("content-disposition", ""))
             name = tame_name(name or name_in(str(response.url)) or name_in(url) or "")
             formats.check_content_type(name or "", response.headers.get("content-type", ""))
             formats.check_beginning(name or "", beginning)
-            facts = FileFacts(bytes=_size(response), asked_at=clock.now())
+            facts = FileMetadata(bytes=_size(response), asked_at=clock.now())
             host = response.request.url.host
         return Look(title=name or host, offers=(Offer(url=url, path=name, facts=facts),))
 

@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Conflict, Forbidden, NotFound
-from backend.storage.access import StorageService, UsersOfModels
+from backend.storage.dependencies import StorageService, UsersOfModels
 from backend.storage.models import ModelView, StorageView
 from backend.web.errors import responses
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from backend.auth.access import SignedIn
-from backend.core.words import human_bytes
-from backend.storage.access import StorageService, UsersOfModels
+from backend.auth.dependencies import SignedIn
+from backend.core.formatting import format_bytes
+from backend.storage.dependencies import StorageService, UsersOfModels
 from backend.storage.models import ModelView
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -52,4 +52,4 @@ async def show(
 async def delete(path: str, storage: StorageService, _session: SignedIn) -> Response:
     file = await storage.delete(path)
     response = htmx.with_event(Response(status_code=204), "models-changed")
-    return htmx.with_toast(response, "success", f"Deleted {file.filename}, {human_bytes(file.bytes)}.")
+    return htmx.with_toast(response, "success", f"Deleted {file.filename}, {format_bytes(file.bytes)}.")

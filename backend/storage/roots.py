@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from backend.core.folders import current_name
-from backend.core.plain_yaml import read_yaml
+from backend.core.model_folders import current_name
+from backend.core.safe_yaml import read_yaml
 from backend.storage.models import ModelFile
 
 # Beside the models in ComfyUI's folders: its own placeholders, and files that have not arrived yet.

@@ -4,8 +4,8 @@ from typing import cast
 
 from fastapi import APIRouter, WebSocket
 
-from backend.auth.access import SocketSession
-from backend.storage.access import StorageService
+from backend.auth.dependencies import SocketSession
+from backend.storage.dependencies import StorageService
 from backend.storage.service import Storage
 from backend.web.socket import Channel, Frame
 

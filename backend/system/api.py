@@ -8,9 +8,9 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from backend import __version__
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
-from backend.system.access import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
+from backend.system.dependencies import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backend.core.errors import InvalidRequest
-from backend.core.kept import keep
+from backend.core.persistence import keep
 
 MOST_PATHS = 50
 LONGEST_PATH = 1000

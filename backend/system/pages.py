@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 
-from backend.auth.access import SignedIn
+from backend.auth.dependencies import SignedIn
 from backend.core.errors import Unavailable
-from backend.system.access import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
+from backend.system.dependencies import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action
 from backend.system.safe_mode import SafeMode

@@ -6,9 +6,9 @@ from typing import cast
 
 from fastapi import APIRouter, WebSocket, WebSocketException
 
-from backend.auth.access import POLICY_VIOLATION, SocketSession
+from backend.auth.dependencies import POLICY_VIOLATION, SocketSession
 from backend.core.errors import NotFound
-from backend.system.access import PodServices, SystemService
+from backend.system.dependencies import PodServices, SystemService
 from backend.system.service import System
 from backend.system.services import Services
 from backend.web.socket import Channel, Frame

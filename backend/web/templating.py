@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
-from backend.core.words import human_bytes
+from backend.core.formatting import format_bytes
 
 STATIC_PREFIX = "/_pod/static"
 
@@ -28,7 +28,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"bytes": human_bytes, "ago": ago, "local": local}
+        self._environment.filters |= {"bytes": format_bytes, "ago": ago, "local": local}
         self._environment.globals["static"] = self._static_address
         self._digests: dict[str, str] = {}
 

@@ -72,7 +72,7 @@ async def _most_resident(process: Process, client: httpx.AsyncClient) -> int:
     while True:
         most = max(most, watched.memory_info().rss)
         states = [transfer["state"] for transfer in (await client.get("/api/downloads")).json()]
-        if not {"queued", "running", "verifying", "waiting"} & set(states):
+        if not {"queued", "running", "verifying", "retrying"} & set(states):
             assert states == ["done"] * FILES, states
             return most
         await asyncio.sleep(LOOK_SECONDS)

@@ -32,11 +32,11 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
     from backend.config.settings import Settings  # noqa: PLC0415
     from backend.core import clock  # noqa: PLC0415
     from backend.core.database import open_database  # noqa: PLC0415
-    from backend.downloads.contents import Contents  # noqa: PLC0415
-    from backend.downloads.fetch import Fetcher  # noqa: PLC0415
-    from backend.downloads.lanes import Limits  # noqa: PLC0415
+    from backend.downloads.deduplication import Deduplication  # noqa: PLC0415
+    from backend.downloads.engine.fetch import Fetcher  # noqa: PLC0415
+    from backend.downloads.engine.parallel import FetchLimits  # noqa: PLC0415
+    from backend.downloads.engine.throttle import Throttle  # noqa: PLC0415
     from backend.downloads.models import Progress, Transfer  # noqa: PLC0415
-    from backend.downloads.throttle import Throttle  # noqa: PLC0415
     from backend.main.hubs import hubs_of  # noqa: PLC0415
     from backend.storage.service import Storage  # noqa: PLC0415
     from backend.storage.store import HashStore  # noqa: PLC0415
@@ -49,7 +49,7 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
         await hashes.prepare()
         storage = Storage(folder, hashes)
         sources = (await hubs_of(settings, stack, folder / "tokens.json")).sources
-        fetcher = Fetcher(sources, Contents(storage), folder, Limits(), Throttle())
+        fetcher = Fetcher(sources, Deduplication(storage), folder, FetchLimits(), Throttle())
         url = f"{origin}/{path_of(name)}"
         transfer = Transfer(id="x", url=url, folder=".", filename=name, sha256=sha256, created_at=clock.now())
         begin()

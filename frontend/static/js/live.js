@@ -65,7 +65,7 @@ document.addEventListener("alpine:init", () => {
     },
 
     get active() {
-      return Object.values(this.rows).filter((row) => ["queued", "running", "verifying", "waiting"].includes(row.state));
+      return Object.values(this.rows).filter((row) => ["queued", "running", "verifying", "retrying"].includes(row.state));
     },
 
     get summary() {

@@ -83,8 +83,10 @@ def is_honest(pod: ControlPlane, model: HubFile, transfer: dict[str, Any]) -> bo
     if transfer["state"] == "done":
         right = hashlib.sha256(installed.read_bytes()).hexdigest() == model.content.sha256
         return right and transfer["verification"] == "verified" and pod.rubbish() == []
-    explained = transfer["state"] in ("failed", "quarantined") and len(transfer["problem"]["message"]) > 20
-    return explained and not installed.exists()
+    as_api_errors = (
+        transfer["state"] in ("failed", "quarantined") and len(transfer["problem"]["message"]) > 20
+    )
+    return as_api_errors and not installed.exists()
 
 
 @pytest.mark.slow
@@ -117,7 +119,7 @@ async def test_who_is_asked_to_slow_down_shows_until_when(
 ) -> None:
     hub.fault(model, faults.RateLimited(seconds=100))
     transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
-    waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "waiting")
+    waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "retrying")
     assert waiting["problem"]["code"] == "rate_limited"
     assert waiting["retry_at"] is not None
     assert waiting["failures"] == 1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backend.downloads.partial import Partial, Receipt
+from backend.downloads.engine.resume_state import PartialFile, ResumeState
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import running_control_plane
 from tests.support.hub import Hub
@@ -70,7 +70,7 @@ def settings_of(workspace: Path, hub: Hub, tmp_path: Path) -> dict[str, Any]:
 def live(settings: dict[str, Any]) -> None:
     """One life of a control plane, in a process of its own."""
     from backend.config.settings import Settings  # noqa: PLC0415 - imported by the fork server already
-    from backend.downloads import part_file  # noqa: PLC0415
+    from backend.downloads.engine import part_file  # noqa: PLC0415
     from backend.main.server import serve  # noqa: PLC0415
 
     # Lives are short here: receipts have to be written as often, measured by what arrives between two.
@@ -155,11 +155,11 @@ async def test_a_stop_after_the_last_byte_needs_no_byte_more(
 ) -> None:
     models = workspace / "ComfyUI/models"
     rose = hub.add_plain("rose.gguf", gguf(9_000_000))
-    partial = Partial(models / "vae/rose.gguf")
+    partial = PartialFile(models / "vae/rose.gguf")
     partial.target.parent.mkdir(parents=True)
     partial.part.write_bytes(rose.content.read(0, 9_000_000))
     partial.write(
-        Receipt(
+        ResumeState(
             url=hub.url_of(rose),
             spans=((0, 9_000_000),),
             bytes=9_000_000,

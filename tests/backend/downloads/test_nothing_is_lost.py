@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.downloads import part_file
+from backend.downloads.engine import part_file
 from tests.backend.conftest import hub_settings
 from tests.backend.downloads.resuming import beginnings_asked, bytes_asked, paused_after
 from tests.support.control_plane import ControlPlane, running_control_plane

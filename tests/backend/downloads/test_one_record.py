@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.downloads.contents import Contents
+from backend.downloads.deduplication import Deduplication
 from backend.downloads.store import MIGRATIONS
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
@@ -129,7 +129,7 @@ async def test_whoever_stops_it_when_the_file_has_its_name_already(
     state: str,
     there: bool,
 ) -> None:
-    named = held_after(monkeypatch, Contents, "remember")
+    named = held_after(monkeypatch, Deduplication, "remember")
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await ask(pod, hub, model)
         await named.wait()

@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core import clock
-from backend.downloads.answers import Opening, read_opening
-from backend.downloads.attempt import Attempt, resume_point
+from backend.downloads.engine.attempt import Attempt, resume_point
+from backend.downloads.engine.byte_ranges import ByteRanges, add, covered, end, gaps, joined, pieces, prefix
+from backend.downloads.engine.responses import RangeResponse, read_response
+from backend.downloads.engine.resume_state import PartialFile, ResumeState
+from backend.downloads.engine.segments import (
+    SMALLEST_SEGMENT,
+    Segment,
+    SegmentPlan,
+    connections_for,
+    piece_bytes,
+)
 from backend.downloads.models import Progress, Transfer
-from backend.downloads.partial import Partial, Receipt
-from backend.downloads.plan import SMALLEST_PIECE, Piece, Plan, connections_for, piece_bytes
-from backend.downloads.spans import Spans, add, covered, end, gaps, joined, pieces, prefix
-from backend.sources.faults import LastingFault, PassingFault
+from backend.sources.errors import PermanentError, TemporaryError
 from backend.sources.models import Located
 from tests.support.answers import answer
 
@@ -25,7 +31,7 @@ ANY_SPANS = st.lists(st.tuples(BOUND, BOUND), max_size=12)
 SPANS = ANY_SPANS.map(joined)
 
 
-def bytes_in(spans: list[tuple[int, int]] | Spans) -> set[int]:
+def bytes_in(spans: list[tuple[int, int]] | ByteRanges) -> set[int]:
     return {byte for start, stop in spans for byte in range(start, stop)}
 
 
@@ -38,12 +44,12 @@ def test_joining_keeps_every_byte_and_leaves_holes_between(parts: list[tuple[int
 
 
 @given(SPANS, BOUND, BOUND)
-def test_adding_a_part_adds_its_bytes(spans: Spans, start: int, stop: int) -> None:
+def test_adding_a_part_adds_its_bytes(spans: ByteRanges, start: int, stop: int) -> None:
     assert bytes_in(add(spans, start, stop)) == bytes_in(spans) | set(range(start, stop))
 
 
 @given(SPANS)
-def test_what_is_here_and_what_is_missing_make_the_file(spans: Spans) -> None:
+def test_what_is_here_and_what_is_missing_make_the_file(spans: ByteRanges) -> None:
     missing = gaps(spans, SIZE)
     assert bytes_in(spans) | bytes_in(missing) == set(range(SIZE))
     assert covered(spans) + covered(missing) == SIZE
@@ -51,7 +57,7 @@ def test_what_is_here_and_what_is_missing_make_the_file(spans: Spans) -> None:
 
 
 @given(SPANS)
-def test_the_beginning_without_holes_and_the_end_are_found(spans: Spans) -> None:
+def test_the_beginning_without_holes_and_the_end_are_found(spans: ByteRanges) -> None:
     present = bytes_in(spans)
     assert prefix(spans) == next(byte for byte in range(SIZE + 1) if byte not in present)
     assert end(spans) == max(present, default=-1) + 1
@@ -75,7 +81,7 @@ def test_a_file_of_any_size_is_cut_into_a_bearable_number_of_pieces(size: int) -
 @given(SIZES, st.integers(1, 16))
 def test_no_more_connections_than_allowed_and_none_for_nothing(left: int, most: int) -> None:
     assert 1 <= connections_for(left, most) <= most
-    assert connections_for(left, most) <= left // SMALLEST_PIECE + 1
+    assert connections_for(left, most) <= left // SMALLEST_SEGMENT + 1
 
 
 # What happens at a connection: it asks for work, brings some of it, breaks, or ends a piece.
@@ -84,10 +90,10 @@ STEPS = st.lists(st.tuples(st.sampled_from(["take", "bring", "break"]), st.integ
 
 @given(st.integers(1, 400_000_000), SPANS, STEPS)
 def test_connections_that_come_and_break_bring_every_byte_once(
-    size: int, here: Spans, steps: list[tuple[str, int, float]]
+    size: int, here: ByteRanges, steps: list[tuple[str, int, float]]
 ) -> None:
     here = tuple((start, stop) for start, stop in here if stop <= size)
-    brought, plan, taken = here, Plan(gaps(here, size), size), []
+    brought, plan, taken = here, SegmentPlan(gaps(here, size), size), []
     for step, which, share in steps:
         if step == "take":
             piece = plan.take()
@@ -107,7 +113,7 @@ def test_connections_that_come_and_break_bring_every_byte_once(
     assert brought == ((0, size),)
 
 
-def bring(brought: Spans, piece: Piece, count: int) -> Spans:
+def bring(brought: ByteRanges, piece: Segment, count: int) -> ByteRanges:
     """The spans with `count` more bytes of the piece, none of which may be here yet."""
     after = add(brought, piece.at, piece.at + count)
     assert covered(after) == covered(brought) + count
@@ -116,7 +122,7 @@ def bring(brought: Spans, piece: Piece, count: int) -> Spans:
 
 
 RECEIPTS = st.builds(
-    Receipt,
+    ResumeState,
     url=st.just("https://example.org/x"),
     spans=SPANS,
     bytes=st.none() | SIZES,
@@ -128,10 +134,10 @@ RECEIPTS = st.builds(
 
 @given(receipt=RECEIPTS, on_disk=BOUND)
 def test_a_receipt_is_believed_exactly_when_its_bytes_are_there(
-    tmp_path_factory: pytest.TempPathFactory, receipt: Receipt, on_disk: int
+    tmp_path_factory: pytest.TempPathFactory, receipt: ResumeState, on_disk: int
 ) -> None:
     folder = tmp_path_factory.mktemp("receipts")
-    partial = Partial(folder / "x.safetensors")
+    partial = PartialFile(folder / "x.safetensors")
     partial.write(receipt)
     partial.part.write_bytes(bytes(on_disk))
     assert partial.read() == (receipt if on_disk >= end(receipt.spans) else None)
@@ -173,24 +179,24 @@ def test_parts_are_gone_on_with_when_they_are_of_the_same_content(
         "identity": None,
         "validator": None,
     }
-    earlier = Receipt(spans=((0, 20), (30, 40)), **{**nothing, **left})
+    earlier = ResumeState(spans=((0, 20), (30, 40)), **{**nothing, **left})
     point = resume_point(attempt_at(tmp_path, earlier, **now))
     assert point.spans == (earlier.spans if goes_on else ())
     assert point.validator == (earlier.validator if goes_on else None)
 
 
 def test_an_alternative_of_another_size_is_refused_and_what_is_here_stays(tmp_path: Path) -> None:
-    earlier = Receipt(url=HERE, spans=((0, 20),), bytes=SIZE, sha256=HASH, identity=None, validator=None)
-    with pytest.raises(LastingFault, match="What has arrived is kept"):
+    earlier = ResumeState(url=HERE, spans=((0, 20),), bytes=SIZE, sha256=HASH, identity=None, validator=None)
+    with pytest.raises(PermanentError, match="What has arrived is kept"):
         resume_point(attempt_at(tmp_path, earlier, address=THERE, sha256=HASH, bytes=SIZE + 1))
 
 
 def attempt_at(
-    folder: Path, earlier: Receipt, address: str = HERE, sha256: str | None = None, **told: Any
+    folder: Path, earlier: ResumeState, address: str = HERE, sha256: str | None = None, **told: Any
 ) -> Attempt:
     transfer = Transfer(id="x", url=HERE, folder="vae", filename="x.safetensors", created_at=clock.now())
     return Attempt(
-        partial=Partial(folder / "x.safetensors"),
+        partial=PartialFile(folder / "x.safetensors"),
         transfer=transfer,
         address=address,
         located=Located(url=address, **told),
@@ -205,7 +211,7 @@ def test_a_damaged_receipt_is_not_believed_and_does_no_harm(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     folder = tmp_path_factory.mktemp("receipts")
-    partial = Partial(folder / "x.safetensors")
+    partial = PartialFile(folder / "x.safetensors")
     (folder / ".x.safetensors.receipt.part").write_bytes(content)
     partial.part.write_bytes(bytes(SIZE))
     assert partial.read() is None
@@ -218,15 +224,15 @@ def test_a_part_is_taken_only_when_it_begins_where_it_was_asked_for(
     stated = f"bytes {first}-{last}/{'*' if total is None else total}"
     response = answer(206, {"Content-Range": stated, "ETag": '"a"'})
     if first == asked:
-        opening = read_opening(response, asked)
-        assert opening == Opening(start=asked, stop=last + 1, size=total, ranged=True, validator='"a"')
+        opening = read_response(response, asked)
+        assert opening == RangeResponse(start=asked, stop=last + 1, size=total, ranged=True, validator='"a"')
     else:
-        with pytest.raises(PassingFault, match="another part"):
-            read_opening(response, asked)
+        with pytest.raises(TemporaryError, match="another part"):
+            read_response(response, asked)
 
 
 @given(asked=BOUND, length=st.none() | BOUND)
 def test_a_whole_file_never_continues_a_part(asked: int, length: int | None) -> None:
     headers = {} if length is None else {"Content-Length": str(length)}
-    opening = read_opening(answer(200, headers), asked)
+    opening = read_response(answer(200, headers), asked)
     assert (opening.start, opening.stop, opening.ranged) == (0, length, False)

@@ -60,7 +60,7 @@ async def test_who_was_asked_to_wait_an_hour_waits_an_hour_also_after_a_restart(
     hub.fault(model, faults.RateLimited(seconds=3600))
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await pod.download(url=hub.url_of(model), folder="loras")
-        waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "waiting")
+        waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "retrying")
         due = datetime.fromisoformat(waiting["retry_at"])
         assert due - clock.now() > timedelta(minutes=50)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.downloads import recovery
-from backend.downloads.partial import Partial, Receipt
+from backend.downloads.engine.resume_state import PartialFile, ResumeState
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub
@@ -27,11 +27,11 @@ def model(hub: Hub) -> HubFile:
 
 def begun_elsewhere(workspace: Path, hub: Hub, model: HubFile) -> Path:
     """What another pod has on the volume while it fetches the model. Returns its receipt."""
-    partial = Partial(workspace / "ComfyUI/models/loras" / model.path)
+    partial = PartialFile(workspace / "ComfyUI/models/loras" / model.path)
     partial.target.parent.mkdir(parents=True)
     partial.part.write_bytes(model.content.read(0, 1_000_000))
     partial.write(
-        Receipt(
+        ResumeState(
             url=hub.url_of(model),
             spans=((0, 1_000_000),),
             bytes=SIZE,
@@ -80,7 +80,7 @@ async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
     before = receipt.read_bytes()
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await pod.download(url=hub.url_of(model), folder="loras")
-        waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "waiting")
+        waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "retrying")
         assert (waiting["problem"]["code"], waiting["failures"]) == ("written_elsewhere", 0)
         await pod.client.post(f"/api/downloads/{transfer['id']}/cancel")
         assert receipt.read_bytes() == before

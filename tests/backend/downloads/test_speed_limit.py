@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.downloads.policy import MEGABYTE, Pace, Policy, Window
-from backend.downloads.throttle import Throttle
+from backend.downloads.engine.throttle import Throttle
+from backend.downloads.policy import MEGABYTE, Policy, RateLimit, Window
 from tests.support import time_travel
 from tests.support.comfyui.process import running_comfyui
 from tests.support.control_plane import ControlPlane, running_control_plane
@@ -40,7 +40,7 @@ def test_the_strictest_of_what_applies_holds(hour: int, generating: bool, limit:
 
 
 def test_nothing_asks_for_no_limit() -> None:
-    assert Policy().pace_at(datetime(2026, 11, 21), generating=True) == Pace(limit=None, why=None)  # noqa: DTZ001
+    assert Policy().pace_at(datetime(2026, 11, 21), generating=True) == RateLimit(limit=None, why=None)  # noqa: DTZ001
 
 
 @given(

@@ -46,7 +46,7 @@ async def test_a_saved_token_goes_before_the_variable_until_it_is_removed(
 
     async def sent() -> str | None:
         hub.forget_requests()
-        await pod.app.state.hub_facts.of([hub.url_of(file)], refresh=True)
+        await pod.app.state.hub_metadata.of([hub.url_of(file)], refresh=True)
         return hub.requests[0].authorization
 
     hub.tokens.add(SAVED)

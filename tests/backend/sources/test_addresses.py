@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backend.core.errors import InvalidRequest
 from backend.core.names import MAX_BYTES, clean_folder, clean_name, tame_name
 from backend.sources.addresses import is_signed, origin, read_link
-from backend.sources.places import (
+from backend.sources.references import (
     CivitaiFile,
     CivitaiModel,
     CivitaiVersion,

@@ -92,7 +92,7 @@ async def test_sizes_and_hashes_of_presets_are_known_before_the_click(
     pod: ControlPlane, hub: Hub, daisy: CivitaiVersion
 ) -> None:
     primary, pruned = hub.url_of(daisy), hub.url_of(daisy) + "?size=pruned"
-    found = await pod.app.state.hub_facts.of([primary, pruned, hub.url_of(daisy) + "?size=tiny"])
+    found = await pod.app.state.hub_metadata.of([primary, pruned, hub.url_of(daisy) + "?size=tiny"])
     assert set(found) == {primary, pruned}
     assert (found[primary].bytes, found[primary].sha256) == (daisy.size, daisy.sha256)
     assert (found[pruned].bytes, found[pruned].sha256) == (2000, PRUNED.content.sha256)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.sources.client import guarded_client
-from backend.sources.faults import LastingFault
+from backend.sources.errors import PermanentError
 from backend.sources.guard import Guard, is_public
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
@@ -158,7 +158,7 @@ async def test_a_name_that_changes_its_mind_is_judged_by_the_address_that_is_use
     checked = await resolver.resolve("rebind.example", hub_port)
     assert guard.permits("rebind.example", hub_port, checked[0]["host"])
     async with guarded_client(guard, resolver) as client:
-        with pytest.raises(LastingFault, match="private address"):
+        with pytest.raises(PermanentError, match="private address"):
             await client.get(url)
     assert hub.requests == []
 

@@ -1,0 +1,121 @@
+"""Where no control plane runs, a command brings its own: the same application, in a thread, on a loopback port."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+
+from backend.cli.errors import CommandError
+from backend.cli.output import say
+from backend.config.settings import Settings
+from backend.core.logging import configure_logging
+from backend.core.process_lock import AlreadyRunning, held
+from backend.core.volume_lock import LockedElsewhere, volume_lock
+from backend.main.app import access_password, create_app
+from backend.main.server import Server, config_of, share_arena, state_hold
+from backend.main.wiring import close_channels
+
+
+class EmbeddedServer(Server):
+    """Runs in a thread until told to stop. Transfers start when told, not by themselves."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI):
+        super().__init__(config, app)
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="control plane", daemon=True)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        app.state.may_transfer.clear()
+
+    def start(self) -> bool:
+        """Whether it came up. What an earlier run left in the queue is in order by then."""
+        self._thread.start()
+        self._settled.wait()
+        return self.started
+
+    def begin(self) -> None:
+        self._call(self._app.state.may_transfer.set)
+
+    def stop(self) -> None:
+        """Unfinished transfers keep what has arrived."""
+        self._call(close_channels, self._app)
+        self.should_exit = True
+        self._thread.join()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        await self._app.state.recovered.wait()
+        self._settled.set()
+
+    def _call(self, function: Callable[..., None], *arguments: object) -> None:
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _run(self) -> None:
+        try:
+            self.run(sockets=[self._listener])
+        finally:
+            self._listener.close()
+            self._settled.set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """How to get in, and how to let transfers start."""
+
+    url: str
+    token: str
+    begin: Callable[[], None]
+
+
+@contextlib.contextmanager
+def embedded_control_plane(settings: Settings) -> Iterator[Door]:
+    """A control plane of our own as long as the block lasts."""
+    # It fetches what the command asks for, and not what a pod is to fetch after its start.
+    settings = settings.model_copy(update={"preset_download": ()})
+    log = settings.state_folder / "command-line.log"
+    with contextlib.ExitStack() as stack:
+        try:
+            _take_turns(stack, settings)
+            stream = stack.enter_context(log.open("w", encoding="utf-8"))
+            app = create_app(settings)
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename} cannot be written to: {error.strerror}. Set WORKSPACE or STATE_DIR to a folder that "
+                "can, or COMFYPOD_URL to a control plane that runs."
+            ) from None
+        configure_logging(settings.log_level, settings.log_format, stream)
+        share_arena()
+        server = EmbeddedServer(config_of(app, settings), app)
+        stack.callback(server.stop)
+        if not server.start():
+            raise CommandError(f"No control plane runs here, and none could be started: {log} says why.")
+        token = app.state.gate.sign_in(access_password(settings)).access_token
+        yield Door(url=server.url, token=token, begin=server.begin)
+
+
+def _take_turns(stack: contextlib.ExitStack, settings: Settings) -> None:
+    """Nobody else works on this state, and no other command on this volume, be it on another machine."""
+    volume = settings.workspace / ".comfypod" / "command.lock"
+    try:
+        stack.enter_context(held(state_hold(settings), f"another comfypod command, process {os.getpid()}"))
+        if volume.exists():
+            say("Another command works on this volume, or was killed; looking which.")
+        stack.enter_context(volume_lock(volume, wait=0))
+    except AlreadyRunning as error:
+        raise CommandError(
+            f"{settings.state_folder} is in use: {error}. If that is a control plane, set COMFYPOD_URL to its address; "
+            "if it is another command, wait for its end."
+        ) from None
+    except LockedElsewhere as error:
+        raise CommandError(
+            f"Another comfypod command works on {settings.workspace}: {error}. Wait for its end."
+        ) from None

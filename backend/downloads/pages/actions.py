@@ -1,0 +1,71 @@
+"""The HTML door for buttons. The page hears that something changed, and asks anew for the part that it shows."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import ValidationError
+
+from backend.auth.dependencies import SignedIn
+from backend.core.errors import InvalidRequest
+from backend.downloads.dependencies import BandwidthService, DownloadsService
+from backend.downloads.rate_limit_form import RateLimitForm, rate_limit_view, wishes
+from backend.web import htmx
+from backend.web.templating import renderer_of
+
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+
+ForAll = Literal["pause", "resume", "retry", "clear"]
+ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
+
+
+@router.post("/downloads/pace")
+async def set_pace(
+    form: Annotated[RateLimitForm, Form()], request: Request, governor: BandwidthService, _session: SignedIn
+) -> Response:
+    """The form again: as it holds now, or as it was typed with a word at each mistake."""
+    render = partial(renderer_of(request).page, request, "downloads/_pace.html")
+    try:
+        await governor.change(form.policy())
+    except ValidationError as error:
+        if not htmx.is_htmx(request):
+            raise InvalidRequest("Nothing was saved: a field is not right.") from None
+        return htmx.with_swap(
+            render(rate_limit_view(governor.policy, form, wishes(error)), status=400), "outerMorph"
+        )
+    return htmx.with_toast(
+        render(rate_limit_view(governor.policy)), "success", "Saved. It holds from now on."
+    )
+
+
+@router.post("/downloads/{action}")
+async def control_all(action: ForAll, downloads: DownloadsService, _session: SignedIn) -> Response:
+    actions: dict[ForAll, Callable[[], Awaitable[object]]] = {
+        "pause": downloads.pause_all,
+        "resume": downloads.resume_all,
+        "retry": downloads.retry_failed,
+        "clear": downloads.clear_history,
+    }
+    await actions[action]()
+    return _changed()
+
+
+@router.post("/downloads/{transfer_id}/{action}")
+async def control_one(
+    transfer_id: str, action: ForOne, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    actions: dict[ForOne, Callable[[str], Awaitable[object]]] = {
+        "first": lambda key: downloads.put_first([key]),
+        "pause": downloads.pause,
+        "resume": downloads.resume,
+        "retry": downloads.retry,
+        "accept": downloads.accept,
+        "cancel": downloads.cancel,
+    }
+    await actions[action](transfer_id)
+    return _changed()
+
+
+def _changed() -> Response:
+    return htmx.with_event(Response(status_code=204), "transfers-changed")

@@ -1,0 +1,96 @@
+"""The HTML door for adding downloads: look at an address, tick files, choose their folders."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+from pydantic import ValidationError
+
+from backend.auth.dependencies import SignedIn
+from backend.core.errors import InvalidRequest, OutOfSpace
+from backend.core.model_folders import MODEL_FOLDERS
+from backend.downloads.dependencies import BatchesService, DownloadsService
+from backend.downloads.models import FileRequest
+from backend.downloads.schemas import PickedFile
+from backend.sources.api_errors import as_api_errors
+from backend.sources.dependencies import SourcesService
+from backend.sources.formats import Format
+from backend.sources.listing import view_of
+from backend.web import htmx
+from backend.web.templating import renderer_of
+
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+
+# Rows of one look at a large repository.
+OFFERED = 300
+# Refusals that are told one by one.
+TOLD = 3
+
+
+@router.get("/downloads/add")
+async def show_address(
+    request: Request, _session: SignedIn, url: Annotated[str, Query(max_length=4096)] = ""
+) -> Response:
+    return renderer_of(request).page(request, "downloads/add.html", {"url": url})
+
+
+@router.post("/downloads/add/look")
+async def show_look(
+    request: Request,
+    sources: SourcesService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    url: Annotated[str, Form(max_length=4096)],
+) -> Response:
+    with as_api_errors():
+        look = view_of(await sources.look(url))
+    # Models first: README and the like are seldom what is wanted.
+    files = sorted(look.files, key=lambda file: file.format == Format.OTHER)
+    view = {
+        "look": look,
+        "files": files[:OFFERED],
+        "not_shown": len(files[OFFERED:]),
+        "free": await downloads.room.free(),
+        "folders": sorted(MODEL_FOLDERS),
+    }
+    return renderer_of(request).page(request, "downloads/_look.html", view)
+
+
+@router.post("/downloads/add")
+async def add(
+    request: Request, batches: BatchesService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    """The page goes on to the downloads, unless something was refused."""
+    try:
+        report = await batches.request(await _picked(request))
+    except OutOfSpace as error:
+        if not htmx.is_htmx(request):
+            raise
+        view = {"error": error, "leftovers": await downloads.room.leftovers()}
+        page = renderer_of(request).page(request, "downloads/_no_room.html", view, status=error.status)
+        return htmx.with_swap(page, "innerHTML")
+    if not report.refused:
+        return Response(status_code=204, headers={"HX-Redirect": "/downloads"})
+    told = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused[:TOLD])
+    more = len(report.refused[TOLD:])
+    return htmx.with_toast(Response(status_code=204), "error", f"And {more} more. {told}" if more else told)
+
+
+async def _picked(request: Request) -> list[FileRequest]:
+    """The ticked rows of the form. A row's number is part of the names of its fields."""
+    names = PickedFile.model_fields.keys()
+    async with request.form(max_files=0, max_fields=8 * OFFERED) as form:
+        rows = [
+            {name: value for name in names if (value := form.get(f"{name}-{number}"))}
+            for number in form.getlist("pick")
+        ]
+        allow_pickle = "allow_pickle" in form
+    if not rows:
+        raise InvalidRequest("Tick at least one file.", code="nothing_picked")
+    if not all("folder" in row for row in rows):
+        raise InvalidRequest("Choose a model folder for each file.", code="folder_needed")
+    try:
+        picked = [PickedFile.model_validate(row | {"allow_pickle": allow_pickle}) for row in rows]
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg']}.") from None
+    return [FileRequest(**file.model_dump()) for file in picked]

@@ -1,0 +1,175 @@
+"""The HTML door of presets: the catalogue and one preset."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from backend.auth.dependencies import SignedIn
+from backend.downloads.dependencies import DownloadsService
+from backend.downloads.schemas import TransferView
+from backend.downloads.service import Downloads
+from backend.presets.dependencies import AllowPickle, NeedsService, PresetsService, Replace, SentWorkflow
+from backend.presets.installed_files import differs
+from backend.presets.models import Preset
+from backend.presets.schemas import FetchReport, PresetState
+from backend.presets.service import Presets
+from backend.web import htmx
+from backend.web.templating import renderer_of
+
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+
+SHOWN = 60
+
+
+@router.get("/presets")
+async def show_catalogue(
+    request: Request,
+    presets: PresetsService,
+    _session: SignedIn,
+    q: Annotated[str, Query(max_length=200)] = "",
+    category: Annotated[str, Query(max_length=80)] = "",
+    installed: Literal["", "true", "false"] = "",
+) -> Response:
+    wanted = {"true": True, "false": False}.get(installed)
+    template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
+    return renderer_of(request).page(request, template, await _list(presets, q, category, wanted))
+
+
+@router.post("/presets/update")
+async def update(request: Request, presets: PresetsService, _session: SignedIn) -> Response:
+    report = await presets.catalogue.load()
+    response = renderer_of(request).page(request, "presets/_list.html", await _list(presets))
+    changes = f"{len(report.added)} added, {len(report.removed)} gone"
+    return htmx.with_toast(response, "success", f"{report.presets} presets were read: {changes}.")
+
+
+@router.get("/presets/from-workflow")
+async def show_drop_zone(request: Request, _session: SignedIn) -> Response:
+    return renderer_of(request).page(request, "presets/from_workflow.html", {})
+
+
+@router.post("/presets/from-workflow")
+async def show_needs(
+    request: Request,
+    workflow: SentWorkflow,
+    needs: NeedsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+) -> Response:
+    view = {"needs": await needs.of(workflow), "report": None, "transfers": await _transfers(downloads)}
+    return renderer_of(request).page(request, "presets/_needs.html", view)
+
+
+@router.post("/presets/from-workflow/download")
+async def fetch_for_workflow(
+    request: Request,
+    workflow: SentWorkflow,
+    needs: NeedsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    allow_pickle: AllowPickle = False,
+) -> Response:
+    report = await needs.fetch(workflow, allow_pickle=allow_pickle)
+    view = {"needs": await needs.of(workflow), "report": report, "transfers": await _transfers(downloads)}
+    response = renderer_of(request).page(request, "presets/_needs.html", view)
+    return htmx.with_toast(response, _level_of(report), _what_was_done(report))
+
+
+@router.get("/presets/{preset_id}")
+async def show_preset(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    return await _preset_page(request, presets, downloads, preset_id)
+
+
+@router.post("/presets/{preset_id}/download")
+async def download(
+    preset_id: str,
+    request: Request,
+    presets: PresetsService,
+    downloads: DownloadsService,
+    _session: SignedIn,
+    allow_pickle: AllowPickle = False,
+    replace: Replace = False,
+) -> Response:
+    transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    count = f"{len(transfers)} {'file' if len(transfers) == 1 else 'files'}"
+    return htmx.with_toast(response, "success", f"Downloading {count}.")
+
+
+@router.delete("/presets/{preset_id}")
+async def remove(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    deleted = await presets.remove(preset_id)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    words = f"Deleted: {', '.join(file.filename for file in deleted)}." if deleted else "Nothing was deleted."
+    return htmx.with_toast(response, "info", words)
+
+
+@router.post("/presets/{preset_id}/cancel")
+async def cancel(
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+) -> Response:
+    cancelled = await presets.cancel(preset_id)
+    response = await _preset_page(request, presets, downloads, preset_id)
+    words = ", ".join(transfer.filename for transfer in cancelled)
+    nothing = "What is coming was asked for by another preset. The page Downloads can cancel it."
+    return htmx.with_toast(response, "info", f"Cancelled: {words}." if words else nothing)
+
+
+async def _list(
+    presets: Presets, q: str = "", category: str = "", installed: bool | None = None
+) -> dict[str, Any]:
+    found = await presets.search(q, category or None, installed)
+    return {
+        "found": found,
+        "shown": found[:SHOWN],
+        "categories": presets.catalogue.categories(),
+        "problems": presets.catalogue.problems,
+        "q": q,
+        "category": category,
+        "installed": installed,
+        "size_of": _size_of,
+    }
+
+
+async def _transfers(downloads: Downloads) -> dict[str, TransferView]:
+    """By id, for the bars of those that are under way."""
+    return {transfer.id: downloads.view(transfer) for transfer in await downloads.list()}
+
+
+async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
+    preset = presets.catalogue.get(preset_id)
+    # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
+    status = await presets.status(preset_id, ask=request.method == "GET" and htmx.wants_fragment(request))
+    is_coming = status.state == PresetState.DOWNLOADING
+    view: dict[str, Any] = {
+        "preset": preset,
+        "status": status,
+        "transfers": await _transfers(downloads),
+        # While bars move the page asks often, and offers to cancel instead.
+        "removable": [] if is_coming else await presets.removable(preset_id),
+        "differs": differs,
+    }
+    template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"
+    return renderer_of(request).page(request, template, view)
+
+
+def _level_of(report: FetchReport) -> Literal["success", "info"]:
+    return "success" if report.transfers or report.linked else "info"
+
+
+def _what_was_done(report: FetchReport) -> str:
+    """`Downloading 3 files, 1 found here under another name.`"""
+    count = len(report.transfers)
+    done = [f"downloading {count} {'file' if count == 1 else 'files'}"] if count else []
+    done += [f"{len(report.linked)} found here under another name"] if report.linked else []
+    return (", ".join(done) or "nothing could be fetched").capitalize() + "."
+
+
+def _size_of(preset: Preset) -> int | None:
+    """What is known of the size without asking anybody."""
+    sizes = [file.bytes for file in preset.files]
+    return preset.disk_bytes if None in sizes else sum(size or 0 for size in sizes)
