@@ -54,7 +54,7 @@ RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=secret,id=ca --mount=type=secret,id=pip-conf \
     --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/uv \
-    && /build/trusted.sh /opt/uv/bin/pip install --quiet --require-hashes --requirement /locks/uv.txt \
+    && /build/trusted.sh /opt/uv/bin/pip install --quiet --no-deps --require-hashes --requirement /locks/uv.txt \
     && ln -s /opt/uv/bin/uv /usr/local/bin/uv
 
 
@@ -110,7 +110,7 @@ RUN --mount=type=bind,from=installer,target=/build \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml \
     --mount=type=cache,target=/root/.cache/uv \
     uv venv --quiet /opt/comfypod/venv \
-    && /build/trusted.sh uv pip install --quiet --python /opt/comfypod/venv --require-hashes --requirement /runtime.txt
+    && /build/trusted.sh uv pip install --quiet --python /opt/comfypod/venv --no-deps --require-hashes --requirement /runtime.txt
 
 FROM base AS control-plane
 WORKDIR /opt/comfypod

@@ -10,7 +10,7 @@ SHA512=7d462f255773e19a1525f6a41a21965c532917c2b539bb2ba46bd7d7b67136928ecdd347b
 PACKAGE=$HOME_DIR/lib/code-server
 
 uv venv --quiet "$HOME_DIR/node"
-uv pip install --quiet --python "$HOME_DIR/node" --require-hashes --requirement "$1/node.txt"
+uv pip install --quiet --python "$HOME_DIR/node" --no-deps --require-hashes --requirement "$1/node.txt"
 export PATH=$HOME_DIR/node/bin:$PATH
 # Native modules are compiled against the headers of that very Node; node-gyp would download them otherwise.
 npm_config_nodedir=$(dirname "$(find "$HOME_DIR/node/lib" -type d -path '*/include/node' -prune -exec dirname {} \;)")

@@ -5,7 +5,7 @@ set -euo pipefail
 
 venv() {
     uv venv --quiet "$1"
-    uv pip install --quiet --python "$1" --find-links /wheels --require-hashes --requirement "$2"
+    uv pip install --quiet --python "$1" --find-links /wheels --no-deps --require-hashes --requirement "$2"
 }
 
 # Notebooks run in the Python that the PATH names, which is ComfyUI's. It borrows the kernel's own packages, after its own.

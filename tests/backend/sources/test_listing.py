@@ -7,6 +7,7 @@ import pytest
 from tests.support.control_plane import ControlPlane
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import CivitaiFile
+from tests.support.hub.civitai import EARLY_ACCESS_ENDS
 from tests.support.hub.content import literal
 from tests.support.hub.formats import pickle_checkpoint, safetensors
 
@@ -108,7 +109,7 @@ async def test_early_access_says_when_it_ends(pod: ControlPlane, hub: Hub) -> No
     hub.add_civitai(43, "later.safetensors", literal(b"x" * 100), early_access=True)
     seen = await look(pod, "civitai:4")
     assert seen["access"] == "early"
-    assert "01 January 2027" in seen["message"]
+    assert f"{EARLY_ACCESS_ENDS:%d %B %Y}" in seen["message"]
 
 
 async def test_a_plain_file_tells_its_name_and_size(pod: ControlPlane, hub: Hub) -> None:

@@ -37,13 +37,16 @@ def record_line(name: str, content: bytes) -> str:
     return f"{name},sha256={digest},{len(content)}\n"
 
 
-def write_wheel(folder: Path, name: str, version: str, module: str) -> Path:
-    """A pure wheel of one module, `module` being its source."""
+def write_wheel(folder: Path, name: str, version: str, module: str, metadata: str = "") -> Path:
+    """Write a pure wheel of one module and return its path.
+
+    `module` is the source code, `metadata` more lines of the METADATA file.
+    """
     package = name.replace("-", "_")
     info = f"{package}-{version}.dist-info"
     files = {
         f"{package}/__init__.py": module.encode(),
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: standins\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = "".join(record_line(path, content) for path, content in files.items()) + f"{info}/RECORD,,\n"

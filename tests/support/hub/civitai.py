@@ -1,6 +1,7 @@
 """Civitai: what a model and its versions are, and the redirect from a download address to a presigned URL."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,8 @@ from tests.support.hub.state import State
 from tests.support.hub.tokens import bearer
 
 MAX_HASHES = 100
-EARLY_ACCESS_ENDS = "2027-01-01T00:00:00.000Z"
+# A fixed date would end the early access of every test on that day.
+EARLY_ACCESS_ENDS = datetime.now(UTC) + timedelta(days=30)
 NARROWING = ("type", "format", "size", "fp")
 Described = dict[str, Any]
 
@@ -100,7 +102,7 @@ class Civitai:
             return web.json_response({"error": "Forbidden", "message": message}, status=403)
         if version.early_access:
             message = "This asset is in Early Access. You can use Buzz access it now!"
-            about = {"error": "Early Access", "deadline": EARLY_ACCESS_ENDS, "message": message}
+            about = {"error": "Early Access", "deadline": EARLY_ACCESS_ENDS.isoformat(), "message": message}
             return web.json_response(about, status=403)
         token = bearer(request) or request.query.get("token")
         if version.needs_login and token not in self._state.civitai_tokens:
@@ -145,7 +147,7 @@ def _described(request: web.Request, version: CivitaiVersion) -> Described:
         "baseModel": version.base_model,
         "status": "Published",
         "availability": "EarlyAccess" if version.early_access else "Public",
-        "earlyAccessEndsAt": EARLY_ACCESS_ENDS if version.early_access else None,
+        "earlyAccessEndsAt": EARLY_ACCESS_ENDS.isoformat() if version.early_access else None,
         "usageControl": version.usage_control,
         "model": {"name": version.model_name, "type": version.type, "nsfw": False, "poi": False},
         "files": [_described_file(request, version, number) for number in range(len(version.files))],
