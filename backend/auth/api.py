@@ -16,13 +16,15 @@ from backend.auth.dependencies import (
     let_through,
     same_origin,
     sender_of,
+    signed_in,
 )
 from backend.auth.models import AccessToken, Credentials, Session
 from backend.core.errors import Forbidden, SignInRequired, TooManyRequests
 from backend.web.errors import responses, sign_in_address
 
-router = APIRouter(prefix="/api/auth", tags=["auth"])
-gate_router = APIRouter(include_in_schema=False)
+public_router = APIRouter(prefix="/api/auth", tags=["auth"])
+router = APIRouter(prefix="/api/auth", tags=["auth"], dependencies=[Depends(signed_in)])
+nginx_router = APIRouter(include_in_schema=False)
 
 
 def not_cross_site(request: Request) -> None:
@@ -30,7 +32,7 @@ def not_cross_site(request: Request) -> None:
         raise Forbidden("Sign in from the pod's own page.", code="cross_site")
 
 
-@router.post(
+@public_router.post(
     "/login", responses=responses(Forbidden, TooManyRequests), dependencies=[Depends(not_cross_site)]
 )
 def login(credentials: Credentials, request: Request, response: Response) -> AccessToken:
@@ -41,7 +43,7 @@ def login(credentials: Credentials, request: Request, response: Response) -> Acc
 
 
 @router.post("/logout", status_code=204, responses=responses(Forbidden))
-def logout(_session: SignedIn, response: Response) -> None:
+def logout(response: Response) -> None:
     """Forget the browser's cookie."""
     response.delete_cookie(COOKIE, path="/")
 
@@ -52,12 +54,12 @@ def me(session: SignedIn) -> Session:
     return session
 
 
-@gate_router.get("/_pod/auth", status_code=204)
+@nginx_router.get("/_pod/auth", status_code=204)
 def authorize(_session: LetThrough) -> None:
     """nginx asks here before it lets a request through to ComfyUI and the other services."""
 
 
-@gate_router.get("/_pod/refused")
+@nginx_router.get("/_pod/refused")
 def refused(
     request: Request,
     x_original_uri: Annotated[str, Header()] = "/",

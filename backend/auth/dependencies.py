@@ -1,7 +1,7 @@
 """Who may pass: the dependencies that guard every route."""
 
 import time
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response, Security, WebSocketException
@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 from backend.auth.models import AccessToken, Session
 from backend.auth.service import Gate
 from backend.core.errors import Forbidden, SignInRequired
+from backend.web.features import registry_of
 
 COOKIE = "comfypod_session"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,7 +24,7 @@ cookie_scheme = APIKeyCookie(name=COOKIE, auto_error=False, description="The bro
 
 
 def gate_of(connection: HTTPConnection) -> Gate:
-    return cast(Gate, connection.app.state.gate)
+    return registry_of(connection).get(Gate)
 
 
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(bearer_scheme)]

@@ -9,30 +9,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
-from fastapi import FastAPI
 
+from backend.auth.feature import access_password
+from backend.auth.service import Gate
 from backend.cli.errors import CommandError
 from backend.cli.output import say
 from backend.config.settings import Settings
 from backend.core.logging import configure_logging
 from backend.core.process_lock import AlreadyRunning, held
 from backend.core.volume_lock import LockedElsewhere, volume_lock
-from backend.main.app import access_password, create_app
+from backend.downloads.transfer_start import TransferStart
+from backend.main.app import create_app
 from backend.main.server import Server, config_of, share_arena, state_hold
-from backend.main.wiring import close_channels
+from backend.web.features import Application
 
 
 class EmbeddedServer(Server):
     """Runs in a thread until told to stop. Transfers start when told, not by themselves."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI):
+    def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config, app)
         self._settled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control plane", daemon=True)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loop: asyncio.AbstractEventLoop | None = None
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        app.state.may_transfer.clear()
+        self._transfer_start = app.registry.get(TransferStart)
 
     def start(self) -> bool:
         """Whether it came up. What an earlier run left in the queue is in order by then."""
@@ -41,18 +43,18 @@ class EmbeddedServer(Server):
         return self.started
 
     def begin(self) -> None:
-        self._call(self._app.state.may_transfer.set)
+        self._call(self._transfer_start.allow)
 
     def stop(self) -> None:
         """Unfinished transfers keep what has arrived."""
-        self._call(close_channels, self._app)
+        self._call(self._app.close_channels)
         self.should_exit = True
         self._thread.join()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        await self._app.state.recovered.wait()
+        await self._transfer_start.recovered.wait()
         self._settled.set()
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
@@ -86,7 +88,7 @@ def embedded_control_plane(settings: Settings) -> Iterator[Door]:
         try:
             _take_turns(stack, settings)
             stream = stack.enter_context(log.open("w", encoding="utf-8"))
-            app = create_app(settings)
+            app = create_app(settings, services=(TransferStart(held=True),))
         except OSError as error:
             raise CommandError(
                 f"{error.filename} cannot be written to: {error.strerror}. Set WORKSPACE or STATE_DIR to a folder that "
@@ -98,7 +100,7 @@ def embedded_control_plane(settings: Settings) -> Iterator[Door]:
         stack.callback(server.stop)
         if not server.start():
             raise CommandError(f"No control plane runs here, and none could be started: {log} says why.")
-        token = app.state.gate.sign_in(access_password(settings)).access_token
+        token = app.registry.get(Gate).sign_in(access_password(settings)).access_token
         yield Door(url=server.url, token=token, begin=server.begin)
 
 

@@ -25,6 +25,13 @@ async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
     return task.result()
 
 
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel `tasks` and wait until all have ended, whatever they ended with."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class KeyedLocks:
     """A lock for each name, for as long as somebody holds it or waits for it."""
 

@@ -1,6 +1,8 @@
 """Live progress: `/ws/downloads` for everything, `/ws/downloads/{id}` for one transfer."""
 
-from fastapi import APIRouter, FastAPI, WebSocket, WebSocketException
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, WebSocket, WebSocketException
 
 from backend.auth.dependencies import SocketSession
 from backend.core.errors import NotFound
@@ -8,6 +10,7 @@ from backend.core.events import EventBus
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.models import ProgressMade, QueueChanged, Transfer, TransferChanged
 from backend.downloads.service import Downloads
+from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
 router = APIRouter()
@@ -75,22 +78,22 @@ class DownloadChannels:
         return {"type": "snapshot", "transfers": [self._view(await self._downloads.get(transfer_id))]}
 
 
-def channels_of(app: FastAPI) -> DownloadChannels:
-    channels: DownloadChannels = app.state.download_channels
-    return channels
+Channels = Annotated[DownloadChannels, Depends(provided(DownloadChannels))]
 
 
 @router.websocket("/ws/downloads")
-async def watch_all(websocket: WebSocket, session_seconds: SocketSession) -> None:
-    channels = channels_of(websocket.app)
+async def watch_all(websocket: WebSocket, session_seconds: SocketSession, channels: Channels) -> None:
     await channels.all.serve(websocket, channels.snapshot, session_seconds)
 
 
 @router.websocket("/ws/downloads/{transfer_id}")
 async def watch_one(
-    websocket: WebSocket, transfer_id: str, session_seconds: SocketSession, downloads: DownloadsService
+    websocket: WebSocket,
+    transfer_id: str,
+    session_seconds: SocketSession,
+    downloads: DownloadsService,
+    channels: Channels,
 ) -> None:
-    channels = channels_of(websocket.app)
     try:
         await downloads.get(transfer_id)
     except NotFound as error:

@@ -1,4 +1,6 @@
-"""The application: middleware, error handlers and the doors of every room."""
+"""The application: middleware, error handlers and the routes of every feature."""
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -7,30 +9,13 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from backend import __version__
-from backend.auth import api as auth_api
-from backend.auth import pages as auth_pages
 from backend.auth.dependencies import signed_in
-from backend.auth.service import Gate, generated_password, signing_key
+from backend.auth.feature import gate_of
 from backend.config.settings import PROJECT_ROOT, Settings
-from backend.downloads import api as downloads_api
-from backend.downloads import sockets as downloads_sockets
-from backend.downloads.pages import actions as downloads_actions
-from backend.downloads.pages import add as downloads_add
-from backend.downloads.pages import overview as downloads_pages
-from backend.main.wiring import add_channels, add_stages, lifespan
-from backend.presets import api as presets_api
-from backend.presets.pages import catalogue as presets_pages
-from backend.presets.pages import share as presets_share
-from backend.settings import api as settings_api
-from backend.settings import pages as settings_pages
-from backend.sources import api as sources_api
-from backend.storage import api as storage_api
-from backend.storage import pages as storage_pages
-from backend.storage import sockets as storage_sockets
-from backend.system import api as system_api
-from backend.system import pages as system_pages
-from backend.system import sockets as system_sockets
+from backend.main.features import FEATURES
+from backend.main.lifespan import lifespan_of
 from backend.web.errors import install_error_handlers
+from backend.web.features import Application, Feature, Registry
 from backend.web.requests import RequestLog
 from backend.web.security import SecurityHeaders
 from backend.web.templating import STATIC_PREFIX, Renderer
@@ -51,64 +36,30 @@ Sockets, which need the same sign-in: `/ws/downloads`, `/ws/downloads/{id}`, `/w
 `/ws/services/{name}/log`. Each sends a snapshot first and changes after it.
 """
 
-ROUTERS = (
-    auth_api.router,
-    presets_api.router,
-    downloads_api.router,
-    storage_api.router,
-    system_api.router,
-    sources_api.router,
-    settings_api.router,
-    downloads_sockets.router,
-    storage_sockets.router,
-    system_sockets.router,
-    auth_pages.router,
-    presets_share.router,  # before the page of one preset, whose address takes any name
-    presets_pages.router,
-    downloads_pages.router,
-    downloads_add.router,
-    downloads_actions.router,
-    storage_pages.router,
-    system_pages.router,
-    settings_pages.router,
-    auth_api.gate_router,
-)
 
+def create_app(
+    settings: Settings, features: Sequence[Feature] = FEATURES, services: Sequence[object] = ()
+) -> Application:
+    """Build the application. Features touch the disk and the network only once it is started.
 
-def create_app(settings: Settings) -> FastAPI:
-    """Build the application. It touches the disk and the network only once it is started."""
-    app = FastAPI(
+    `services` are there before any feature starts; OSError when the key that signs sessions cannot be kept.
+    """
+    app = Application(
+        Registry(RENDERER, gate_of(settings), *services),
         title="ComfyPod",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=lifespan_of(settings, features),
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         max_body_size=MAX_BODY_BYTES,
         telemetry={"tracing": False},
     )
-    app.state.settings = settings
-    app.state.renderer = RENDERER
-    app.state.gate = _gate(settings)
-    add_channels(app)
-    add_stages(app)
     install_error_handlers(app)
     _add_middleware(app, settings)
-    _add_doors(app)
+    _add_routes(app, features)
     return app
-
-
-def access_password(settings: Settings) -> str:
-    """The owner's password, or the one that was generated for this installation."""
-    if settings.access_password:
-        return settings.access_password.get_secret_value()
-    return generated_password(settings.state_folder)
-
-
-def _gate(settings: Settings) -> Gate:
-    key = signing_key(settings.state_folder)
-    return Gate(access_password(settings), key, settings.session_hours * 3600)
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
@@ -124,9 +75,9 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestLog)
 
 
-def _add_doors(app: FastAPI) -> None:
-    """Routes go in as they were declared: an included router is built once more, at the first request, for 0.1 s."""
-    for router in (*ROUTERS, _openapi_router(app)):
+def _add_routes(app: FastAPI, features: Sequence[Feature]) -> None:
+    """Add routes as they were declared: an included router is built anew at the first request, which takes 0.1 s."""
+    for router in (*(router for feature in features for router in feature.routers), _openapi_router(app)):
         app.router.routes.extend(router.routes)
     app.mount(STATIC_PREFIX, StaticFiles(directory=FRONTEND / "static"))
 

@@ -8,14 +8,14 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from backend.auth.feature import access_password
 from backend.config.settings import Settings
 from backend.core.process_lock import held
-from backend.main.app import access_password, create_app
-from backend.main.wiring import close_channels
+from backend.main.app import create_app
+from backend.web.features import Application
 
 log = structlog.get_logger(__name__)
 
@@ -25,18 +25,18 @@ M_ARENA_MAX = -8  # from malloc.h
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but sockets hear goodbye before connections are closed."""
+    """uvicorn, but WebSockets are closed with "going away" before their connections are."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI):
+    def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config)
         self._app = app
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        close_channels(self._app)
+        self._app.close_channels()
         super().handle_exit(sig, frame)
 
 
-def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def config_of(app: Application, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -51,7 +51,7 @@ def config_of(app: FastAPI, settings: Settings) -> uvicorn.Config:
 
 
 def serve(settings: Settings) -> None:
-    """Until a signal. `LockedElsewhere` when another process works on the same state."""
+    """Until a signal. Raise `AlreadyRunning` when another process works on the same state."""
     share_arena()
     address = address_of(settings)
     with held(state_hold(settings), f"the control plane at {address}, process {os.getpid()}"):

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
-from backend.main.hubs import hubs_of
-from backend.main.persistent_paths import persistent_paths_in
+from backend.core.persistent_paths import persistent_paths_in
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
 from backend.presets.verify import Findings, check_hubs
+from backend.sources.hubs import hubs_of
 from backend.sources.metadata import HubMetadata
 
 

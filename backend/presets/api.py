@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
@@ -12,9 +12,9 @@ from backend.presets.dependencies import (
     PRESET_BODY,
     WORKFLOW_BODY,
     AllowPickle,
-    NeedsService,
     PresetsService,
     Replace,
+    RequirementsService,
     SentWorkflow,
     SharingService,
 )
@@ -31,13 +31,12 @@ from backend.presets.schemas import (
 )
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/presets", tags=["presets"])
+router = APIRouter(prefix="/api/presets", tags=["presets"], dependencies=[Depends(signed_in)])
 
 
 @router.get("", responses=responses())
 async def search(
     presets: PresetsService,
-    _session: SignedIn,
     q: Annotated[str, Query(max_length=200, description="Words that all must occur.")] = "",
     category: Annotated[str | None, Query(max_length=80)] = None,
     installed: Annotated[bool | None, Query(description="Only what is, or is not, on this pod.")] = None,
@@ -47,21 +46,19 @@ async def search(
 
 
 @router.get("/categories", responses=responses())
-async def categories(presets: PresetsService, _session: SignedIn) -> list[Category]:
+async def categories(presets: PresetsService) -> list[Category]:
     """Categories, and how many presets each has."""
     return presets.catalogue.categories()
 
 
 @router.post("/update", responses=responses(Forbidden))
-async def update(presets: PresetsService, _session: SignedIn) -> UpdateReport:
+async def update(presets: PresetsService) -> UpdateReport:
     """Read the definitions again."""
     return await presets.catalogue.load()
 
 
 @router.post("/from-workflow", responses=responses(Forbidden), openapi_extra=WORKFLOW_BODY)
-async def from_workflow(
-    workflow: SentWorkflow, needs: NeedsService, _session: SignedIn
-) -> WorkflowRequirements:
+async def from_workflow(workflow: SentWorkflow, needs: RequirementsService) -> WorkflowRequirements:
     """What a ComfyUI workflow needs, what of it is here, and from where the rest can be fetched."""
     return await needs.of(workflow)
 
@@ -73,14 +70,14 @@ async def from_workflow(
     openapi_extra=WORKFLOW_BODY,
 )
 async def fetch_for_workflow(
-    workflow: SentWorkflow, needs: NeedsService, _session: SignedIn, allow_pickle: AllowPickle = False
+    workflow: SentWorkflow, needs: RequirementsService, allow_pickle: AllowPickle = False
 ) -> FetchReport:
     """Fetch everything that the workflow lacks and that can be had. Send the same body once more."""
     return await needs.fetch(workflow, allow_pickle=allow_pickle)
 
 
 @router.post("/export", responses=responses(Forbidden))
-async def export(wanted: ExportRequest, sharing: SharingService, _session: SignedIn) -> ExportReport:
+async def export(wanted: ExportRequest, sharing: SharingService) -> ExportReport:
     """What is on this pod as a preset, each file pinned to its hash. Reading large files takes several calls."""
     return await sharing.export(wanted)
 
@@ -94,7 +91,6 @@ async def export(wanted: ExportRequest, sharing: SharingService, _session: Signe
 async def add(
     request: Request,
     sharing: SharingService,
-    _session: SignedIn,
     url: Annotated[str | None, Query(max_length=4096, description="Fetch it from here instead.")] = None,
 ) -> Preset:
     """Add a preset from a file or from an address."""
@@ -102,7 +98,7 @@ async def add(
 
 
 @router.get("/{preset_id}", responses=responses(NotFound))
-async def show(preset_id: str, presets: PresetsService, _session: SignedIn) -> Preset:
+async def show(preset_id: str, presets: PresetsService) -> Preset:
     """One preset with its files."""
     return presets.catalogue.get(preset_id)
 
@@ -111,7 +107,6 @@ async def show(preset_id: str, presets: PresetsService, _session: SignedIn) -> P
 async def status(
     preset_id: str,
     presets: PresetsService,
-    _session: SignedIn,
     ask: Annotated[bool, Query(description="Ask the hub for sizes that are not known yet.")] = False,
 ) -> PresetStatus:
     """What of it is on this pod, file by file, and whether the rest fits on the disk."""
@@ -125,7 +120,6 @@ async def download(
     preset_id: str,
     presets: PresetsService,
     downloads: DownloadsService,
-    _session: SignedIn,
     allow_pickle: AllowPickle = False,
     replace: Replace = False,
 ) -> list[TransferView]:
@@ -135,21 +129,19 @@ async def download(
 
 
 @router.post("/{preset_id}/cancel", responses=responses(Forbidden, NotFound, Conflict))
-async def cancel(
-    preset_id: str, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
-) -> list[TransferView]:
+async def cancel(preset_id: str, presets: PresetsService, downloads: DownloadsService) -> list[TransferView]:
     """Stop what is under way for it. Files that are here stay."""
     return [downloads.view(transfer) for transfer in await presets.cancel(preset_id)]
 
 
 @router.delete("/{preset_id}/definition", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
-async def forget(preset_id: str, sharing: SharingService, _session: SignedIn) -> None:
+async def forget(preset_id: str, sharing: SharingService) -> None:
     """Take a preset that was added off the list. Its files stay."""
     await sharing.remove(preset_id)
 
 
 @router.delete("/{preset_id}", responses=responses(Forbidden, NotFound, Conflict))
-async def remove(preset_id: str, presets: PresetsService, _session: SignedIn) -> list[PresetFile]:
+async def remove(preset_id: str, presets: PresetsService) -> list[PresetFile]:
     """Stop what is under way and delete its files, except those that another preset has a use for and those that are
     other files of the same name. The files that were deleted."""
     return await presets.remove(preset_id)

@@ -1,33 +1,35 @@
-"""How routes get hold of the services, and of a workflow that somebody sends."""
+"""How routes reach the services of presets, and a workflow in the request."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
-from starlette.requests import HTTPConnection
 
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
+from backend.web.features import provided
 
 # A workflow that is pasted as text; files have the limit of the whole request.
 MAX_TEXT_BYTES = 8 * 2**20
 
 
-async def presets_of(connection: HTTPConnection) -> Presets:
-    presets = cast(Presets, connection.app.state.presets)
+async def _presets(presets: Annotated[Presets, Depends(provided(Presets))]) -> Presets:
     await presets.catalogue.until_loaded()
     return presets
 
 
-async def needs_of(connection: HTTPConnection) -> Requirements:
-    await presets_of(connection)
-    return cast(Requirements, connection.app.state.needs)
+PresetsService = Annotated[Presets, Depends(_presets)]
 
 
-async def sharing_of(connection: HTTPConnection) -> Sharing:
-    await presets_of(connection)
-    return cast(Sharing, connection.app.state.sharing)
+def _requirements(
+    _loaded: PresetsService, requirements: Annotated[Requirements, Depends(provided(Requirements))]
+) -> Requirements:
+    return requirements
+
+
+def _sharing(_loaded: PresetsService, sharing: Annotated[Sharing, Depends(provided(Sharing))]) -> Sharing:
+    return sharing
 
 
 async def sent_workflow(request: Request) -> bytes:
@@ -80,7 +82,7 @@ Replace = Annotated[
         "aside as `NAME.aside-1`. Without, `another_file` names one when there is nothing else to fetch.",
     ),
 ]
-NeedsService = Annotated[Requirements, Depends(needs_of)]
+
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
-PresetsService = Annotated[Presets, Depends(presets_of)]
-SharingService = Annotated[Sharing, Depends(sharing_of)]
+RequirementsService = Annotated[Requirements, Depends(_requirements)]
+SharingService = Annotated[Sharing, Depends(_sharing)]

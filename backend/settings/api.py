@@ -1,36 +1,36 @@
 """The JSON door of settings."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import Conflict, Forbidden, Unavailable, UpstreamError
-from backend.settings.dependencies import TokenDeskService
+from backend.settings.dependencies import TokenSettingsService
 from backend.settings.models import TokenRequest, TokenVerdict, TokenView
 from backend.sources.tokens import Hub
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/tokens", tags=["tokens"])
+router = APIRouter(prefix="/api/tokens", tags=["tokens"], dependencies=[Depends(signed_in)])
 
 
 @router.get("", responses=responses())
-async def show_all(desk: TokenDeskService, _session: SignedIn) -> list[TokenView]:
+async def show_all(desk: TokenSettingsService) -> list[TokenView]:
     """For each hub, whether there is a token and where it comes from. The tokens themselves are never told."""
     return desk.views()
 
 
 @router.put("/{hub}", responses=responses(Forbidden, Unavailable))
-async def save(hub: Hub, wanted: TokenRequest, desk: TokenDeskService, _session: SignedIn) -> TokenView:
+async def save(hub: Hub, wanted: TokenRequest, desk: TokenSettingsService) -> TokenView:
     """Keep a token in a file that only the owner of the control plane can read. It is used at once."""
     return await desk.save(hub, wanted.token.get_secret_value())
 
 
 @router.delete("/{hub}", responses=responses(Forbidden, Conflict, Unavailable))
-async def remove(hub: Hub, desk: TokenDeskService, _session: SignedIn) -> TokenView:
+async def remove(hub: Hub, desk: TokenSettingsService) -> TokenView:
     """Forget the saved token; one in the environment is used again."""
     return await desk.remove(hub)
 
 
 @router.post("/{hub}/test", responses=responses(Forbidden, Conflict, UpstreamError))
-async def test(hub: Hub, desk: TokenDeskService, _session: SignedIn) -> TokenVerdict:
+async def test(hub: Hub, desk: TokenSettingsService) -> TokenVerdict:
     """Ask the hub whose token it is."""
     return await desk.test(hub)

@@ -1,15 +1,10 @@
-"""How routes get hold of the service."""
+"""How routes reach the services of settings."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from backend.settings.service import TokenSettings
+from backend.web.features import provided
 
-
-def token_desk_of(connection: HTTPConnection) -> TokenSettings:
-    return cast(TokenSettings, connection.app.state.token_settings)
-
-
-TokenDeskService = Annotated[TokenSettings, Depends(token_desk_of)]
+TokenSettingsService = Annotated[TokenSettings, Depends(provided(TokenSettings))]

@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.config.values import LONGEST_TOKEN
 from backend.core.errors import UpstreamError
-from backend.settings.dependencies import TokenDeskService, token_desk_of
+from backend.settings.dependencies import TokenSettingsService
 from backend.settings.models import TokenVerdict
 from backend.settings.service import TokenSettings
 from backend.sources.tokens import Hub
+from backend.web.features import registry_of
 from backend.web.htmx import PageRoute, with_toast
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[Depends(signed_in)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Section:
 
 
 def _tokens(request: Request) -> dict[str, Any]:
-    return _tokens_view(token_desk_of(request))
+    return _tokens_view(registry_of(request).get(TokenSettings))
 
 
 def _tokens_view(desk: TokenSettings, verdict: TokenVerdict | None = None) -> dict[str, Any]:
@@ -57,7 +58,7 @@ SECTIONS = (
 
 
 @router.get("/settings")
-async def show(request: Request, _session: SignedIn) -> Response:
+async def show(request: Request) -> Response:
     sections = [{"about": section, "view": section.view(request)} for section in SECTIONS]
     return renderer_of(request).page(request, "settings/page.html", {"sections": sections})
 
@@ -66,8 +67,7 @@ async def show(request: Request, _session: SignedIn) -> Response:
 async def save_token(
     hub: Hub,
     request: Request,
-    desk: TokenDeskService,
-    _session: SignedIn,
+    desk: TokenSettingsService,
     token: Annotated[str, Form(max_length=LONGEST_TOKEN)],
 ) -> Response:
     """Saved whatever the hub says: it may be away just now."""
@@ -80,12 +80,12 @@ async def save_token(
 
 
 @router.post("/settings/tokens/{hub}/test")
-async def check_token(hub: Hub, request: Request, desk: TokenDeskService, _session: SignedIn) -> Response:
+async def check_token(hub: Hub, request: Request, desk: TokenSettingsService) -> Response:
     return _fragment(request, desk, await desk.test(hub))
 
 
 @router.delete("/settings/tokens/{hub}")
-async def remove_token(hub: Hub, request: Request, desk: TokenDeskService, _session: SignedIn) -> Response:
+async def remove_token(hub: Hub, request: Request, desk: TokenSettingsService) -> Response:
     view = await desk.remove(hub)
     return with_toast(_fragment(request, desk), "success", f"The saved token for {view.name} is forgotten.")
 

@@ -1,8 +1,8 @@
 """The JSON door of sources."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import Forbidden, UpstreamError
 from backend.sources.api_errors import as_api_errors
 from backend.sources.dependencies import SourcesService
@@ -10,20 +10,18 @@ from backend.sources.listing import view_of, view_of_offer
 from backend.sources.models import HashesRequest, ListingView, LookRequest, RemoteFileView
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/sources", tags=["sources"])
+router = APIRouter(prefix="/api/sources", tags=["sources"], dependencies=[Depends(signed_in)])
 
 
 @router.post("/look", responses=responses(Forbidden, UpstreamError))
-async def look(wanted: LookRequest, sources: SourcesService, _session: SignedIn) -> ListingView:
+async def look(wanted: LookRequest, sources: SourcesService) -> ListingView:
     """What is behind an address: files with sizes, hashes, formats and the hub's scan; licence and access."""
     with as_api_errors():
         return view_of(await sources.look(wanted.url))
 
 
 @router.post("/by-hash", responses=responses(Forbidden, UpstreamError))
-async def find_by_hash(
-    wanted: HashesRequest, sources: SourcesService, _session: SignedIn
-) -> dict[str, RemoteFileView]:
+async def find_by_hash(wanted: HashesRequest, sources: SourcesService) -> dict[str, RemoteFileView]:
     """Where Civitai has files with these contents, by hash. Hashes that it does not know are left out."""
     with as_api_errors():
         found = await sources.with_hashes(wanted.sha256)

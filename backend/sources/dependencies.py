@@ -1,15 +1,10 @@
-"""How routes get hold of the service."""
+"""How routes reach the services of sources."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from backend.sources.service import Sources
+from backend.web.features import provided
 
-
-def sources_of(connection: HTTPConnection) -> Sources:
-    return cast(Sources, connection.app.state.sources)
-
-
-SourcesService = Annotated[Sources, Depends(sources_of)]
+SourcesService = Annotated[Sources, Depends(provided(Sources))]

@@ -1,26 +1,28 @@
-"""How routes get hold of the service."""
+"""How routes reach the services of storage."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, cast
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import Depends
-from starlette.requests import HTTPConnection
 
 from backend.storage.service import Storage
+from backend.web.features import provided
 
-
-def storage_of(connection: HTTPConnection) -> Storage:
-    return cast(Storage, connection.app.state.storage)
-
-
-StorageService = Annotated[Storage, Depends(storage_of)]
-
+# Ids of presets by the path of each file that they need.
 Users = dict[str, list[str]]
 
 
-async def users_of(connection: HTTPConnection) -> Users:
-    """The ids of presets by the place of each file that they need. The room that knows them is above this one."""
-    return await cast(Callable[[], Awaitable[Users]], connection.app.state.users_of_models)()
+@dataclass(frozen=True)
+class ModelUsers:
+    """Finds which presets use a file. Provided by presets, a package above this one."""
+
+    find: Callable[[], Awaitable[Users]]
 
 
-UsersOfModels = Annotated[Users, Depends(users_of)]
+async def _users(model_users: Annotated[ModelUsers, Depends(provided(ModelUsers))]) -> Users:
+    return await model_users.find()
+
+
+StorageService = Annotated[Storage, Depends(provided(Storage))]
+UsersOfModels = Annotated[Users, Depends(_users)]

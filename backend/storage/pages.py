@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.formatting import format_bytes
 from backend.storage.dependencies import StorageService, UsersOfModels
 from backend.storage.models import ModelView
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 SHOWN = 200
 
@@ -29,7 +29,6 @@ async def show(
     request: Request,
     storage: StorageService,
     users: UsersOfModels,
-    _session: SignedIn,
     order: Order = "size",
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
@@ -49,7 +48,7 @@ async def show(
 
 
 @router.delete("/storage/models/{path:path}")
-async def delete(path: str, storage: StorageService, _session: SignedIn) -> Response:
+async def delete(path: str, storage: StorageService) -> Response:
     file = await storage.delete(path)
     response = htmx.with_event(Response(status_code=204), "models-changed")
     return htmx.with_toast(response, "success", f"Deleted {file.filename}, {format_bytes(file.bytes)}.")

@@ -1,12 +1,13 @@
 """`/ws/storage`: the same view as `/api/storage`, every few seconds."""
 
-from typing import cast
+from typing import Annotated
 
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Depends, WebSocket
 
 from backend.auth.dependencies import SocketSession
 from backend.storage.dependencies import StorageService
 from backend.storage.service import Storage
+from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
 router = APIRouter()
@@ -14,13 +15,24 @@ router = APIRouter()
 SECONDS = 10.0
 
 
+class StorageChannel(Channel):
+    """Sends how full the disk is and what the model folders hold."""
+
+    def __init__(self) -> None:
+        super().__init__("storage")
+
+
 async def frame(storage: Storage) -> Frame:
     return {"type": "storage", "storage": (await storage.overview()).model_dump(mode="json")}
 
 
 @router.websocket("/ws/storage")
-async def watch(websocket: WebSocket, session_seconds: SocketSession, storage: StorageService) -> None:
-    channel = cast(Channel, websocket.app.state.storage_channel)
+async def watch(
+    websocket: WebSocket,
+    session_seconds: SocketSession,
+    storage: StorageService,
+    channel: Annotated[StorageChannel, Depends(provided(StorageChannel))],
+) -> None:
 
     async def snapshot() -> Frame:
         return await frame(storage) | {"type": "snapshot"}

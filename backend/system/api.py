@@ -3,20 +3,28 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from backend import __version__
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
-from backend.system.dependencies import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
+from backend.system.dependencies import (
+    AddressesService,
+    ModelPathsService,
+    PageAddress,
+    PodServices,
+    SafeModeService,
+    SystemService,
+)
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES
 from backend.web.errors import responses
 
-router = APIRouter(tags=["system"])
+public_router = APIRouter(tags=["system"])
+router = APIRouter(tags=["system"], dependencies=[Depends(signed_in)])
 
 
 class Health(BaseModel):
@@ -29,13 +37,13 @@ class Readiness(BaseModel):
     missing: list[Problem]
 
 
-@router.get("/healthz")
+@public_router.get("/healthz")
 def healthz() -> Health:
     """Alive: answers as soon as the control plane runs, whatever the rest of the pod does."""
     return Health(status="ok", version=__version__)
 
 
-@router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
+@public_router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
 def readyz(system: SystemService, response: Response) -> Readiness:
     """Able to do its work; if not, what is missing."""
     missing = system.problems()
@@ -45,14 +53,14 @@ def readyz(system: SystemService, response: Response) -> Readiness:
 
 
 @router.get("/api/system/services", responses=responses())
-async def list_services(services: PodServices, _session: SignedIn) -> list[Service]:
+async def list_services(services: PodServices) -> list[Service]:
     """Every service that this pod runs; empty where there is no supervisor."""
     return await services.all()
 
 
 @router.get("/api/system/addresses", responses=responses())
 async def show_addresses(
-    services: PodServices, addresses: WaysIn, page: Page, _session: SignedIn
+    services: PodServices, addresses: AddressesService, page: PageAddress
 ) -> dict[str, str]:
     """Where ComfyUI, code-server and JupyterLab are opened in a browser, as far as this pod runs them."""
     return addresses.of([service.name for service in await services.all()], page)
@@ -61,7 +69,7 @@ async def show_addresses(
 @router.post(
     "/api/system/services/{name}/{action}", responses=responses(NotFound, Conflict, Forbidden, Unavailable)
 )
-async def act_on_service(name: str, action: Action, services: PodServices, _session: SignedIn) -> Service:
+async def act_on_service(name: str, action: Action, services: PodServices) -> Service:
     """Start, stop or restart a service. Asking for what is already so is no error."""
     return await services.act(name, action)
 
@@ -74,7 +82,6 @@ async def act_on_service(name: str, action: Action, services: PodServices, _sess
 async def show_log(
     name: str,
     services: PodServices,
-    _session: SignedIn,
     lines: Annotated[int, Query(ge=1, le=MOST_LINES)] = 200,
 ) -> str:
     """The last lines that a service wrote, without colours and with secrets masked."""
@@ -88,15 +95,13 @@ class Paths(BaseModel):
 
 
 @router.get("/api/system/model-paths", responses=responses())
-def show_model_paths(model_paths: MorePaths, _session: SignedIn) -> Paths:
+def show_model_paths(model_paths: ModelPathsService) -> Paths:
     """More folders in which ComfyUI looks for models, as chosen for this volume."""
     return Paths(paths=model_paths.chosen())
 
 
 @router.put("/api/system/model-paths", responses=responses(InvalidRequest, Unavailable))
-async def choose_model_paths(
-    wanted: Paths, model_paths: MorePaths, services: PodServices, _session: SignedIn
-) -> Paths:
+async def choose_model_paths(wanted: Paths, model_paths: ModelPathsService, services: PodServices) -> Paths:
     """Replace the choice and restart ComfyUI, if it runs, so that it looks there."""
     chosen = await asyncio.to_thread(model_paths.choose, wanted.paths)
     await services.restart_if_running("comfyui")
@@ -108,14 +113,12 @@ class Safety(BaseModel):
 
 
 @router.get("/api/system/safe-mode", responses=responses())
-def show_safe_mode(safe_mode: ChosenSafety, _session: SignedIn) -> Safety:
+def show_safe_mode(safe_mode: SafeModeService) -> Safety:
     return Safety(safe_mode=safe_mode.is_on())
 
 
 @router.put("/api/system/safe-mode", responses=responses(Forbidden, Unavailable))
-async def choose_safe_mode(
-    wanted: Safety, safe_mode: ChosenSafety, services: PodServices, _session: SignedIn
-) -> Safety:
+async def choose_safe_mode(wanted: Safety, safe_mode: SafeModeService, services: PodServices) -> Safety:
     """Choose for as long as this pod lives, and restart ComfyUI, if it runs, so that it starts that way."""
     await asyncio.to_thread(safe_mode.choose, wanted.safe_mode)
     await services.restart_if_running("comfyui")
@@ -123,6 +126,6 @@ async def choose_safe_mode(
 
 
 @router.get("/api/system", responses=responses())
-async def show(system: SystemService, _session: SignedIn) -> SystemView:
+async def show(system: SystemService) -> SystemView:
     """Machine, accelerator, services and ComfyUI at this moment."""
     return await system.snapshot()

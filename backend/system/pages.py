@@ -3,11 +3,18 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import Unavailable
-from backend.system.dependencies import ChosenSafety, MorePaths, Page, PodServices, SystemService, WaysIn
+from backend.system.dependencies import (
+    AddressesService,
+    ModelPathsService,
+    PageAddress,
+    PodServices,
+    SafeModeService,
+    SystemService,
+)
 from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
 from backend.system.models import Action
 from backend.system.safe_mode import SafeMode
@@ -16,7 +23,7 @@ from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
 MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."
@@ -35,10 +42,9 @@ WHY_AWAY = {
 async def show_overview(
     request: Request,
     system: SystemService,
-    model_paths: MorePaths,
-    addresses: WaysIn,
-    page: Page,
-    _session: SignedIn,
+    model_paths: ModelPathsService,
+    addresses: AddressesService,
+    page: PageAddress,
 ) -> Response:
     snapshot = await system.snapshot()
     view = {
@@ -54,9 +60,8 @@ async def show_overview(
 @router.post("/model-paths")
 async def choose_model_paths(
     request: Request,
-    model_paths: MorePaths,
+    model_paths: ModelPathsService,
     services: PodServices,
-    _session: SignedIn,
     paths: Annotated[str, Form(max_length=MOST_PATHS * LONGEST_PATH)] = "",
 ) -> Response:
     chosen = await asyncio.to_thread(model_paths.choose, paths.splitlines())
@@ -66,9 +71,7 @@ async def choose_model_paths(
 
 
 @router.get("/services")
-async def show_services(
-    request: Request, services: PodServices, safe_mode: ChosenSafety, _session: SignedIn
-) -> Response:
+async def show_services(request: Request, services: PodServices, safe_mode: SafeModeService) -> Response:
     return await _services_page(request, services, safe_mode)
 
 
@@ -76,8 +79,7 @@ async def show_services(
 async def choose_safe_mode(
     request: Request,
     services: PodServices,
-    safe_mode: ChosenSafety,
-    _session: SignedIn,
+    safe_mode: SafeModeService,
     on: Annotated[bool, Form()],
 ) -> Response:
     await asyncio.to_thread(safe_mode.choose, on)
@@ -88,7 +90,7 @@ async def choose_safe_mode(
 
 
 @router.get("/services/{name}")
-async def show_log(name: str, request: Request, services: PodServices, _session: SignedIn) -> Response:
+async def show_log(name: str, request: Request, services: PodServices) -> Response:
     view = {"service": await services.get(name), "most_lines": MOST_LINES}
     return renderer_of(request).page(request, "system/log.html", view)
 
@@ -99,8 +101,7 @@ async def act_on_service(
     action: Action,
     request: Request,
     services: PodServices,
-    safe_mode: ChosenSafety,
-    _session: SignedIn,
+    safe_mode: SafeModeService,
 ) -> Response:
     service = await services.act(name, action)
     response = await _services_page(request, services, safe_mode)
@@ -108,7 +109,7 @@ async def act_on_service(
 
 
 @router.get("/docs")
-def show_docs(request: Request, _session: SignedIn) -> Response:
+def show_docs(request: Request) -> Response:
     """The API, to read and to try."""
     return renderer_of(request).page(request, "web/docs.html", {})
 
@@ -118,7 +119,6 @@ async def show_starting(
     request: Request,
     system: SystemService,
     services: PodServices,
-    _session: SignedIn,  # the reason names what is on the volume
     service: str = "comfyui",
 ) -> Response:
     """nginx shows this in place of a service that does not answer."""

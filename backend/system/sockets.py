@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import cast
+from typing import Annotated
 
-from fastapi import APIRouter, WebSocket, WebSocketException
+from fastapi import APIRouter, Depends, WebSocket, WebSocketException
 
 from backend.auth.dependencies import POLICY_VIOLATION, SocketSession
 from backend.core.errors import NotFound
 from backend.system.dependencies import PodServices, SystemService
 from backend.system.service import System
 from backend.system.services import Services
+from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
 router = APIRouter()
@@ -19,13 +20,31 @@ SECONDS = 2.0
 LOG_LINES = 1000
 
 
+class SystemChannel(Channel):
+    """Sends the state of the machine and its services."""
+
+    def __init__(self) -> None:
+        super().__init__("system")
+
+
+class LogChannel(Channel):
+    """Sends service logs as they grow."""
+
+    def __init__(self) -> None:
+        super().__init__("logs")
+
+
 async def frame(system: System) -> Frame:
     return {"type": "system", "system": (await system.snapshot()).model_dump(mode="json")}
 
 
 @router.websocket("/ws/system")
-async def watch(websocket: WebSocket, session_seconds: SocketSession, system: SystemService) -> None:
-    channel = cast(Channel, websocket.app.state.system_channel)
+async def watch(
+    websocket: WebSocket,
+    session_seconds: SocketSession,
+    system: SystemService,
+    channel: Annotated[SystemChannel, Depends(provided(SystemChannel))],
+) -> None:
 
     async def snapshot() -> Frame:
         return await frame(system) | {"type": "snapshot"}
@@ -35,13 +54,16 @@ async def watch(websocket: WebSocket, session_seconds: SocketSession, system: Sy
 
 @router.websocket("/ws/services/{name}/log")
 async def follow_log(
-    websocket: WebSocket, name: str, session_seconds: SocketSession, services: PodServices
+    websocket: WebSocket,
+    name: str,
+    session_seconds: SocketSession,
+    services: PodServices,
+    channel: Annotated[LogChannel, Depends(provided(LogChannel))],
 ) -> None:
     try:
         await services.get(name)
     except NotFound as error:
         raise WebSocketException(POLICY_VIOLATION, error.message) from None
-    channel = cast(Channel, websocket.app.state.log_channel)
     await channel.stream(websocket, _log_frames(services, name), session_seconds)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from fastapi import WebSocket, WebSocketDisconnect
 
+from backend.core.async_tools import cancel_and_wait
+
 log = structlog.get_logger(__name__)
 
 Frame = dict[str, Any]
@@ -96,7 +98,7 @@ class Channel:
         try:
             done, _ = await asyncio.wait(tasks, timeout=session_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _cancel(*tasks)
+            await cancel_and_wait(*tasks)
         if not done:
             await websocket.close(SESSION_ENDED, "sign in again")
         elif closing in done and leaving not in done:
@@ -119,12 +121,6 @@ async def _send_all(websocket: WebSocket, frames: AsyncGenerator[Frame, None]) -
     with contextlib.suppress(WebSocketDisconnect):
         async for frame in frames:
             await websocket.send_text(encode(frame))
-
-
-async def _cancel(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def encode(frame: Frame) -> str:

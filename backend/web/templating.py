@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from backend.core import clock
 from backend.core.formatting import format_bytes
+from backend.web.features import registry_of
 
 STATIC_PREFIX = "/_pod/static"
 
@@ -55,7 +56,7 @@ class Renderer:
 
 
 def renderer_of(request: Request) -> Renderer:
-    return cast(Renderer, request.app.state.renderer)
+    return registry_of(request).get(Renderer)
 
 
 def ago(moment: datetime) -> str:

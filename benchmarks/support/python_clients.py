@@ -37,7 +37,7 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
     from backend.downloads.engine.parallel import FetchLimits  # noqa: PLC0415
     from backend.downloads.engine.throttle import Throttle  # noqa: PLC0415
     from backend.downloads.models import Progress, Transfer  # noqa: PLC0415
-    from backend.main.hubs import hubs_of  # noqa: PLC0415
+    from backend.sources.hubs import hubs_of  # noqa: PLC0415
     from backend.storage.service import Storage  # noqa: PLC0415
     from backend.storage.store import HashStore  # noqa: PLC0415
 

@@ -12,13 +12,12 @@ import httpx
 import uvicorn
 import websockets
 from anyio.from_thread import start_blocking_portal
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from backend.config.settings import Settings
 from backend.main.app import create_app, openapi_of
 from backend.main.server import Server
-from backend.main.wiring import close_channels
+from backend.web.features import Application
 
 PASSWORD = "correct horse battery staple"
 
@@ -26,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 class ReadyServer(Server):
     """Tells when it listens, and stops at once: uvicorn looks ten times a second whether it should."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI):
+    def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config, app)
         self.ready = asyncio.Event()
         self.leave = asyncio.Event()
@@ -46,7 +45,7 @@ class ControlPlane:
     Every answer of the API is held against the OpenAPI document: an undeclared status fails the test.
     """
 
-    def __init__(self, app: FastAPI, url: str, settings: Settings):
+    def __init__(self, app: Application, url: str, settings: Settings):
         self.app = app
         self.url = url
         self.settings = settings
@@ -163,7 +162,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
         yield plane
     finally:
         await plane.client.aclose()
-        close_channels(app)
+        app.close_channels()
         server.leave.set()
         await task
         listener.close()

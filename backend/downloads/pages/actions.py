@@ -4,17 +4,17 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from pydantic import ValidationError
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import InvalidRequest
 from backend.downloads.dependencies import BandwidthService, DownloadsService
 from backend.downloads.rate_limit_form import RateLimitForm, rate_limit_view, wishes
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 ForAll = Literal["pause", "resume", "retry", "clear"]
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
@@ -22,7 +22,7 @@ ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
 
 @router.post("/downloads/pace")
 async def set_pace(
-    form: Annotated[RateLimitForm, Form()], request: Request, governor: BandwidthService, _session: SignedIn
+    form: Annotated[RateLimitForm, Form()], request: Request, governor: BandwidthService
 ) -> Response:
     """The form again: as it holds now, or as it was typed with a word at each mistake."""
     render = partial(renderer_of(request).page, request, "downloads/_pace.html")
@@ -40,7 +40,7 @@ async def set_pace(
 
 
 @router.post("/downloads/{action}")
-async def control_all(action: ForAll, downloads: DownloadsService, _session: SignedIn) -> Response:
+async def control_all(action: ForAll, downloads: DownloadsService) -> Response:
     actions: dict[ForAll, Callable[[], Awaitable[object]]] = {
         "pause": downloads.pause_all,
         "resume": downloads.resume_all,
@@ -52,9 +52,7 @@ async def control_all(action: ForAll, downloads: DownloadsService, _session: Sig
 
 
 @router.post("/downloads/{transfer_id}/{action}")
-async def control_one(
-    transfer_id: str, action: ForOne, downloads: DownloadsService, _session: SignedIn
-) -> Response:
+async def control_one(transfer_id: str, action: ForOne, downloads: DownloadsService) -> Response:
     actions: dict[ForOne, Callable[[str], Awaitable[object]]] = {
         "first": lambda key: downloads.put_first([key]),
         "pause": downloads.pause,

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import ValidationError
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import InvalidRequest, OutOfSpace
 from backend.core.model_folders import MODEL_FOLDERS
 from backend.downloads.dependencies import BatchesService, DownloadsService
@@ -18,7 +18,7 @@ from backend.sources.listing import view_of
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 # Rows of one look at a large repository.
 OFFERED = 300
@@ -27,9 +27,7 @@ TOLD = 3
 
 
 @router.get("/downloads/add")
-async def show_address(
-    request: Request, _session: SignedIn, url: Annotated[str, Query(max_length=4096)] = ""
-) -> Response:
+async def show_address(request: Request, url: Annotated[str, Query(max_length=4096)] = "") -> Response:
     return renderer_of(request).page(request, "downloads/add.html", {"url": url})
 
 
@@ -38,7 +36,6 @@ async def show_look(
     request: Request,
     sources: SourcesService,
     downloads: DownloadsService,
-    _session: SignedIn,
     url: Annotated[str, Form(max_length=4096)],
 ) -> Response:
     with as_api_errors():
@@ -56,9 +53,7 @@ async def show_look(
 
 
 @router.post("/downloads/add")
-async def add(
-    request: Request, batches: BatchesService, downloads: DownloadsService, _session: SignedIn
-) -> Response:
+async def add(request: Request, batches: BatchesService, downloads: DownloadsService) -> Response:
     """The page goes on to the downloads, unless something was refused."""
     try:
         report = await batches.request(await _picked(request))

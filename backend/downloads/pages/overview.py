@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.downloads.dependencies import BandwidthService, DownloadsService
 from backend.downloads.models import UNFINISHED, State
 from backend.downloads.rate_limit_form import rate_limit_view
@@ -14,7 +14,7 @@ from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 SHOWN = 100
 
@@ -26,7 +26,6 @@ async def show(
     request: Request,
     downloads: DownloadsService,
     governor: BandwidthService,
-    _session: SignedIn,
     state: Outcome = "",
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
@@ -37,15 +36,13 @@ async def show(
 
 
 @router.get("/downloads/freeable")
-async def show_freeable(request: Request, downloads: DownloadsService, _session: SignedIn) -> Response:
+async def show_freeable(request: Request, downloads: DownloadsService) -> Response:
     view = {"leftovers": await downloads.room.leftovers()}
     return renderer_of(request).page(request, "downloads/_freeable.html", view)
 
 
 @router.get("/downloads/{transfer_id}/log")
-async def show_log(
-    transfer_id: str, request: Request, downloads: DownloadsService, _session: SignedIn
-) -> Response:
+async def show_log(transfer_id: str, request: Request, downloads: DownloadsService) -> Response:
     transfer = await downloads.get(transfer_id)
     view = {
         "transfer": transfer,

@@ -2,13 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
-from backend.presets.dependencies import AllowPickle, NeedsService, PresetsService, Replace, SentWorkflow
+from backend.presets.dependencies import (
+    AllowPickle,
+    PresetsService,
+    Replace,
+    RequirementsService,
+    SentWorkflow,
+)
 from backend.presets.installed_files import differs
 from backend.presets.models import Preset
 from backend.presets.schemas import FetchReport, PresetState
@@ -16,7 +22,7 @@ from backend.presets.service import Presets
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute)
+router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
 
 SHOWN = 60
 
@@ -25,7 +31,6 @@ SHOWN = 60
 async def show_catalogue(
     request: Request,
     presets: PresetsService,
-    _session: SignedIn,
     q: Annotated[str, Query(max_length=200)] = "",
     category: Annotated[str, Query(max_length=80)] = "",
     installed: Literal["", "true", "false"] = "",
@@ -36,7 +41,7 @@ async def show_catalogue(
 
 
 @router.post("/presets/update")
-async def update(request: Request, presets: PresetsService, _session: SignedIn) -> Response:
+async def update(request: Request, presets: PresetsService) -> Response:
     report = await presets.catalogue.load()
     response = renderer_of(request).page(request, "presets/_list.html", await _list(presets))
     changes = f"{len(report.added)} added, {len(report.removed)} gone"
@@ -44,7 +49,7 @@ async def update(request: Request, presets: PresetsService, _session: SignedIn) 
 
 
 @router.get("/presets/from-workflow")
-async def show_drop_zone(request: Request, _session: SignedIn) -> Response:
+async def show_drop_zone(request: Request) -> Response:
     return renderer_of(request).page(request, "presets/from_workflow.html", {})
 
 
@@ -52,9 +57,8 @@ async def show_drop_zone(request: Request, _session: SignedIn) -> Response:
 async def show_needs(
     request: Request,
     workflow: SentWorkflow,
-    needs: NeedsService,
+    needs: RequirementsService,
     downloads: DownloadsService,
-    _session: SignedIn,
 ) -> Response:
     view = {"needs": await needs.of(workflow), "report": None, "transfers": await _transfers(downloads)}
     return renderer_of(request).page(request, "presets/_needs.html", view)
@@ -64,9 +68,8 @@ async def show_needs(
 async def fetch_for_workflow(
     request: Request,
     workflow: SentWorkflow,
-    needs: NeedsService,
+    needs: RequirementsService,
     downloads: DownloadsService,
-    _session: SignedIn,
     allow_pickle: AllowPickle = False,
 ) -> Response:
     report = await needs.fetch(workflow, allow_pickle=allow_pickle)
@@ -77,7 +80,7 @@ async def fetch_for_workflow(
 
 @router.get("/presets/{preset_id}")
 async def show_preset(
-    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService
 ) -> Response:
     return await _preset_page(request, presets, downloads, preset_id)
 
@@ -88,7 +91,6 @@ async def download(
     request: Request,
     presets: PresetsService,
     downloads: DownloadsService,
-    _session: SignedIn,
     allow_pickle: AllowPickle = False,
     replace: Replace = False,
 ) -> Response:
@@ -100,7 +102,7 @@ async def download(
 
 @router.delete("/presets/{preset_id}")
 async def remove(
-    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService
 ) -> Response:
     deleted = await presets.remove(preset_id)
     response = await _preset_page(request, presets, downloads, preset_id)
@@ -110,7 +112,7 @@ async def remove(
 
 @router.post("/presets/{preset_id}/cancel")
 async def cancel(
-    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService, _session: SignedIn
+    preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService
 ) -> Response:
     cancelled = await presets.cancel(preset_id)
     response = await _preset_page(request, presets, downloads, preset_id)

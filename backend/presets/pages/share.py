@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from backend.auth.dependencies import SignedIn
+from backend.auth.dependencies import signed_in
 from backend.core.errors import InvalidRequest
 from backend.presets.curated import MAX_BYTES
 from backend.presets.dependencies import SharingService
@@ -17,7 +17,7 @@ from backend.storage.dependencies import StorageService
 from backend.web.htmx import PageRoute
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[Depends(signed_in)])
 
 # How long one answer of the export waits: the page shows progress and asks again.
 PATIENCE_SECONDS = 1
@@ -25,33 +25,31 @@ MOST_FILES = 20_000
 
 
 @router.get("/presets/export")
-async def show_files(request: Request, storage: StorageService, _session: SignedIn) -> Response:
+async def show_files(request: Request, storage: StorageService) -> Response:
     files = sorted(await storage.files(), key=lambda file: file.place)
     return renderer_of(request).page(request, "presets/export.html", {"files": files})
 
 
 @router.post("/presets/export")
-async def export(request: Request, sharing: SharingService, _session: SignedIn) -> Response:
+async def export(request: Request, sharing: SharingService) -> Response:
     wanted = await _export_request(request)
     view = {"wanted": wanted, "report": await sharing.export(wanted, PATIENCE_SECONDS)}
     return renderer_of(request).page(request, "presets/_export.html", view)
 
 
 @router.get("/presets/import")
-async def show_import(
-    request: Request, _session: SignedIn, url: Annotated[str, Query(max_length=4096)] = ""
-) -> Response:
+async def show_import(request: Request, url: Annotated[str, Query(max_length=4096)] = "") -> Response:
     return renderer_of(request).page(request, "presets/import.html", {"url": url})
 
 
 @router.post("/presets/import")
-async def add(request: Request, sharing: SharingService, _session: SignedIn) -> Response:
+async def add(request: Request, sharing: SharingService) -> Response:
     preset = await _added(request, sharing)
     return Response(status_code=204, headers={"HX-Redirect": f"/presets/{preset.id}"})
 
 
 @router.delete("/presets/{preset_id}/definition")
-async def forget(preset_id: str, sharing: SharingService, _session: SignedIn) -> Response:
+async def forget(preset_id: str, sharing: SharingService) -> Response:
     await sharing.remove(preset_id)
     return Response(status_code=204, headers={"HX-Redirect": "/presets"})
 

@@ -10,6 +10,7 @@ import pytest
 
 from backend.downloads import recovery
 from backend.downloads.engine.resume_state import PartialFile, ResumeState
+from backend.downloads.transfer_start import TransferStart
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub
@@ -60,7 +61,7 @@ async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
     monkeypatch.setattr(recovery, "LOOK_SECONDS", 0.05)
     receipt = begun_elsewhere(workspace, hub, model)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        await pod.app.state.recovered.wait()
+        await pod.app.registry.get(TransferStart).recovered.wait()
         assert await shown(pod) == []
         async with asyncio.timeout(30), pod.socket("/ws/downloads") as frames:
             stops_writing(receipt)
@@ -99,7 +100,7 @@ async def test_bytes_that_nothing_tells_about_are_shown_and_can_be_kept_or_delet
         (loras / name).write_bytes(b"bytes")
     (loras / ".cat.safetensors.receipt.part").write_bytes(b"{torn")
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        await pod.app.state.recovered.wait()
+        await pod.app.registry.get(TransferStart).recovered.wait()
         found = {row["filename"].removesuffix(".safetensors"): row for row in await shown(pod)}
         states = {name: (row["state"], row["problem"]["code"]) for name, row in found.items()}
         stray = ("failed", "found")

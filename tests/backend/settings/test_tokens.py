@@ -7,6 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend.sources.metadata import HubMetadata
+from backend.sources.tokens import Tokens
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults
@@ -46,7 +48,7 @@ async def test_a_saved_token_goes_before_the_variable_until_it_is_removed(
 
     async def sent() -> str | None:
         hub.forget_requests()
-        await pod.app.state.hub_metadata.of([hub.url_of(file)], refresh=True)
+        await pod.app.registry.get(HubMetadata).of([hub.url_of(file)], refresh=True)
         return hub.requests[0].authorization
 
     hub.tokens.add(SAVED)
@@ -168,7 +170,7 @@ async def test_tokens_go_to_the_exact_origin_only(pod: ControlPlane, hub: Hub) -
     """Another port, another name of the same machine, another scheme: each is somebody else."""
     hub.civitai_tokens.add("c0ffee")
     await save(pod, "civitai", "c0ffee")
-    tokens = pod.app.state.tokens
+    tokens = pod.app.registry.get(Tokens)
     for stranger in (
         hub.cdn_url,
         hub.url.replace("127.0.0.1", "127.0.0.2"),

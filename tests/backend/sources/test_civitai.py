@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from backend.sources.metadata import HubMetadata
+from backend.sources.service import Sources
 from tests.support.control_plane import ControlPlane
 from tests.support.hub import Hub
 from tests.support.hub.catalogue import CivitaiFile, CivitaiVersion
@@ -92,7 +94,7 @@ async def test_sizes_and_hashes_of_presets_are_known_before_the_click(
     pod: ControlPlane, hub: Hub, daisy: CivitaiVersion
 ) -> None:
     primary, pruned = hub.url_of(daisy), hub.url_of(daisy) + "?size=pruned"
-    found = await pod.app.state.hub_metadata.of([primary, pruned, hub.url_of(daisy) + "?size=tiny"])
+    found = await pod.app.registry.get(HubMetadata).of([primary, pruned, hub.url_of(daisy) + "?size=tiny"])
     assert set(found) == {primary, pruned}
     assert (found[primary].bytes, found[primary].sha256) == (daisy.size, daisy.sha256)
     assert (found[pruned].bytes, found[pruned].sha256) == (2000, PRUNED.content.sha256)
@@ -101,6 +103,6 @@ async def test_sizes_and_hashes_of_presets_are_known_before_the_click(
 
 async def test_files_are_found_by_their_hashes(pod: ControlPlane, hub: Hub, daisy: CivitaiVersion) -> None:
     hashes = [PRUNED.content.sha256.upper(), "0" * 64, *(f"{number:064x}" for number in range(1, 150))]
-    found = await pod.app.state.sources.with_hashes(hashes)
+    found = await pod.app.registry.get(Sources).with_hashes(hashes)
     assert {sha256: offer.path for sha256, offer in found.items()} == {PRUNED.content.sha256: PRUNED.name}
     assert [seen.method for seen in hub.requests] == ["POST", "POST"]

@@ -20,8 +20,7 @@ def model(hub: Hub) -> HubFile:
 
 
 def facts_of(pod: ControlPlane) -> HubMetadata:
-    facts: HubMetadata = pod.app.state.hub_metadata
-    return facts
+    return pod.app.registry.get(HubMetadata)
 
 
 async def test_one_call_tells_everything_about_a_repository(

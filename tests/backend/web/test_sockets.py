@@ -6,7 +6,6 @@ import json
 import pytest
 import websockets
 
-from backend.main.wiring import close_channels
 from tests.support.control_plane import ControlPlane
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
@@ -88,7 +87,7 @@ async def test_an_unknown_download_has_no_channel(pod: ControlPlane) -> None:
 async def test_listeners_hear_goodbye_when_the_control_plane_stops(pod: ControlPlane) -> None:
     async with pod.socket("/ws/system") as frames:
         await frames.recv()
-        close_channels(pod.app)
+        pod.app.close_channels()
         async for _ in frames:
             pass
     assert frames.close_code == 1001

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class PersistentPaths:
     """Paths of what is kept. They are in the state folder where the volume takes nothing."""
 
     presets: Path
@@ -30,7 +30,7 @@ class Kept:
     pace: Path
 
 
-async def find_persistent_paths(workspace: Path, state: Path) -> Kept:
+async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
     """The same as `persistent_paths_in`. A volume that hangs must not keep the first page from coming."""
     try:
         return await asyncio.wait_for(
@@ -41,7 +41,7 @@ async def find_persistent_paths(workspace: Path, state: Path) -> Kept:
         return _below(state, state)
 
 
-def persistent_paths_in(workspace: Path, state: Path) -> Kept:
+def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     """Looks what the volume can hold, and moves over what an earlier version left in `state`. Blocks for disk accesses."""
     volume = workspace / ".comfypod"
     private = keeps_private(volume)
@@ -53,8 +53,8 @@ def persistent_paths_in(workspace: Path, state: Path) -> Kept:
     return _below(general, secret)
 
 
-def _below(general: Path, secret: Path) -> Kept:
-    return Kept(presets=general / PRESETS, tokens=secret / TOKENS, pace=general / PACE)
+def _below(general: Path, secret: Path) -> PersistentPaths:
+    return PersistentPaths(presets=general / PRESETS, tokens=secret / TOKENS, pace=general / PACE)
 
 
 def keeps_private(folder: Path) -> bool | None:

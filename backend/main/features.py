@@ -1,0 +1,20 @@
+"""The features of the control plane. They start in this order, each on top of those before it."""
+
+from backend.auth.feature import FEATURE as AUTH
+from backend.downloads.feature import FEATURE as DOWNLOADS
+from backend.presets.feature import FEATURE as PRESETS
+from backend.settings.feature import FEATURE as SETTINGS
+from backend.sources.feature import FEATURE as SOURCES
+from backend.storage.feature import FEATURE as STORAGE
+from backend.system.feature import FEATURE as SYSTEM
+from backend.web.features import Feature
+
+FEATURES: tuple[Feature, ...] = (
+    AUTH,
+    STORAGE,
+    SYSTEM,
+    SOURCES,
+    DOWNLOADS,
+    PRESETS,
+    SETTINGS,
+)

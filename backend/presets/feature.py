@@ -1,0 +1,60 @@
+"""Presets as a feature: the catalogue and the workflows it serves."""
+
+from functools import partial
+
+import structlog
+
+from backend.comfy.client import ComfyClient
+from backend.core.errors import AppError
+from backend.downloads.service import Downloads
+from backend.presets import api
+from backend.presets.catalogue import Catalogue
+from backend.presets.pages import catalogue as catalogue_pages
+from backend.presets.pages import share
+from backend.presets.requirements import Requirements
+from backend.presets.service import Presets
+from backend.presets.sharing import Sharing
+from backend.sources.metadata import HubMetadata
+from backend.sources.service import Sources
+from backend.storage.dependencies import ModelUsers
+from backend.storage.service import Storage
+from backend.web.features import Context, Feature, Running
+
+log = structlog.get_logger(__name__)
+
+
+async def start(context: Context) -> Running:
+    registry, settings = context.registry, context.settings
+    downloads, storage = registry.get(Downloads), registry.get(Storage)
+    catalogue = Catalogue(settings.presets_dir, context.paths.presets)
+    presets = Presets(catalogue, downloads, storage, registry.get(HubMetadata))
+    return Running(
+        services=(
+            presets,
+            Requirements(presets, downloads, storage, registry.get(ComfyClient)),
+            Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
+            ModelUsers(catalogue.users),
+        ),
+        background=(
+            catalogue.load_first,
+            partial(_download_at_start, settings.preset_download, presets),
+        ),
+    )
+
+
+async def _download_at_start(preset_ids: tuple[str, ...], presets: Presets) -> None:
+    """`PRESET_DOWNLOAD`: one unknown id must not keep the others from being downloaded."""
+    await presets.catalogue.until_loaded()
+    for preset_id in preset_ids:
+        try:
+            await presets.download(preset_id)
+        except AppError as error:
+            log.warning("preset of PRESET_DOWNLOAD was not started", preset=preset_id, reason=error.message)
+
+
+FEATURE = Feature(
+    name="presets",
+    # `share` first: the page of one preset takes any name.
+    routers=(api.router, share.router, catalogue_pages.router),
+    start=start,
+)

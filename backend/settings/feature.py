@@ -1,0 +1,25 @@
+"""Settings as a feature: tokens for hubs."""
+
+from functools import partial
+
+from backend.settings import api, pages
+from backend.settings.service import TokenSettings
+from backend.sources.service import Sources
+from backend.sources.tokens import Tokens
+from backend.system.services import Services
+from backend.web.features import Context, Feature, Running
+
+
+async def start(context: Context) -> Running:
+    registry, settings = context.registry, context.settings
+    tokens, services = registry.get(Tokens), registry.get(Services)
+    persistent = context.paths.tokens.is_relative_to(settings.workspace)
+    token_settings = TokenSettings(tokens, registry.get(Sources), services, outlive=persistent)
+    return Running(
+        services=(token_settings,),
+        # Masked in the logs that the pages show.
+        background=(partial(services.hide, {*settings.secrets, *tokens.known()}),),
+    )
+
+
+FEATURE = Feature(name="settings", routers=(api.router, pages.router), start=start)

@@ -1,0 +1,48 @@
+"""System as a feature: the machine, its services and their logs."""
+
+from functools import partial
+
+from backend.comfy.client import ComfyClient
+from backend.config.settings import Settings
+from backend.system import api, pages, sockets
+from backend.system.addresses import Addresses
+from backend.system.model_paths import ModelPaths
+from backend.system.safe_mode import SafeMode
+from backend.system.service import System
+from backend.system.services import Services
+from backend.system.supervisor import Supervisor
+from backend.web.features import Context, Feature, Running
+from backend.web.ticker import publish_every
+
+
+async def start(context: Context) -> Running:
+    settings = context.settings
+    services = Services(Supervisor(settings.supervisor_socket), settings.log_dir)
+    comfy = context.registry.get(ComfyClient)
+    system = System(settings.workspace, settings.run_dir, comfy, services, settings.problems)
+    channel, logs = sockets.SystemChannel(), sockets.LogChannel()
+    return Running(
+        services=(
+            services,
+            system,
+            channel,
+            logs,
+            ModelPaths(settings.workspace),
+            SafeMode(settings.run_dir, settings.safe_mode),
+            _addresses(settings),
+        ),
+        channels=(channel, logs),
+        background=(partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, system)),),
+    )
+
+
+def _addresses(settings: Settings) -> Addresses:
+    mapped = (settings.vast_tcp_port_3001, settings.vast_tcp_port_8081, settings.vast_tcp_port_8889)
+    return Addresses(
+        runpod_pod=settings.runpod_pod_id, mapped=dict(zip((3001, 8081, 8889), mapped, strict=True))
+    )
+
+
+FEATURE = Feature(
+    name="system", routers=(api.public_router, api.router, sockets.router, pages.router), start=start
+)

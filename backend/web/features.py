@@ -1,0 +1,118 @@
+"""How a feature package joins the control plane, and how routes reach its services.
+
+A feature package has a `feature.py` with one constant, `FEATURE`. `backend.main.features` lists them; that list is all
+that knows which features there are.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from fastapi import APIRouter, FastAPI
+from starlette.requests import HTTPConnection
+
+from backend.config.settings import Settings
+from backend.core.database import Database
+from backend.core.events import EventBus
+from backend.core.persistent_paths import PersistentPaths
+
+Service = TypeVar("Service")
+Background = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Closable(Protocol):
+    """A channel, or a group of them."""
+
+    def close(self) -> None: ...
+
+
+class Registry:
+    """One object of each class: what routes and features share."""
+
+    def __init__(self, *services: object):
+        self._by_class: dict[type, object] = {}
+        self.add(*services)
+
+    def add(self, *services: object) -> None:
+        self._by_class |= {type(service): service for service in services}
+
+    def get(self, kind: type[Service]) -> Service:
+        """Return the service of this class. LookupError when no feature that has started provides it."""
+        service = self.find(kind)
+        if service is None:
+            raise LookupError(
+                f"no feature provides {kind.__name__}; does its feature start later than this one?"
+            )
+        return service
+
+    def find(self, kind: type[Service]) -> Service | None:
+        service = self._by_class.get(kind)
+        return service if isinstance(service, kind) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a feature starts with."""
+
+    settings: Settings
+    database: Database
+    events: EventBus
+    paths: PersistentPaths
+    # Services of the features that have started already.
+    registry: Registry
+    # Closed when the control plane stops, last in, first out.
+    stack: AsyncExitStack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """What a feature has started."""
+
+    services: tuple[object, ...] = ()
+    # Closed as soon as the server is told to stop, so that browsers reconnect.
+    channels: tuple[Closable, ...] = ()
+    # Run until the control plane stops; cancelled then.
+    background: tuple[Background, ...] = ()
+
+
+async def _start_nothing(_context: Context) -> Running:
+    return Running()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """A feature package, as `backend.main` sees it."""
+
+    name: str
+    # In the order in which they are matched.
+    routers: tuple[APIRouter, ...] = ()
+    start: Callable[[Context], Awaitable[Running]] = field(default=_start_nothing)
+
+
+class Application(FastAPI):
+    """FastAPI with our registry and channels in typed attributes."""
+
+    def __init__(self, registry: Registry, **options: Any):
+        super().__init__(**options)
+        self.registry = registry
+        self.channels: list[Closable] = []
+
+    def close_channels(self) -> None:
+        """Close every WebSocket with "going away"; called as soon as the server is told to stop."""
+        for channel in self.channels:
+            channel.close()
+
+
+def registry_of(connection: HTTPConnection) -> Registry:
+    app: Application = connection.app
+    return app.registry
+
+
+def provided(kind: type[Service]) -> Callable[[HTTPConnection], Service]:
+    """Return the FastAPI dependency that resolves to the service of class `kind`."""
+
+    def find(connection: HTTPConnection) -> Service:
+        return registry_of(connection).get(kind)
+
+    return find
