@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Builds an image, starts it as a pod would be started, waits until it is healthy and says where to look.
+# Builds an image, starts it as a host would, waits until it is healthy and prints its addresses.
 #
 #   VARIANT, ACCELERATOR   what to build (minimal, cpu)
+#   BIND                   address of this machine on which the ports are open (127.0.0.1; 0.0.0.0 is all of them)
 #   REGISTRY, VERSION      parts of the image's name, see docker-bake.hcl
 #   POD_WORKSPACE          folder or volume for /workspace (./workspace)
 #   POD_NAME               the container's name (comfypod)
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 VARIANT=${VARIANT:-minimal}
 ACCELERATOR=${ACCELERATOR:-cpu}
 NAME=${POD_NAME:-comfypod}
 WORKSPACE=${POD_WORKSPACE:-$PWD/workspace}
-# What docs/variables.md has for people to set.
+BIND=${BIND:-127.0.0.1}
+# The variables under "For you to set" in docs/variables.md.
 PASSED_ON=(ACCESS_PASSWORD HF_TOKEN CIVITAI_TOKEN PRESET_DOWNLOAD COMFYUI_EXTRA_ARGS SAFE_MODE EXTRA_MODEL_PATHS TIME_ZONE
     PUBLIC_KEY ENABLE_CODE_SERVER ENABLE_JUPYTERLAB SESSION_HOURS CORS_ORIGINS DOWNLOAD_WORKERS DOWNLOAD_RETRY_SECONDS
     DOWNLOAD_STALL_SECONDS ANSWER_SECONDS DOWNLOAD_ALLOWED_HOSTS HF_ENDPOINT CIVITAI_ENDPOINT LOG_LEVEL LOG_FORMAT)
@@ -24,7 +26,7 @@ main() {
     docker rm --force "$NAME" >/dev/null 2>&1 || true
     start "$image"
     wait_until_healthy
-    where_to_look
+    print_addresses
 }
 
 start() {
@@ -35,8 +37,11 @@ start() {
         [[ -z ${!name+set} ]] || options+=(--env "$name")
     done
     if docker network inspect bridge >/dev/null 2>&1; then
-        options+=(--publish 8001:8001 --publish 3001:3001 --publish 8081:8081 --publish 8889:8889)
+        for name in 8001 3001 8081 8889; do
+            options+=(--publish "$BIND:$name:$name")
+        done
     else
+        echo "pod: this engine has no bridge network, so the ports are open on every address of this machine" >&2
         options+=(--network host)
     fi
     docker run "${options[@]}" "$1" >/dev/null
@@ -61,7 +66,7 @@ wait_until_healthy() {
     exit 1
 }
 
-where_to_look() {
+print_addresses() {
     echo "Control plane  http://localhost:8001"
     echo "ComfyUI        http://localhost:3001"
     if [[ -n ${ACCESS_PASSWORD:-} ]]; then
@@ -73,4 +78,6 @@ where_to_look() {
     echo "Stop           docker stop $NAME"
 }
 
-main
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    main
+fi

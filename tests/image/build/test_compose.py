@@ -89,6 +89,13 @@ def test_a_port_can_be_moved(name: str) -> None:
     assert set(ports) == set(PORTS.values())
 
 
+@pytest.mark.parametrize(("variables", "address"), [({}, "127.0.0.1"), ({"BIND": "0.0.0.0"}, "0.0.0.0")])
+def test_ports_are_open_on_loopback_unless_bind_says_otherwise(
+    variables: dict[str, str], address: str
+) -> None:
+    assert {port["host_ip"] for port in service("cpu", **variables)["ports"]} == {address}
+
+
 def free_ports(count: int) -> list[str]:
     with ExitStack() as stack:  # all held at once, so that they differ
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
