@@ -1,27 +1,30 @@
-"""One SQLite file, one connection, migrations that each room owns."""
+"""One SQLite file, one connection that all coroutines share, and migrations that each feature owns."""
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeAlias, TypeVar
 
 import aiosqlite
 import structlog
 
 from backend.core import clock
+from backend.core.async_tools import run_to_completion
 from backend.core.errors import CannotRecord
 
 log = structlog.get_logger(__name__)
 
-Parameters = Sequence[Any] | dict[str, Any]
+Value: TypeAlias = str | int | float | bytes | None
+Parameters: TypeAlias = Sequence[Value] | Mapping[str, Value]
 
-# WAL needs shared memory, which network file systems lack; a rollback journal works everywhere. One that
-# is kept has its blocks already: on a full disk records can still be changed.
+# WAL needs shared memory, which network file systems lack; a rollback journal works everywhere. A persistent
+# journal already owns its blocks, so records can still be changed on a full disk.
 PRAGMAS = "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;"
 
-# What happens to the disk, not a mistake in a statement. Extended codes carry these in their low byte.
+# Conditions of the disk, not mistakes in a statement. Extended codes carry these in their low byte.
 DISK_FAULTS = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -33,57 +36,188 @@ DISK_FAULTS = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
-# Between two tries to write a record.
+# Between two attempts to write a record.
 RECORD_SECONDS = 2.0
 
 Result = TypeVar("Result")
 
 
+class _Scope:
+    """Where statements run: the bare connection, where each commits at once, or an open transaction.
+
+    Its lock lets one statement or one nested transaction run at a time. A transaction holds the lock of the
+    scope around it, so no other coroutine can read or write between its statements.
+    """
+
+    def __init__(self, outer: "_Scope | None" = None):
+        self.outer = outer
+        self.depth: int = outer.depth + 1 if outer else 0
+        self.lock = asyncio.Lock()
+        self.closed = False
+        self.failure: CannotRecord | None = None
+
+    def fail(self, failure: CannotRecord) -> None:
+        """Refuse everything but a rollback: SQLite may have rolled back the whole transaction by itself."""
+        scope: _Scope | None = self
+        while scope and scope.outer:
+            scope.failure = scope.failure or failure
+            scope = scope.outer
+
+    def raise_failure(self) -> None:
+        if self.failure:
+            raise self.failure
+
+    @property
+    def begin(self) -> str:
+        return "BEGIN IMMEDIATE" if self.depth == 1 else f"SAVEPOINT level_{self.depth}"
+
+    @property
+    def commit(self) -> str:
+        return "COMMIT" if self.depth == 1 else f"RELEASE level_{self.depth}"
+
+    @property
+    def undo(self) -> str:
+        return f"ROLLBACK TO level_{self.depth}; RELEASE level_{self.depth}"
+
+
+# A task started inside a transaction inherits it, so `asyncio.wait_for` and `gather` work in there.
+_current: ContextVar[_Scope | None] = ContextVar("transaction", default=None)
+
+
 class Database:
-    """A thin, typed door to SQLite. Each statement commits at once; CannotRecord when the disk does not take it."""
+    """A thin, typed layer over SQLite.
+
+    A statement outside `transaction()` commits at once. Statements raise CannotRecord when the disk refuses them.
+    """
 
     def __init__(self, connection: aiosqlite.Connection):
         self._connection = connection
+        self._root = _Scope()
 
     async def execute(self, statement: str, parameters: Parameters = ()) -> int:
-        """Run one statement; returns how many rows it changed."""
-        with _disk_faults():
-            async with self._connection.execute(statement, parameters) as cursor:
-                return cursor.rowcount
+        """Run one statement and return how many rows it changed."""
+        async with self._cursor(statement, parameters) as cursor:
+            return cursor.rowcount
+
+    async def execute_many(self, statement: str, rows: Iterable[Parameters]) -> None:
+        """Run one statement for each of `rows`: all of them or none."""
+        async with self.transaction(), self._statement_scope():
+            await self._connection.executemany(statement, rows)
 
     async def fetch_all(self, query: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        with _disk_faults():
-            async with self._connection.execute(query, parameters) as cursor:
-                return list(await cursor.fetchall())
+        async with self._cursor(query, parameters) as cursor:
+            return list(await cursor.fetchall())
 
     async def fetch_one(self, query: str, parameters: Parameters = ()) -> sqlite3.Row | None:
-        with _disk_faults():
-            async with self._connection.execute(query, parameters) as cursor:
-                return await cursor.fetchone()
+        async with self._cursor(query, parameters) as cursor:
+            return await cursor.fetchone()
 
-    async def migrate(self, room: str, steps: Sequence[str]) -> None:
-        """Bring one room's tables up to date. `steps` only ever grows at its end."""
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Write related rows together or not at all.
+
+        Statements of other coroutines wait until the block ends, so await nothing but statements in it and publish
+        events after it. An exception or a cancellation undoes the block; a nested block is undone alone.
+        """
+        async with self._turn() as outer:
+            scope = _Scope(outer)
+            token = _current.set(scope)
+            try:
+                with _disk_faults():
+                    await self._connection.execute(scope.begin)
+                yield
+                async with scope.lock:
+                    scope.closed = True
+                scope.raise_failure()
+                with _disk_faults():
+                    await run_to_completion(self._run(scope.commit))
+            except BaseException:
+                scope.closed = True
+                await run_to_completion(self._undo(scope))
+                raise
+            finally:
+                _current.reset(token)
+
+    async def migrate(self, feature: str, scripts: Sequence[str]) -> None:
+        """Bring the tables of one feature up to date. `scripts` only ever grows at its end."""
         await self.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS migrations (feature TEXT PRIMARY KEY, version INTEGER NOT NULL)"
         )
-        row = await self.fetch_one("SELECT version FROM schema_version WHERE room = ?", (room,))
+        row = await self.fetch_one("SELECT version FROM migrations WHERE feature = ?", (feature,))
         done = row["version"] if row else 0
-        for number, step in enumerate(steps[done:], start=done + 1):
-            await self._connection.executescript(
-                f"BEGIN IMMEDIATE; {step}; "  # noqa: S608 - all of it is our own source code
-                f"INSERT INTO schema_version VALUES ('{room}', {number}) "
-                f"ON CONFLICT (room) DO UPDATE SET version = {number}; COMMIT;"
+        async with self.transaction():
+            for script in scripts[done:]:
+                for statement in _statements_of(script):
+                    await self.execute(statement)
+            await self.execute(
+                "INSERT INTO migrations VALUES (:feature, :version)"
+                " ON CONFLICT (feature) DO UPDATE SET version = MAX(version, :version)",
+                {"feature": feature, "version": len(scripts)},
             )
+
+    @asynccontextmanager
+    async def _cursor(self, statement: str, parameters: Parameters) -> AsyncIterator[aiosqlite.Cursor]:
+        async with (
+            self._statement_scope(),
+            self._connection.execute(statement, parameters) as cursor,
+        ):
+            yield cursor
+
+    @asynccontextmanager
+    async def _statement_scope(self) -> AsyncIterator[None]:
+        async with self._turn() as scope:
+            try:
+                with _disk_faults():
+                    yield
+            except CannotRecord as failure:
+                scope.fail(failure)
+                raise
+            except asyncio.CancelledError:
+                scope.fail(CannotRecord("The change was interrupted and has been undone. Try again."))
+                raise
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[_Scope]:
+        """Wait until the innermost open transaction of this task, else the connection, is free."""
+        while True:
+            scope = self._innermost()
+            async with scope.lock:
+                if not scope.closed:
+                    scope.raise_failure()
+                    yield scope
+                    return
+
+    def _innermost(self) -> _Scope:
+        scope = _current.get()
+        while scope and scope.closed:
+            scope = scope.outer
+        return scope or self._root
+
+    async def _run(self, statement: str) -> None:
+        await self._connection.execute(statement)
+
+    async def _undo(self, scope: _Scope) -> None:
+        """Roll back. The statement that was cancelled is done by now: the connection works through a queue."""
+        if scope.depth == 1:
+            await self._connection.rollback()  # does nothing where SQLite has rolled back already
+            return
+        try:
+            for statement in scope.undo.split("; "):
+                await self._connection.execute(statement)
+        except sqlite3.OperationalError as error:
+            scope.fail(CannotRecord(f"The change was undone: {error}. Try again."))
 
 
 @asynccontextmanager
 async def open_database(path: Path) -> AsyncIterator[Database]:
-    """Open or create the file. One that SQLite cannot read is set aside, never deleted."""
+    """Open or create the file. A file that SQLite cannot read is renamed, never deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = await _connect(path)
     except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, read-only, disk full: not the file's fault
+        if isinstance(
+            error, sqlite3.OperationalError
+        ):  # locked, read-only or disk full: the file may be intact
             raise
         _set_aside(path)
         connection = await _connect(path)
@@ -107,18 +241,20 @@ async def _connect(path: Path) -> aiosqlite.Connection:
 
 def _set_aside(path: Path) -> None:
     stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
-    kept = path.with_name(f"{path.name}.unreadable-{stamp}")
-    path.rename(kept)
-    log.warning("the database could not be read and was set aside; a new one is made", kept_as=kept.name)
+    unreadable = path.with_name(f"{path.name}.unreadable-{stamp}")
+    path.rename(unreadable)
+    log.warning(
+        "the database cannot be read; it was renamed and a new one created", renamed_to=unreadable.name
+    )
 
 
 async def until_recorded(write: Callable[[], Awaitable[Result]]) -> Result:
-    """A full disk may refuse our own records too: what has happened stays in memory until it takes them."""
+    """Repeat `write` until the disk accepts it. Meanwhile what has happened stays in memory."""
     while True:
         try:
             return await write()
         except CannotRecord as fault:
-            log.warning("a record cannot be written and is tried again", reason=fault.message)
+            log.warning("a record cannot be written; trying again", reason=fault.message)
             await asyncio.sleep(RECORD_SECONDS)
 
 
@@ -127,11 +263,22 @@ def _disk_faults() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in DISK_FAULTS:
+        # Errors that Python's module raises by itself carry no code.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_FAULTS:
             raise
         raise CannotRecord(
-            f"The control plane cannot keep its records: {error}. See whether the disk is full, then try again."
+            f"The control plane cannot write its database: {error}. Check whether the disk is full, then try again."
         ) from error
+
+
+def _statements_of(script: str) -> Iterator[str]:
+    """Split at the semicolons that end a statement, not at those inside a string or a trigger."""
+    statement = ""
+    for part in script.split(";"):
+        statement += part + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def placeholders(values: Iterable[object]) -> str:

@@ -1,0 +1,30 @@
+"""Every store's statements lie in a file beside it, under a name that it uses."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from backend.core.queries import Queries
+
+BACKEND = Path(__file__).parents[3] / "backend"
+FILES = sorted(BACKEND.rglob("*.sql"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.parent.name)
+def test_each_statement_exists_and_is_used(file: Path) -> None:
+    named = set(re.findall(r"^-- name: (\w+)$", file.read_text(), re.MULTILINE))
+    used = set(re.findall(r"\bSQL\.(\w+)", file.with_suffix(".py").read_text()))
+    if "migrations" in used:
+        used |= {name for name in named if name.startswith("migration_")}
+    assert used - {"migrations"} == named
+
+
+def test_an_unknown_statement_is_named_in_the_error(tmp_path: Path) -> None:
+    file = tmp_path / "store.sql"
+    file.write_text("-- name: one\n-- Why.\nSELECT 1;\n\n-- name: migration_1\nCREATE TABLE a (b);\n")
+    queries = Queries(file)
+    assert queries.one.strip().endswith("SELECT 1;")
+    assert len(queries.migrations) == 1
+    with pytest.raises(AttributeError, match=r"store\.sql has no statement named two"):
+        _ = queries.two
