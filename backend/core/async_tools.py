@@ -1,17 +1,18 @@
-"""Waiting for what must not be left half done, and for one another."""
+"""Tools for tasks: finish what must not be left half done, share work, cancel, exclude one another."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 Result = TypeVar("Result")
+Key = TypeVar("Key", bound=Hashable)
 
 
 async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
-    """Await `work` even when cancelled meanwhile, and pass the cancellation on only then.
+    """Await `work` even when cancelled meanwhile, and raise the cancellation only afterwards.
 
-    `asyncio.shield` alone would return to the canceller while the work still goes on behind its back.
+    `asyncio.shield` alone returns at once, while the work is still running.
     """
     task = asyncio.ensure_future(work)
     cancelled = False
@@ -32,8 +33,36 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class SingleFlight(Generic[Key, Result]):
+    """Runs one piece of work at a time for each key; callers that come meanwhile share its result.
+
+    The work goes on when a caller is cancelled, because others may wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[Key, asyncio.Task[Result]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._tasks
+
+    async def run(self, key: Key, work: Callable[[], Awaitable[Result]]) -> Result:
+        task = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(_awaited(work))
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Cancel what is running."""
+        await cancel_and_wait(*self._tasks.values())
+
+
+async def _awaited(work: Callable[[], Awaitable[Result]]) -> Result:
+    return await work()
+
+
 class KeyedLocks:
-    """A lock for each name, for as long as somebody holds it or waits for it."""
+    """A lock for each name, for as long as a task holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -14,6 +14,7 @@ from backend.auth.feature import gate_of
 from backend.config.settings import PROJECT_ROOT, Settings
 from backend.main.features import FEATURES
 from backend.main.lifespan import lifespan_of
+from backend.web.caching import ResponseCache
 from backend.web.errors import install_error_handlers
 from backend.web.features import Application, Feature, Registry
 from backend.web.requests import RequestLog
@@ -45,7 +46,7 @@ def create_app(
     `services` are there before any feature starts; OSError when the key that signs sessions cannot be kept.
     """
     app = Application(
-        Registry(RENDERER, gate_of(settings), *services),
+        Registry(RENDERER, ResponseCache(), gate_of(settings), *services),
         title="ComfyPod",
         version=__version__,
         description=DESCRIPTION,

@@ -1,0 +1,89 @@
+"""Responses that are built once for each state of what they show: kept in memory, and confirmed with 304."""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.core.async_tools import SingleFlight
+from backend.web import htmx
+from backend.web.features import provided
+
+# Entries are pages of lists, some 50 kB each.
+MAX_ENTRIES = 64
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a builder returns: the body, and headers beyond those of every response."""
+
+    content: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Builder = Callable[[], Awaitable[Body]]
+
+
+class ResponseCache:
+    """Keeps the newest bodies of GET requests. Requests for one that is being built wait for it.
+
+    `revision` is anything hashable that changes whenever the body would: usually a tuple of counters. All callers share
+    a body, so it must not depend on the principal.
+    """
+
+    def __init__(self, max_entries: int = MAX_ENTRIES):
+        self._max_entries = max_entries
+        self._bodies: OrderedDict[Hashable, Body] = OrderedDict()
+        self._flights: SingleFlight[Hashable, Body] = SingleFlight()
+        # Counters start again with the process; tags of an earlier process must not match.
+        self._process = secrets.token_hex(4)
+
+    async def json(self, request: Request, revision: Hashable, build: Builder) -> Response:
+        """Respond with JSON that the client may keep, as long as it asks each time whether it still holds."""
+        key = _key(request, revision)
+        digest = hashlib.sha256(repr((self._process, key)).encode()).hexdigest()[:20]
+        headers = {"ETag": f'W/"{digest}"', "Cache-Control": "private, no-cache"}
+        if _names(request.headers.get("if-none-match", ""), digest):
+            return Response(status_code=304, headers=headers)
+        body = await self._body(key, build)
+        return Response(body.content, media_type="application/json", headers=headers | body.headers)
+
+    async def page(self, request: Request, revision: Hashable, build: Builder) -> Response:
+        """Respond with HTML, which browsers do not keep."""
+        body = await self._body(_key(request, revision), build)
+        headers = {"Cache-Control": "no-store"} | body.headers
+        return Response(body.content, media_type="text/html", headers=headers)
+
+    async def _body(self, key: Hashable, build: Builder) -> Body:
+        body = self._bodies.get(key)
+        if body is None:
+            body = await self._flights.run(key, build)
+            self._bodies[key] = body
+            while len(self._bodies) > self._max_entries:
+                self._bodies.popitem(last=False)
+        self._bodies.move_to_end(key)
+        return body
+
+
+Responses = Annotated[ResponseCache, Depends(provided(ResponseCache))]
+
+
+def _key(request: Request, revision: Hashable) -> Hashable:
+    url = request.url
+    return (
+        url.path,
+        url.query,
+        htmx.wants_fragment(request),
+        revision,
+    )
+
+
+def _names(if_none_match: str, digest: str) -> bool:
+    tags = (tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(","))
+    return any(tag in (digest, "*") for tag in tags)
