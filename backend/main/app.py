@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 
 from backend import __version__
 from backend.auth.dependencies import signed_in
@@ -14,12 +13,13 @@ from backend.auth.feature import gate_of
 from backend.config.settings import PROJECT_ROOT, Settings
 from backend.main.features import FEATURES
 from backend.main.lifespan import lifespan_of
+from backend.web.assets import STATIC_ROUTE
 from backend.web.caching import ResponseCache
 from backend.web.errors import install_error_handlers
 from backend.web.features import Application, Feature, Registry
 from backend.web.requests import RequestLog
 from backend.web.security import SecurityHeaders
-from backend.web.templating import STATIC_PREFIX, Renderer
+from backend.web.templating import Renderer
 
 FRONTEND = PROJECT_ROOT / "frontend"
 RENDERER = Renderer(FRONTEND)
@@ -80,7 +80,7 @@ def _add_routes(app: FastAPI, features: Sequence[Feature]) -> None:
     """Add routes as they were declared: an included router is built anew at the first request, which takes 0.1 s."""
     for router in (*(router for feature in features for router in feature.routers), _openapi_router(app)):
         app.router.routes.extend(router.routes)
-    app.mount(STATIC_PREFIX, StaticFiles(directory=FRONTEND / "static"))
+    app.mount(STATIC_ROUTE, RENDERER.assets.app())
 
 
 def _openapi_router(app: FastAPI) -> APIRouter:

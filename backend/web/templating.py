@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from backend.core import clock
 from backend.core.formatting import format_bytes
+from backend.web.assets import Assets
 from backend.web.features import registry_of
-
-STATIC_PREFIX = "/_pod/static"
 
 
 class Renderer:
-    """Renders templates below one folder; static files get an address that changes with their content."""
+    """Renders templates below one folder."""
 
     def __init__(self, frontend: Path):
-        self.static_folder = frontend / "static"
+        self.assets = Assets(frontend / "static")
         self._environment = Environment(
             loader=FileSystemLoader(frontend / "templates"),
             autoescape=select_autoescape(["html"]),
@@ -30,8 +28,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"bytes": format_bytes, "ago": ago, "local": local}
-        self._environment.globals["static"] = self._static_address
-        self._digests: dict[str, str] = {}
+        self._environment.globals |= {"static": self.assets.address, "modules": self.assets.modules}
 
     def page(
         self,
@@ -47,12 +44,6 @@ class Renderer:
         return HTMLResponse(
             html, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}
         )
-
-    def _static_address(self, name: str) -> str:
-        if name not in self._digests:
-            content = (self.static_folder / name).read_bytes()
-            self._digests[name] = sha256(content).hexdigest()[:12]
-        return f"{STATIC_PREFIX}/{name}?v={self._digests[name]}"
 
 
 def renderer_of(request: Request) -> Renderer:

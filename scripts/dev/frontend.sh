@@ -18,9 +18,9 @@ modules=frontend/node_modules
 mkdir -p "$target/css" "$target/vendor"
 node "$modules/@tailwindcss/cli/dist/index.mjs" --input frontend/styles/app.css --output "$target/css/app.css" --minify \
     2> >(grep -v -e '^≈' -e '^Done' -e '^$' >&2 || true)
-cp "$modules/htmx.org/dist/htmx.min.js" "$modules/swagger-ui-dist/swagger-ui-bundle.js" \
-    "$modules/swagger-ui-dist/swagger-ui.css" "$target/vendor/"
-cp "$modules/@alpinejs/csp/dist/cdn.min.js" "$target/vendor/alpine-csp.min.js"
+cp "$modules/swagger-ui-dist/swagger-ui-bundle.js" "$modules/swagger-ui-dist/swagger-ui.css" "$target/vendor/"
+cp "$modules/htmx.org/dist/htmx.esm.min.js" "$target/vendor/htmx.js"
+cp "$modules/@alpinejs/csp/dist/module.esm.min.js" "$target/vendor/alpine-csp.js"
 
 if [[ $check == --check ]]; then
     diff -r "$target/css" frontend/static/css

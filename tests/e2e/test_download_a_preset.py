@@ -97,10 +97,10 @@ def test_the_page_notices_when_the_control_plane_is_away_and_comes_back(
 ) -> None:
     page = signed_in
     banner = page.get_by_text("The connection to the pod is lost")
-    follow(page.get_by_role("link", name="Downloads"))
-    expect(page.get_by_text("Nothing was downloaded yet")).to_be_visible()
+    with page.expect_websocket() as socket:
+        page.get_by_role("link", name="Downloads").click()
+    socket.value.wait_for_event("framereceived")
     expect(banner).to_be_hidden()
-    page.wait_for_function("Alpine.store('live').connected")
     plane.stop()
     expect(banner).to_be_visible()
     keep_picture(page, "away")

@@ -69,11 +69,9 @@ def test_a_queue_in_every_state_is_steered(
     for name in ("ant.safetensors", "bee.safetensors", "cat.safetensors", "eel.safetensors"):
         ask(page, hub, models[name])
     expect(row(page, "eel.safetensors").get_by_text("Verified")).to_be_visible()
-    expect(row(page, "ant.safetensors").get_by_text("Put aside: wrong content")).to_be_visible()
+    expect(row(page, "ant.safetensors").get_by_text("Quarantined: wrong content")).to_be_visible()
     waiting = row(page, "cat.safetensors")
-    expect(
-        waiting.get_by_text(re.compile(r"asks us to slow down. Tries again in 4 min \d+ s"))
-    ).to_be_visible()
+    expect(waiting.get_by_text(re.compile(r"asks us to slow down. Retries in 4 min \d+ s"))).to_be_visible()
     policy(page, files_at_once=1)
     gate = hub.hold(models[LONG], after=SIZE // 4)
     for name in (LONG, "dog.safetensors"):

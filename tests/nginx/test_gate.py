@@ -1,5 +1,6 @@
 """The gate in front of ComfyUI and the other services: who may pass, and what they get to see."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -130,3 +131,21 @@ async def test_while_the_control_plane_restarts_every_port_says_so(tmp_path: Pat
                 assert (answer.status_code, answer.headers["Refresh"]) == (503, "2")
                 assert "The control plane is starting" in answer.text
             assert (await visitor.post(f"{doors.comfyui}/prompt", json={})).status_code == 503
+
+
+async def test_static_files_are_public_and_may_be_kept_forever(doors: Doors, pod: ControlPlane) -> None:
+    async with pod.anonymous(**PAGE) as visitor:
+        page = (await visitor.get("/_pod/sign-in")).text
+    addresses = re.findall(r'(?:src|href)="(/_pod/static/[^"]+)"', page)
+    assert addresses
+    async with httpx.AsyncClient(base_url=doors.comfyui) as browser:
+        for address in addresses:
+            answer = await browser.get(address)
+            assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), (
+                address
+            )
+        for outside in (
+            "/_pod/static/0a/../../backend/main/app.py",
+            "/_pod/static/0a/%2e%2e/templates/web/page.html",
+        ):
+            assert (await browser.get(outside)).status_code != 200

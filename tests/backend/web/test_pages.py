@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -33,12 +34,33 @@ async def test_htmx_gets_only_the_part_that_it_swaps(pod: ControlPlane, path: st
     assert "<html" not in answer.text
 
 
-async def test_every_file_that_a_page_loads_is_there(pod: ControlPlane) -> None:
-    page = (await pod.client.get("/", headers=PAGE)).text
+@pytest.mark.parametrize(
+    "path", ["/", "/downloads", "/downloads/add", "/presets/from-workflow", "/docs", "/_pod/sign-in"]
+)
+async def test_every_file_that_a_page_loads_exists(pod: ControlPlane, path: str) -> None:
+    page = (await pod.client.get(path, headers=PAGE)).text
     addresses = re.findall(r'(?:src|href)="(/_pod/static/[^"]+)"', page)
-    assert len(addresses) >= 6
+    assert len(addresses) >= 4
     for address in addresses:
         assert (await pod.client.get(address)).status_code == 200, address
+
+
+async def test_a_page_preloads_every_module_at_the_address_from_which_it_is_imported(
+    pod: ControlPlane,
+) -> None:
+    """A module that the page does not name is found one round trip later; one without a digest is served stale."""
+    for path in ("/", "/downloads", "/presets/from-workflow", "/presets/export"):
+        page = (await pod.client.get(path, headers=PAGE)).text
+        preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', page)
+        (entry,) = re.findall(r'<script type="module" src="([^"]+)">', page)
+        imported: set[str] = set()
+        for module in [entry, *preloaded]:
+            source = (await pod.client.get(module)).text if "/vendor/" not in module else ""
+            imported |= {
+                urljoin(module, found)
+                for found in re.findall(r'(?:from|^import) "([^"]+)"', source, re.MULTILINE)
+            }
+        assert imported == set(preloaded), path
 
 
 def test_no_form_ever_sends_what_was_typed_in_its_address() -> None:

@@ -1,0 +1,44 @@
+import { formatBytes, formatCount, formatDuration } from "../lib/format.js";
+import { downloads } from "../stores/downloads.js";
+
+/** Progress of one transfer. What the server rendered stays until the socket sends newer figures. */
+export const transfer = () => ({
+  get row() {
+    return downloads.rows[this.$root.dataset.id];
+  },
+  /** Bytes received; while the file is verified, bytes checked. */
+  get done() {
+    if (!this.row) return Number(this.$root.dataset.done);
+    return this.row.state === "verifying" ? this.row.checked : this.row.received;
+  },
+  get size() {
+    return this.row ? this.row.bytes : Number(this.$root.dataset.total) || null;
+  },
+  get max() {
+    return this.size || 1;
+  },
+  get value() {
+    return this.size ? this.done : 0;
+  },
+  get amount() {
+    if (!this.size) return formatBytes(this.done);
+    const percent = Math.floor((100 * this.done) / this.size);
+    return `${percent} % · ${formatBytes(this.done)} of ${formatBytes(this.size)}`;
+  },
+  get rate() {
+    if (this.row?.state === "verifying") return "checked";
+    if (this.row?.state !== "running") return "";
+    const { speed, connections } = this.row;
+    const parts = [
+      connections && formatCount(connections, "connection"),
+      speed && `${formatBytes(speed)}/s`,
+      speed && timeLeft(this.row.seconds_left),
+    ];
+    return parts.filter(Boolean).join(" · ");
+  },
+});
+
+function timeLeft(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  return `${formatDuration(Math.max(1, Math.round(seconds)))} left`;
+}

@@ -1,0 +1,35 @@
+// Formats figures the way the server does (backend/core/formatting.py).
+const UNITS = [
+  { unit: "kilobyte", size: 1e3, digits: 1 },
+  { unit: "megabyte", size: 1e6, digits: 1 },
+  { unit: "gigabyte", size: 1e9, digits: 1 },
+  { unit: "terabyte", size: 1e12, digits: 2 },
+].map(({ unit, size, digits }) => ({
+  size,
+  format: new Intl.NumberFormat("en", {
+    style: "unit",
+    unit,
+    useGrouping: false,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }),
+}));
+
+/** Return `1.5 kB` for 1536, in decimal units, and a dash when the size is unknown. */
+export function formatBytes(count) {
+  if (count === null || count === undefined) return "–";
+  const unit = UNITS.findLast(({ size }) => count >= size);
+  return unit ? unit.format.format(count / unit.size) : `${Math.round(count)} B`;
+}
+
+/** Return `4 min 10 s` for 250 whole seconds. */
+export function formatDuration(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** Return `1 file` or `3 files`. */
+export function formatCount(count, singular) {
+  return `${count} ${count === 1 ? singular : `${singular}s`}`;
+}

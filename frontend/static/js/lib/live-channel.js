@@ -1,0 +1,50 @@
+const SESSION_ENDED = 4401;
+const FIRST_PAUSE = 500; // milliseconds
+const LONGEST_PAUSE = 10_000;
+
+/**
+ * Keep a socket open on `path` and pass its frames on. The server sends a snapshot first, so a reconnect needs no
+ * replay. `onState` gets true with each snapshot and false when the connection is lost.
+ */
+export class LiveChannel {
+  constructor(path, onFrame, onState = () => {}) {
+    this.path = path;
+    this.onFrame = onFrame;
+    this.onState = onState;
+    this.pause = FIRST_PAUSE;
+    this.open();
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
+    socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
+    socket.addEventListener("close", (event) => this.reconnect(event.code));
+  }
+
+  receive(frame) {
+    if (frame.type === "snapshot") {
+      this.pause = FIRST_PAUSE;
+      this.onState(true);
+    }
+    this.onFrame(frame);
+  }
+
+  async reconnect(closeCode) {
+    this.onState(false);
+    if (closeCode === SESSION_ENDED || (await isSignedOut())) {
+      location.assign(`/_pod/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return;
+    }
+    setTimeout(() => this.open(), this.pause * (0.75 + Math.random() / 2));
+    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+  }
+}
+
+async function isSignedOut() {
+  try {
+    return (await fetch("/api/auth/me")).status === 401;
+  } catch {
+    return false; // the control plane is unreachable, which says nothing about the session
+  }
+}

@@ -1,0 +1,46 @@
+import { connection } from "../stores/connection.js";
+import { toasts } from "../stores/toasts.js";
+
+const NO_ANSWER = "The control plane does not answer. Try again in a moment.";
+const POLL_EVENTS = ["every", "transfers-changed"];
+
+/** Connect htmx to the page: toasts, busy buttons, and answers that did not come from the control plane. */
+export function watchRequests() {
+  document.addEventListener("toast", ({ detail }) => toasts.show(detail.kind, detail.message));
+  document.addEventListener("htmx:error", ({ detail }) => detail.ctx?.request && reportNoAnswer(detail.ctx));
+  document.addEventListener("htmx:before:response", rejectForeignErrors);
+  document.addEventListener("htmx:before:request", start);
+  document.addEventListener("htmx:finally:request", finish);
+}
+
+function start(event) {
+  const { ctx } = event.detail;
+  if (!isPoll(ctx)) pressedElement(ctx).setAttribute("aria-busy", "true");
+  else if (!connection.isOpen) event.preventDefault();
+}
+
+function finish(event) {
+  pressedElement(event.detail.ctx).removeAttribute("aria-busy");
+}
+
+// Our own errors say what happens to the page: HX-Reswap or HX-Redirect. What nginx or the host's proxy answers while
+// the control plane is unreachable must not become part of it.
+function rejectForeignErrors(event) {
+  const { ctx } = event.detail;
+  if (ctx.response.status < 400 || ctx.hx.reswap || ctx.hx.redirect) return;
+  event.preventDefault();
+  reportNoAnswer(ctx);
+}
+
+// A failed poll needs no toast: the banner already says that the connection is lost.
+function reportNoAnswer(ctx) {
+  if (!isPoll(ctx)) toasts.show("error", NO_ANSWER);
+}
+
+function isPoll({ sourceEvent }) {
+  return POLL_EVENTS.includes(sourceEvent.type);
+}
+
+function pressedElement({ sourceElement, request }) {
+  return request.submitter ?? sourceElement;
+}

@@ -1,0 +1,4 @@
+import { filePicker } from "../components/file-picker.js";
+import { start } from "../lib/start.js";
+
+start({ filePicker });

@@ -1,0 +1,7 @@
+import { dropzone } from "../components/dropzone.js";
+import { followDownloads } from "../components/follow-downloads.js";
+import { retryCountdown } from "../components/retry-countdown.js";
+import { transfer } from "../components/transfer.js";
+import { start } from "../lib/start.js";
+
+start({ dropzone, followDownloads, retryCountdown, transfer });

@@ -1,0 +1,4 @@
+import { log } from "../components/log.js";
+import { start } from "../lib/start.js";
+
+start({ log });
