@@ -21,6 +21,7 @@ check: $(VENV)/dev ## the everyday check: linters, types, contracts, fast tests
 fix: $(VENV)/dev ## format, and mend what can be mended by itself
 	ruff format .
 	ruff check --fix .
+	scripts/dev/frontend.sh fix
 
 image: ## build an image: make image VARIANT=standard ACCELERATOR=13-0
 	@scripts/dev/image.sh $(or $(VARIANT),minimal) $(or $(ACCELERATOR),cpu)

@@ -8,4 +8,5 @@ ruff check .
 mypy
 lint-imports
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
+scripts/dev/frontend.sh lint
 pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

@@ -16,7 +16,8 @@ ruff check .
 mypy
 lint-imports
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
-scripts/dev/frontend.sh --check
+scripts/dev/frontend.sh lint
+scripts/dev/frontend.sh check
 
 part "control plane and scripts"
 pytest --numprocesses 4 --cov --cov-report= tests/backend tests/scripts tests/stand_ins tests/nginx
