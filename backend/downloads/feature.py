@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 
+from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.downloads import api, sockets
 from backend.downloads.bandwidth import Bandwidth
@@ -11,6 +12,7 @@ from backend.downloads.deduplication import Deduplication
 from backend.downloads.engine.fetch import Fetcher
 from backend.downloads.engine.parallel import FetchLimits
 from backend.downloads.engine.throttle import Throttle
+from backend.downloads.history import History
 from backend.downloads.pages import actions, add, overview
 from backend.downloads.policy import Policy
 from backend.downloads.recovery import Recovery
@@ -35,6 +37,7 @@ async def start(context: Context) -> Running:
     throttle = Throttle()
     bandwidth = await _bandwidth(context, store, throttle, comfy)
     channels = sockets.DownloadChannels(downloads, events)
+    History(registry.get(Activity), events)
     context.stack.push_async_callback(Visibility(store, comfy, events).close)
     transfer_start = registry.find(TransferStart) or TransferStart()
     limits = FetchLimits(stall_seconds=context.settings.download_stall_seconds)

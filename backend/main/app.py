@@ -33,7 +33,7 @@ DESCRIPTION = """The control plane of a ComfyPod: presets, downloads, storage an
 Sign in with `POST /api/auth/login` and send the token as `Authorization: Bearer …`. Every error has the shape
 `{"error": {"code", "message", "details"}}`; its `details.request_id` is also in the log.
 
-Sockets, which need the same sign-in: `/ws/downloads`, `/ws/downloads/{id}`, `/ws/storage`, `/ws/system`,
+Sockets, which need the same sign-in: `/ws/activity`, `/ws/downloads`, `/ws/downloads/{id}`, `/ws/storage`, `/ws/system`,
 `/ws/services/{name}/log`. Each sends a snapshot first and changes after it.
 """
 

@@ -1,5 +1,6 @@
 """The features of the control plane. They start in this order, each on top of those before it."""
 
+from backend.activity.feature import FEATURE as ACTIVITY
 from backend.auth.feature import FEATURE as AUTH
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.presets.feature import FEATURE as PRESETS
@@ -11,6 +12,7 @@ from backend.web.features import Feature
 
 FEATURES: tuple[Feature, ...] = (
     AUTH,
+    ACTIVITY,
     STORAGE,
     SYSTEM,
     SOURCES,

@@ -1,0 +1,31 @@
+"""JSON routes of the activity log."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from backend.activity.dependencies import ActivityLog
+from backend.activity.models import Log
+from backend.auth.dependencies import signed_in
+from backend.web.errors import responses
+from backend.web.paging import Limit
+
+router = APIRouter(prefix="/api/activity", tags=["activity"], dependencies=[Depends(signed_in)])
+
+Seq = Annotated[int | None, Query(ge=0, lt=2**62)]
+Kind = Annotated[
+    str,
+    Query(
+        pattern=r"^[a-z_.]*$", max_length=100, description="`download.done`, or `download` for all of them."
+    ),
+]
+
+
+@router.get("", responses=responses())
+async def show(
+    activity: ActivityLog, after: Seq = None, before: Seq = None, kind: Kind = "", limit: Limit = 100
+) -> Log:
+    """The newest entries; with `after` those that follow a sequence number, with `before` those that precede it."""
+    if after is not None:
+        return await activity.after(after, limit, kind)
+    return await activity.before(before, limit, kind)
