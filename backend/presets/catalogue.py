@@ -9,6 +9,7 @@ from backend.core.errors import NotFound
 from backend.presets.curated import read_curated
 from backend.presets.models import Origin, Preset, PresetFile
 from backend.presets.official import read_official
+from backend.presets.reader import DefinitionReader
 from backend.presets.schemas import Category, FileProblem, UpdateReport
 
 # A preset, and a file of it.
@@ -19,6 +20,7 @@ class Catalogue:
     """Definitions by id. What is read first keeps its id, so nothing that was added hides what we ship."""
 
     def __init__(self, shipped: Path, added: Path):
+        self.reader = DefinitionReader()
         self._shipped = shipped
         self._added = added
         self._presets: dict[str, Preset] = {}
@@ -40,10 +42,8 @@ class Catalogue:
 
     async def load(self) -> UpdateReport:
         """Read every definition again."""
-        curated, problems = await asyncio.to_thread(read_curated, self._shipped, Origin.CURATED)
-        official = await asyncio.to_thread(read_official)
-        added, more_problems = await asyncio.to_thread(read_curated, self._added, Origin.ADDED)
-        self.problems = [*problems, *more_problems]
+        curated, official, added, problems = await self.reader.run(_read_all, self._shipped, self._added)
+        self.problems = problems
         before = self._presets
         self._presets = self._by_id((*curated, *official, *added))
         self._by_filename = _by_filename((*curated, *added, *official))
@@ -105,6 +105,14 @@ class Catalogue:
             else:
                 found[preset.id] = preset
         return found
+
+
+def _read_all(
+    shipped: Path, added: Path
+) -> tuple[list[Preset], tuple[Preset, ...], list[Preset], list[FileProblem]]:
+    ours, problems = read_curated(shipped, Origin.CURATED)
+    theirs, more_problems = read_curated(added, Origin.ADDED)
+    return ours, read_official(), theirs, [*problems, *more_problems]
 
 
 def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Offer]]:

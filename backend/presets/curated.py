@@ -1,21 +1,24 @@
-"""Reads presets from YAML files, ours and those that people add. A bad file is reported by name and line, and hurts nothing else."""
+"""Read presets from YAML files, ours and those that users add. A bad file is reported with its lines and affects nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
-from backend.core.safe_yaml import compose_yaml, read_yaml
+from backend.core.safe_yaml import UnsupportedYaml, Value, parse_yaml
 from backend.presets.models import Origin, Preset
 from backend.presets.schemas import FileProblem
 
-Location = tuple[str | int, ...]
 MAX_BYTES = 2**20
+# Of one file. The first mistakes often cause the rest.
+MOST_PROBLEMS = 10
+LONGEST_MESSAGE = 300
 
 
 def read_curated(folder: Path, origin: Origin) -> tuple[list[Preset], list[FileProblem]]:
-    """All presets of a folder, and what is wrong with the files that gave none."""
+    """Return the presets of a folder and the problems of the files that could not be read."""
     presets: list[Preset] = []
     problems: list[FileProblem] = []
     for path in sorted(folder.glob("*.y*ml")):
@@ -27,7 +30,7 @@ def read_curated(folder: Path, origin: Origin) -> tuple[list[Preset], list[FileP
 
 
 class BadPreset(Exception):
-    """A text that holds no preset."""
+    """The text holds no preset."""
 
     def __init__(self, *problems: FileProblem):
         super().__init__()
@@ -35,16 +38,17 @@ class BadPreset(Exception):
 
 
 def parse_preset(name: str, text: str, origin: Origin) -> Preset:
-    """The preset in a YAML text; `name` is what its problems are reported under."""
+    """Return the preset in a YAML text, or raise BadPreset with problems of the file `name`."""
     try:
-        content = read_yaml(text)
-        if not isinstance(content, dict):
-            raise BadPreset(FileProblem(file=name, line=1, message="The file does not hold a preset."))
-        return Preset.model_validate({**content, "origin": origin})
+        value = parse_yaml(text)
     except yaml.YAMLError as error:
         raise BadPreset(_yaml_problem(name, error)) from None
+    if value is None or not isinstance(value.data, dict):
+        raise BadPreset(FileProblem(file=name, line=1, message="The file does not hold a preset."))
+    try:
+        return Preset.model_validate({**value.data, "origin": origin})
     except ValidationError as error:
-        raise BadPreset(*_schema_problems(name, text, error)) from None
+        raise BadPreset(*islice(_schema_problems(name, value, error), MOST_PROBLEMS)) from None
 
 
 def _text_of(path: Path) -> str:
@@ -56,42 +60,22 @@ def _text_of(path: Path) -> str:
         message = f"The file cannot be read: {error}"
         raise BadPreset(FileProblem(file=path.name, line=None, message=message)) from None
     if len(content) > MAX_BYTES:
-        raise BadPreset(
-            FileProblem(
-                file=path.name, line=None, message="The file is too large: a preset has less than 1 MiB."
-            )
-        )
+        message = "The file is too large. A preset has less than 1 MiB."
+        raise BadPreset(FileProblem(file=path.name, line=None, message=message))
     return text
 
 
 def _yaml_problem(name: str, error: yaml.YAMLError) -> FileProblem:
+    if isinstance(error, UnsupportedYaml):
+        return FileProblem(file=name, line=error.line, message=f"This is not supported: {error}.")
     mark = getattr(error, "problem_mark", None)
-    reason = getattr(error, "problem", None) or str(error)
-    return FileProblem(
-        file=name, line=mark.line + 1 if mark else None, message=f"This is not YAML: {reason}."
-    )
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    line = mark.line + 1 if mark else None
+    return FileProblem(file=name, line=line, message=f"This is not YAML: {reason}.")
 
 
-def _schema_problems(name: str, text: str, error: ValidationError) -> Iterable[FileProblem]:
-    root = compose_yaml(text)
-    for item in error.errors():
+def _schema_problems(name: str, value: Value, error: ValidationError) -> Iterator[FileProblem]:
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(part) for part in item["loc"])
-        yield FileProblem(file=name, line=_line_of(root, item["loc"]), message=f"{where}: {item['msg']}")
-
-
-def _line_of(node: yaml.Node | None, location: Location) -> int | None:
-    """The line of the value at `location`, or of the nearest thing around it that is there."""
-    for part in location:
-        child = _child(node, part)
-        if child is None:
-            break
-        node = child
-    return int(node.start_mark.line) + 1 if node else None
-
-
-def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-        return node.value[part] if part < len(node.value) else None
-    return None
+        message = f"{where}: {item['msg']}"[:LONGEST_MESSAGE]
+        yield FileProblem(file=name, line=value.line_of(item["loc"]), message=message)

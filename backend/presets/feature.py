@@ -27,6 +27,7 @@ async def start(context: Context) -> Running:
     registry, settings = context.registry, context.settings
     downloads, storage = registry.get(Downloads), registry.get(Storage)
     catalogue = Catalogue(settings.presets_dir, context.paths.presets)
+    context.stack.callback(catalogue.reader.close)
     presets = Presets(catalogue, downloads, storage, registry.get(HubMetadata))
     return Running(
         services=(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl
 
 from backend.core.errors import InvalidRequest
 from backend.core.names import clean_folder, clean_name
@@ -93,6 +93,13 @@ def _without_secrets(file: PresetFile) -> PresetFile:
     return file
 
 
+def _within_limit(files: object) -> object:
+    """Count before the files are validated one by one: a long list would otherwise cause as many errors."""
+    if isinstance(files, list) and len(files) > MOST_FILES:
+        raise ValueError(f"a preset has at most {MOST_FILES} files, this one has {len(files)}")
+    return files
+
+
 class Origin(StrEnum):
     """Who wrote the preset."""
 
@@ -126,9 +133,9 @@ class Preset(BaseModel):
         default=None, max_length=200, description="Name of the ComfyUI workflow that it belongs to."
     )
     origin: Origin
-    files: tuple[Annotated[PresetFile, AfterValidator(_without_secrets)], ...] = Field(
-        min_length=1, max_length=MOST_FILES
-    )
+    files: Annotated[
+        tuple[Annotated[PresetFile, AfterValidator(_without_secrets)], ...], BeforeValidator(_within_limit)
+    ] = Field(min_length=1, max_length=MOST_FILES)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ class Sharing:
         """Keep a definition; the same id again replaces one that was added before."""
         if len(content) > MAX_BYTES:
             raise InvalidRequest("A preset has less than 1 MiB.", code="too_large")
-        preset = await asyncio.to_thread(_parsed, content)
+        preset = await self._catalogue.reader.run(_parsed, content)
         if self._catalogue.has(preset.id) and self._catalogue.get(preset.id).origin != Origin.ADDED:
             raise Conflict(
                 f"The id {preset.id} belongs to a preset that comes with ComfyPod. Choose another one.",
