@@ -1,11 +1,14 @@
-# Every image is one cell of variants × accelerators. `docker buildx bake --print GROUP` shows what a group builds.
+# Every image is a variant for an accelerator. `docker buildx bake --print GROUP` shows the images of a group.
 
 variable "REGISTRY" { default = "" }
 variable "VERSION" { default = "dev" }
 variable "REVISION" { default = "" }
 variable "SOURCE" { default = "" }
 
-# Empty means: what the Dockerfile pins.
+# When the image is built, in the format of RFC 3339; empty leaves the label out.
+variable "CREATED" { default = "" }
+
+# Empty is the version that the Dockerfile pins.
 variable "BASE_IMAGE" { default = "" }
 variable "COMFYUI_TAG" { default = "" }
 variable "COMFYUI_COMMIT" { default = "" }
@@ -13,18 +16,18 @@ variable "COMFYUI_COMMIT" { default = "" }
 # "1" adds SBOM and provenance, which need a builder with the docker-container driver; the release sets it.
 variable "ATTEST" { default = "" }
 
-# Sees every layer, so by digest.
+# It reads every layer, so it is pinned by digest.
 variable "SBOM_GENERATOR" {
   default = "docker/buildkit-syft-scanner:stable-1@sha256:ae4f3b554449e7e25548e7d8ccc029d17357348e30c6e3df01b92bc93654d6a9"
 }
 
-# A private certificate authority, a pip.conf, a uv.toml and an .npmrc for the build; none of them reaches a layer.
+# Paths of a private certificate authority, a pip.conf, a uv.toml and an .npmrc for the build. None reaches a layer.
 variable "CA_FILE" { default = "" }
 variable "PIP_CONF" { default = "" }
 variable "UV_TOML" { default = "" }
 variable "NPMRC" { default = "" }
 
-# Where PyTorch keeps the builds that the default index does not have.
+# PyTorch's indexes of the builds that the default index does not have.
 variable "TORCH_INDEXES" {
   default = {
     "12-6" = "https://download.pytorch.org/whl/cu126"
@@ -39,6 +42,22 @@ function "tag" {
   result = "${REGISTRY == "" ? "" : "${REGISTRY}/"}comfypod:${VERSION == "dev" ? "" : "${VERSION}-"}${variant}-${accelerator}"
 }
 
+# The control plane, ComfyUI, torch, the nodes of images/nodes, the tools of `dev`, and NVIDIA's libraries. Debian's and
+# Python's packages state their own licences; the SBOM lists them.
+variable "LICENCES" {
+  default = {
+    minimal  = "MIT AND GPL-3.0-only AND BSD-3-Clause"
+    standard = "MIT AND GPL-3.0-only AND BSD-3-Clause AND Apache-2.0"
+    full     = "MIT AND GPL-3.0-only AND BSD-3-Clause AND Apache-2.0"
+    dev      = "MIT AND GPL-3.0-only AND BSD-3-Clause AND Apache-2.0"
+  }
+}
+
+function "licences" {
+  params = [variant, accelerator]
+  result = "${LICENCES[variant]}${accelerator == "cpu" ? "" : " AND LicenseRef-NVIDIA-CUDA-EULA"}"
+}
+
 group "default" { targets = ["minimal-13-0"] }
 
 group "minimal" { targets = ["minimal-12-6", "minimal-12-8", "minimal-13-0", "minimal-cpu"] }
@@ -48,7 +67,7 @@ group "dev" { targets = ["dev-12-6", "dev-12-8", "dev-13-0", "dev-cpu"] }
 
 group "all" { targets = ["minimal", "standard", "full", "dev"] }
 
-# What a change is judged by: every variant where no GPU is needed, and the CUDA set most pods use.
+# The images that validate a change: every variant for the CPU, and the CUDA version that most pods use.
 group "validate" { targets = ["minimal-cpu", "standard-cpu", "full-cpu", "dev-cpu", "minimal-13-0"] }
 
 target "_common" {
@@ -58,6 +77,8 @@ target "_common" {
   platforms  = ["linux/amd64"]
   args = {
     BASE_IMAGE     = BASE_IMAGE == "" ? null : BASE_IMAGE
+    BASE_NAME      = BASE_IMAGE == "" ? null : split("@", BASE_IMAGE)[0]
+    BASE_DIGEST    = BASE_IMAGE == "" ? null : join("", slice(split("@", BASE_IMAGE), 1, length(split("@", BASE_IMAGE))))
     COMFYUI_TAG    = COMFYUI_TAG == "" ? null : COMFYUI_TAG
     COMFYUI_COMMIT = COMFYUI_COMMIT == "" ? null : COMFYUI_COMMIT
   }
@@ -86,7 +107,8 @@ target "pod" {
   labels = {
     "org.opencontainers.image.title"       = "ComfyPod ${variant} (${accelerator})"
     "org.opencontainers.image.description" = "ComfyUI for rented GPU pods, with its control plane"
-    "org.opencontainers.image.licenses"    = "MIT"
+    "org.opencontainers.image.licenses"    = licences(variant, accelerator)
+    "org.opencontainers.image.created"     = CREATED == "" ? null : CREATED
     "org.opencontainers.image.version"     = VERSION
     "org.opencontainers.image.revision"    = REVISION
     "org.opencontainers.image.source"      = SOURCE

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# comfyui.sh SOURCE TAG: lays ComfyUI's tree at /workspace/ComfyUI with its bytecode and its twin in the spare.
-# Fails when it is not the version of that tag, or the locked packages are not what this very ComfyUI asks for.
+# comfyui.sh SOURCE TAG: copies ComfyUI's tree to /workspace/ComfyUI, compiles it and links it into the spare copy.
+# Fails when it is not the version of that tag, or when the locked packages do not satisfy its requirements.
 set -euo pipefail
 
 COMFYUI=/workspace/ComfyUI
+export PATH=/build:$PATH
 
 found=v$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$1/comfyui_version.py")
 if [[ $found != "$2" ]]; then
-    echo "comfyui.sh: this tree is ComfyUI $found, and COMFYUI_TAG says $2. Set COMFYUI_TAG and COMFYUI_COMMIT together," \
-        "to what the tree is." >&2
+    echo "comfyui.sh: this tree is ComfyUI $found, and COMFYUI_TAG says $2. Set COMFYUI_TAG and COMFYUI_COMMIT to the" \
+        "version and commit of the tree." >&2
     exit 1
 fi
 
@@ -25,4 +26,4 @@ fi
 rm -f /workspace/venv/.lock # uv's, of this run
 
 python3 -m compileall -q -j 0 -x '/(custom_nodes|models)/' "$COMFYUI"
-python3 /build/twin.py "$COMFYUI" /opt/spare/ComfyUI
+python3 /build/hardlink_copy.py "$COMFYUI" /opt/spare/ComfyUI

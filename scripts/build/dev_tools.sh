@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# dev_tools.sh LOCKS ACCELERATOR: JupyterLab and the CUDA compiler, each in a venv of its own, so that neither can
-# move a package of ComfyUI's. An accelerator without a lock of CUDA tools (cpu) gets an empty /opt/cuda.
+# dev_tools.sh LOCKS ACCELERATOR: installs JupyterLab and the CUDA compiler, each in its own venv, so that neither changes
+# a package of ComfyUI. An accelerator without a lock of CUDA tools (cpu) gets an empty /opt/cuda.
 set -euo pipefail
 
 venv() {
     uv venv --quiet "$1"
-    uv pip install --quiet --python "$1" --find-links /wheels --no-deps --require-hashes --requirement "$2"
+    uv pip install --quiet --python "$1" --find-links /build/wheels --no-deps --require-hashes --requirement "$2"
 }
 
-# Notebooks run in the Python that the PATH names, which is ComfyUI's. It borrows the kernel's own packages, after its own.
+# Notebooks run in the first Python on PATH, which is ComfyUI's. The kernel's packages come after ComfyUI's own.
 write_kernel() {
     local packages kernel=/opt/jupyter/share/jupyter/kernels/python3/kernel.json
     packages=$(find /opt/jupyter/lib -type d -name site-packages -prune)

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# install.sh ACCELERATOR LOCK: installs the packages of a lock in /locks into the workspace's venv, proves that torch is
-# still the one of that accelerator, and gives every new file its twin in the spare, all in the layer of the calling RUN.
+# install.sh LOCK: installs the packages of a lock into the workspace's venv, verifies that torch is still the one that
+# /locks/torch.txt pins, and links every new file into the spare copy, all in the layer of the calling RUN.
 #
 # A lock with hashes is complete; one without is a list of exact pins whose dependencies are resolved here.
-# TORCH_INDEX is where the accelerator's torch builds come from if not from PyPI.
+# TORCH_INDEX is the index of the accelerator's torch builds, where it is not the default one.
 set -euo pipefail
 here=$(dirname "$0")
 
 VENV=/workspace/venv
 SPARE=/opt/spare
-TORCH_LOCK=/locks/torch-$1.txt
-LOCK=/locks/$2
-export UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+TORCH_LOCK=/locks/torch.txt
+LOCK=$1
+export PATH=$here:$PATH UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 
 main() {
     [[ -d $VENV ]] || python3 -m venv --without-pip "$VENV"
     install_lock
     python3 "$here/opencv.py" "$VENV"
     python3 "$here/torch_set.py" check "$VENV" "$TORCH_LOCK"
-    uv pip check --quiet --python "$VENV" || die "the locks contradict one another, see above"
+    uv pip check --quiet --python "$VENV" || die "the locks contradict each other, see above"
     rm -f "$VENV/.lock" # uv's, of this run
-    python3 "$here/twin.py" "$VENV" "$SPARE/venv"
+    python3 "$here/hardlink_copy.py" "$VENV" "$SPARE/venv"
 }
 
 install_lock() {
@@ -31,7 +31,7 @@ install_lock() {
     if [[ $LOCK == "$TORCH_LOCK" && -n ${TORCH_INDEX:-} ]]; then
         options+=(--index "$TORCH_INDEX")
     fi
-    uv pip install --python "$VENV" --find-links /wheels "${options[@]}" --requirement "$LOCK"
+    uv pip install --python "$VENV" --find-links "$here/wheels" "${options[@]}" --requirement "$LOCK"
 }
 
 die() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs a command of the build with what the build secrets grant it: a private certificate authority (`ca`),
-# a package index (`pip-conf`, `uv-toml`). All three are optional and none of them reaches a layer.
+# Runs a command of the build with the build's secrets: a private certificate authority (`ca`) and the configuration of
+# a package index (`pip-conf`, `uv-toml`). All three are optional, and none reaches a layer.
 set -euo pipefail
 
 secret() { printf '/run/secrets/%s' "$1"; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the base image to build on: BASE_IMAGE if set; nothing (the digest that the Dockerfile pins) where that can be
-# pulled; otherwise a minimal trixie made with debootstrap from the Debian mirror this machine already uses.
+# Prints the base image to build on: BASE_IMAGE if set; nothing, which is the digest that the Dockerfile pins, where that
+# can be pulled; otherwise a minimal trixie made with debootstrap from the Debian mirror of this machine.
 #
 #   base-image.sh            prints the image's name, or an empty line for the pinned one
 #   base-image.sh --mirror   prints the Debian mirror of this machine
@@ -31,7 +31,7 @@ die() {
     exit 1
 }
 
-pinned() { sed -n 's/^ARG BASE_IMAGE=//p' Dockerfile; }
+pinned() { sed -n -e 's/^ARG BASE_NAME=//p' -e 's/^ARG BASE_DIGEST=/@/p' Dockerfile | tr -d '\n'; }
 pinned_is_here() { docker image inspect "$(pinned)" >/dev/null 2>&1 || timeout 60 docker pull --quiet "$(pinned)" >/dev/null 2>&1; }
 has_local() { docker image inspect "$LOCAL" >/dev/null 2>&1; }
 

@@ -61,7 +61,7 @@ use_standins() {
     python3 -m tests.image.support.standins "$made"
     say "STAND-INS for ComfyUI, torch and the nodes: this image shows pages and generates nothing"
     COMFYUI_SRC=$made/comfyui-src NODES_STANDARD_SRC=$made/nodes-standard NODES_FULL_SRC=$made/nodes-full
-    WHEELS_SRC=$made/wheels LOCKS_SRC=$made/locks
+    WHEELS_SRC=$made/wheels LOCKS_SRC=${LOCKS_SRC:-$made/locks}
     export COMFYUI_TAG=${COMFYUI_TAG:-v0.38.1+standin} COMFYUI_COMMIT=stand-in
     OPTIONS+=(--set "$TARGET.args.TORCH_INDEX=")
 }

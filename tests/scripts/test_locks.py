@@ -124,3 +124,20 @@ def test_no_command_resolves_a_lock_again() -> None:
     ]
     assert commands
     assert [command for command in commands if "--no-deps" not in command] == []
+
+
+def test_the_image_gets_the_manager_that_its_comfyui_names(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch\naiohttp")
+    (tmp_path / "manager_requirements.txt").write_text("comfyui_manager==4.2.2\n")
+    code = f"source {ROOT}/scripts/dev/lock-images.sh; requirements_of_comfyui"
+    environment = {"PATH": "/usr/bin:/bin", "COMFYUI_SRC": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    managers = [line for line in done.stdout.splitlines() if "manager" in line]
+    assert managers == ["comfyui_manager==4.2.2"]
+
+
+def test_locks_are_compiled_with_the_projects_own_uv() -> None:
+    code = f"source {ROOT}/scripts/dev/lock-images.sh; command -v uv"
+    environment = {"PATH": "/usr/bin:/bin", "COMFYUI_SRC": "/tree"}
+    done = subprocess.run(["bash", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(ROOT / ".venv/bin/uv")

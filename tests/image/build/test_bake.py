@@ -1,12 +1,15 @@
 """What is claimed of the images is in what bake would build."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.image.support.bake import ACCELERATORS, TARGETS, VARIANTS, print_targets
+from tests.image.support.bake import ACCELERATORS, ROOT, TARGETS, VARIANTS, print_targets
 
-OCI_LABELS = ("title", "description", "licenses", "version", "revision", "source")
+OCI_LABELS = ("title", "description", "licenses", "version", "revision", "source", "created")
+NOW = "2026-11-27T12:00:00Z"
+NODES = ROOT / "images/nodes"
 
 
 def test_every_variant_exists_for_every_accelerator() -> None:
@@ -42,8 +45,29 @@ def test_validate_has_every_variant_without_a_gpu_and_one_with() -> None:
 
 @pytest.mark.parametrize("label", OCI_LABELS)
 def test_every_image_is_labelled(label: str) -> None:
-    targets = print_targets("all", VERSION="1.2.3", REVISION="abc", SOURCE="https://example.test/comfypod")
+    released = {
+        "VERSION": "1.2.3",
+        "REVISION": "abc",
+        "SOURCE": "https://example.test/comfypod",
+        "CREATED": NOW,
+    }
+    targets = print_targets("all", **released)
     assert all(target["labels"][f"org.opencontainers.image.{label}"] for target in targets.values())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_licence_covers_comfyui_the_nodes_and_cuda(target: str) -> None:
+    (printed,) = print_targets(target).values()
+    licences = set(printed["labels"]["org.opencontainers.image.licenses"].split(" AND "))
+    variant, _, accelerator = target.partition("-")
+    assert licences >= {"MIT", "GPL-3.0-only", *licences_of_nodes(variant)}
+    assert ("LicenseRef-NVIDIA-CUDA-EULA" in licences) == (accelerator != "cpu")
+
+
+def licences_of_nodes(variant: str) -> set[str]:
+    lists = {"minimal": (), "standard": ("standard",)}.get(variant, ("standard", "full"))
+    nodes = [node for name in lists for node in tomllib.loads((NODES / f"{name}.toml").read_text())["node"]]
+    return {node["licence"] for node in nodes}
 
 
 def test_a_release_tag_carries_registry_and_version() -> None:
@@ -55,7 +79,7 @@ def test_base_image_and_comfyui_can_be_overridden_and_are_pinned_otherwise() -> 
     (pinned,) = print_targets("minimal-cpu").values()
     assert not {"BASE_IMAGE", "COMFYUI_COMMIT"} & set(pinned["args"])
     (other,) = print_targets("minimal-cpu", BASE_IMAGE="mine:trixie", COMFYUI_COMMIT="f00").values()
-    assert other["args"]["BASE_IMAGE"] == "mine:trixie"
+    assert (other["args"]["BASE_IMAGE"], other["args"]["BASE_NAME"]) == ("mine:trixie", "mine:trixie")
     assert other["args"]["COMFYUI_COMMIT"] == "f00"
 
 

@@ -1,11 +1,14 @@
 """What a built image holds, and what it does not."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
 from tests.image.support.bake import build_with_standins
 from tests.image.support.container import docker, run_once
+from tests.image.support.standins import write_locks
 
 PYTHON = "/usr/bin/python3"
 
@@ -34,16 +37,16 @@ def test_an_image_cannot_be_named_after_another_comfyui(
         build_with_standins.__wrapped__("minimal-cpu")
 
 
-def test_the_spare_is_a_twin_that_takes_no_room(minimal_cpu: str) -> None:
-    """Both names of every file lead to one inode: nothing is stored twice."""
+def test_the_spare_copy_takes_no_space(minimal_cpu: str) -> None:
+    """Both names of a file lead to one inode: it is stored once."""
     program = """
 import os
 lone = []
-for top, twin in (("/workspace/venv", "/opt/spare/venv"), ("/workspace/ComfyUI", "/opt/spare/ComfyUI")):
+for top, copy in (("/workspace/venv", "/opt/spare/venv"), ("/workspace/ComfyUI", "/opt/spare/ComfyUI")):
     for folder, _, files in os.walk(top):
         for name in files:
             path = os.path.join(folder, name)
-            other = path.replace(top, twin, 1)
+            other = path.replace(top, copy, 1)
             if not os.path.islink(path) and os.stat(path).st_ino != os.stat(other).st_ino:
                 lone.append(path)
 print(len(lone), lone[:5])
@@ -110,10 +113,33 @@ def test_baked_nodes_lie_outside_the_workspace(standard_cpu: str) -> None:
     assert all(node["path"] == f"/opt/nodes/{node['name']}" for node in facts["nodes"])
 
 
-def test_standard_stands_on_the_layers_of_minimal(minimal_cpu: str, standard_cpu: str) -> None:
+def layers(image: str) -> list[str]:
+    found: list[str] = json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"]
+    return found
+
+
+def test_standard_shares_the_layers_of_minimal(minimal_cpu: str, standard_cpu: str) -> None:
     """Debian, its packages, torch, ComfyUI's packages and ComfyUI are stored and pulled once for both."""
-    below, above = (
-        json.loads(docker("image", "inspect", image))[0]["RootFS"]["Layers"]
-        for image in (minimal_cpu, standard_cpu)
+    assert layers(minimal_cpu)[:5] == layers(standard_cpu)[:5]
+
+
+def test_a_changed_lock_rebuilds_only_the_steps_that_install_it(minimal_cpu: str, tmp_path: Path) -> None:
+    write_locks(tmp_path / "locks")
+    for name in ("standard", "full", "jupyter", "node"):
+        lock = tmp_path / f"locks/{name}.txt"
+        lock.write_text(f"{lock.read_text()}# a new release\n")
+    changed = build_with_standins(
+        "minimal-cpu", LOCKS_SRC=str(tmp_path / "locks"), VERSION=f"locks-{os.getpid()}"
     )
-    assert below[:5] == above[:5]
+    try:
+        assert layers(changed) == layers(minimal_cpu)
+    finally:
+        docker("rmi", changed)
+
+
+def test_the_image_names_its_base(minimal_cpu: str) -> None:
+    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", minimal_cpu))
+    name, digest = (labels[f"org.opencontainers.image.base.{part}"] for part in ("name", "digest"))
+    base = f"{name}@{digest}" if digest else name
+    below: list[str] = json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", base))
+    assert layers(minimal_cpu)[: len(below)] == below

@@ -37,7 +37,8 @@ def nodes(name: str) -> list[dict[str, object]]:
 
 
 def test_the_default_base_is_pinned_by_digest() -> None:
-    assert re.search(r"^ARG BASE_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r"^ARG BASE_DIGEST=sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+    assert "\nARG BASE_IMAGE=${BASE_NAME}@${BASE_DIGEST}\n" in DOCKERFILE
 
 
 def test_comfyui_is_pinned_by_tag_and_commit() -> None:

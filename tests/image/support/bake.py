@@ -31,16 +31,16 @@ def print_targets(*names: str, **variables: str) -> dict[str, Target]:
 
 
 @functools.cache
-def build_with_standins(target: str) -> str:
-    """Builds a target the way a machine without GitHub does and returns the image's name.
+def build_with_standins(target: str, **variables: str) -> str:
+    """Build a target as a machine without GitHub does, and return the image's name.
 
-    VERSION in the environment is part of that name, so that checkouts side by side do not build over each other.
+    VERSION in the environment is part of that name, so that two checkouts do not overwrite each other's images.
     """
     variant, accelerator = target.split("-", 1)
     built = subprocess.run(
         ["scripts/dev/image.sh", variant, accelerator],
         cwd=ROOT,
-        env=os.environ | {"STANDINS": "1", "PROGRESS": "plain"},
+        env=os.environ | {"STANDINS": "1", "PROGRESS": "plain"} | variables,
         capture_output=True,
         text=True,
         check=False,

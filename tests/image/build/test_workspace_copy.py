@@ -1,4 +1,4 @@
-"""The hardlinked twin follows its tree, and torch cannot be moved unnoticed."""
+"""The hardlinked copy of the workspace follows it, and a step that replaces torch fails the build."""
 
 import subprocess
 import sys
@@ -8,33 +8,33 @@ from tests.image.support.bake import ROOT
 from tests.image.support.standins import write_wheel
 
 
-def make_twin(tree: Path, twin: Path) -> str:
-    command = [sys.executable, str(ROOT / "scripts/build/twin.py"), str(tree), str(twin)]
+def make_copy(tree: Path, copy: Path) -> str:
+    command = [sys.executable, str(ROOT / "scripts/build/hardlink_copy.py"), str(tree), str(copy)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_a_tree_gets_a_twin_that_shares_every_file(tmp_path: Path) -> None:
+def test_the_copy_of_a_tree_shares_every_file(tmp_path: Path) -> None:
     (tmp_path / "tree" / "lib").mkdir(parents=True)
     (tmp_path / "tree" / "lib" / "a.py").write_text("a")
     (tmp_path / "tree" / "python").symlink_to("/usr/bin/python3")
-    make_twin(tmp_path / "tree", tmp_path / "twin")
-    assert (tmp_path / "twin" / "lib" / "a.py").samefile(tmp_path / "tree" / "lib" / "a.py")
-    assert (tmp_path / "twin" / "python").readlink() == Path("/usr/bin/python3")
+    make_copy(tmp_path / "tree", tmp_path / "copy")
+    assert (tmp_path / "copy" / "lib" / "a.py").samefile(tmp_path / "tree" / "lib" / "a.py")
+    assert (tmp_path / "copy" / "python").readlink() == Path("/usr/bin/python3")
 
 
 def test_only_what_is_new_or_changed_is_linked_again(tmp_path: Path) -> None:
-    tree, twin = tmp_path / "tree", tmp_path / "twin"
+    tree, copy = tmp_path / "tree", tmp_path / "copy"
     tree.mkdir()
-    for name in ("kept", "changed", "gone"):
+    for name in ("same", "changed", "removed"):
         (tree / name).write_text(name)
-    make_twin(tree, twin)
+    make_copy(tree, copy)
     (tree / "changed").unlink()
     (tree / "changed").write_text("something else")
-    (tree / "gone").unlink()
+    (tree / "removed").unlink()
     (tree / "new").write_text("new")
-    assert make_twin(tree, twin).strip().endswith("2 linked, 1 dropped")
-    assert sorted(path.name for path in twin.iterdir()) == ["changed", "kept", "new"]
-    assert (twin / "changed").read_text() == "something else"
+    assert make_copy(tree, copy).strip().endswith("2 linked, 1 removed")
+    assert sorted(path.name for path in copy.iterdir()) == ["changed", "new", "same"]
+    assert (copy / "changed").read_text() == "something else"
 
 
 def test_a_package_that_brings_another_torch_fails_the_build(tmp_path: Path) -> None:
