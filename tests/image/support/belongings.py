@@ -13,7 +13,7 @@ FILES = {
     "input/photo.png": "a photo",
     "output/picture.png": "a picture",
     "user/default/workflows/mine.json": '{"nodes": []}',
-    "custom_nodes/MyNode/__init__.py": "import node_package\nNODE_CLASS_MAPPINGS = {'MyType': type('MyType', (), {})}\n",
+    "custom_nodes/MyNode/__init__.py": "import node_package\nNODE_CLASS_MAPPINGS = {'MyType': type('MyType', (), {'INPUT_TYPES': dict, 'RETURN_TYPES': ()})}\n",
     "custom_nodes/MyNode/requirements.txt": "node-package==1\n",
 }
 NODE_TYPE = "MyType"

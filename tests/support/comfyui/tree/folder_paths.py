@@ -1,11 +1,59 @@
-"""Which folders hold which models."""
+"""Which folders hold which models, and where inputs and outputs are."""
 
+import os
 from pathlib import Path
 
 import yaml
 
 RENAMED = {"unet": "diffusion_models", "clip": "text_encoders"}
 SUFFIXES = {".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft"}
+
+# Filled by `set_directories`, keyed as `/view?type=`.
+directories: dict[str, str] = {}
+
+
+def set_directories(base: Path, temp: Path) -> None:
+    for kind in ("output", "input"):
+        (base / kind).mkdir(exist_ok=True)
+        directories[kind] = str(base / kind)
+    directories["temp"] = str(temp)
+
+
+def get_output_directory() -> str:
+    return directories["output"]
+
+
+def get_input_directory() -> str:
+    return directories["input"]
+
+
+def get_temp_directory() -> str:
+    return directories["temp"]
+
+
+def annotated(name: str) -> tuple[str, str | None]:
+    """Split `NAME [output]` into the name and its folder; the folder is None without such an ending."""
+    for kind, folder in directories.items():
+        if name.endswith(f"[{kind}]"):
+            return name[: -len(kind) - 3], folder
+    return name, None
+
+
+def get_annotated_filepath(name: str) -> str:
+    name, folder = annotated(name)
+    return os.path.join(folder or get_input_directory(), name)
+
+
+def get_save_image_path(prefix: str, folder: str, width: int = 0, height: int = 0) -> tuple[str, str, int, str, str]:
+    """Return the folder, the name, the next number, the subfolder and the prefix."""
+    prefix = prefix.replace("%width%", str(width)).replace("%height%", str(height))
+    subfolder, name = os.path.split(os.path.normpath(prefix))
+    full = os.path.abspath(os.path.join(folder, subfolder))
+    if os.path.commonpath((folder, full)) != folder:
+        raise Exception("Saving image outside the output folder is not allowed.")
+    os.makedirs(full, exist_ok=True)
+    numbers = [file[len(name) + 1 :].split(".")[0].split("_")[0] for file in os.listdir(full) if file.startswith(f"{name}_")]
+    return full, name, max((int(number) for number in numbers if number.isdecimal()), default=0) + 1, subfolder, prefix
 
 
 class FolderPaths:
@@ -46,3 +94,7 @@ class FolderPaths:
             for file in folder.rglob("*")
             if file.is_file() and file.suffix in SUFFIXES
         )
+
+
+# The one that this process works with; set at its start.
+current: FolderPaths

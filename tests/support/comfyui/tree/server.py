@@ -1,17 +1,32 @@
-"""The routes that ComfyPod and its users rely on, bare and below /api as in the real one."""
+"""The server: every route bare and below /api, the sockets, and ComfyUI's own protection against other sites."""
 
+import asyncio
 import json
 import os
+import struct
 import sys
 import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import files_routes
+import info_routes
+import media
+import prompt_routes
 from aiohttp import WSMsgType, web
-from comfyui_version import __version__
+from execution import PromptQueue
 from folder_paths import FolderPaths
-from nodes import describe
+
+FEATURES = {
+    "supports_preview_metadata": True,
+    "supports_model_type_tags": True,
+    "max_upload_size": 100 * 2**20,
+    "extension": {"manager": {"supports_v4": True}},
+    "node_replacements": True,
+    "assets": False,
+}
+PREVIEW, TEXT, PREVIEW_WITH_METADATA = 1, 3, 4
 
 
 @web.middleware
@@ -31,113 +46,124 @@ def is_loopback(host: str) -> bool:
     return name == "localhost" or name == "::1" or name.startswith("127.")
 
 
-class Server:
-    def __init__(self, paths: FolderPaths, nodes: list[str]) -> None:
+class PromptServer:
+    instance: "PromptServer"
+
+    def __init__(self, paths: FolderPaths, *, old: bool = False) -> None:
+        PromptServer.instance = self
         self.paths = paths
-        self.nodes = nodes
-        self.queue: list[list[Any]] = []
+        # As before version 0.3.70: no /api/jobs, and any text is a prompt id.
+        self.old = old
+        self.queue = PromptQueue(self)
+        self.number = 0
+        self.sockets: dict[str, web.WebSocketResponse] = {}
+        self.understood: dict[str, dict[str, Any]] = {}
+        self.log_readers: set[str] = set()
+        # What the prompt that is being executed was submitted with, and the node that was begun last.
+        self.client_id: str | None = None
+        self.last_node_id: str | None = None
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[origin_only], client_max_size=100 * 2**20)
         routes = [
-            web.get("/system_stats", self.system_stats),
-            web.get("/models", self.model_kinds),
-            web.get("/models/{kind}", self.model_names),
-            web.get("/queue", self.show_queue),
-            web.post("/queue", self.change_queue),
-            web.post("/interrupt", self.interrupt),
-            web.get("/prompt", self.show_prompt),
-            web.post("/prompt", self.submit),
-            web.get("/history", self.history),
-            web.get("/object_info", self.object_info),
-            web.get("/object_info/{node_class}", self.object_info_of),
+            *info_routes.routes(self),
+            *prompt_routes.routes(self),
+            *files_routes.routes(self),
             web.get("/ws", self.socket),
             web.post("/v2/manager/reboot", self.reboot),
         ]
         app.add_routes([web.get("/", self.index), *routes])
         app.add_routes([web.route(route.method, f"/api{route.path}", route.handler) for route in routes])
+        if not self.old:
+            app.add_routes(prompt_routes.jobs_routes(self))
+        # In place of the front end's files. Because of them an unknown address is 405 for everything but GET.
+        app.add_routes([web.get("/{path:.*}", self.nothing)])
+        app.on_startup.append(self.start)
         return app
+
+    async def start(self, _: web.Application) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.outbox: asyncio.Queue[tuple[Any, Any, str | None]] = asyncio.Queue()
+        self.publisher = asyncio.create_task(self.publish())
 
     async def index(self, _: web.Request) -> web.Response:
         page = "<!doctype html><title>ComfyUI</title><h1>ComfyUI (stand-in)</h1><p>No generation here.</p>"
         return web.Response(text=page, content_type="text/html")
 
-    async def system_stats(self, _: web.Request) -> web.Response:
-        system = {
-            "os": sys.platform,
-            "comfyui_version": __version__,
-            "python_version": sys.version,
-            "argv": sys.argv,
-        }
-        return web.json_response(
-            {"system": system, "devices": [{"name": "cpu", "type": "cpu", "index": None}]}
-        )
-
-    async def model_kinds(self, _: web.Request) -> web.Response:
-        return web.json_response(list(self.paths.models))
-
-    async def model_names(self, request: web.Request) -> web.Response:
-        names = self.paths.names(request.match_info["kind"])
-        return web.Response(status=404) if names is None else web.json_response(names)
-
-    async def show_queue(self, _: web.Request) -> web.Response:
-        return web.json_response({"queue_running": self.queue[:1], "queue_pending": self.queue[1:]})
-
-    async def change_queue(self, request: web.Request) -> web.Response:
-        """Empties what waits; what is being generated goes on."""
-        if (await request.json()).get("clear"):
-            del self.queue[1:]
-        return web.Response()
-
-    async def interrupt(self, _: web.Request) -> web.Response:
-        del self.queue[:1]
-        return web.Response()
-
-    async def show_prompt(self, _: web.Request) -> web.Response:
-        return web.json_response({"exec_info": {"queue_remaining": len(self.queue)}})
-
-    async def submit(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        if "prompt" not in body:
-            error = {"type": "no_prompt", "message": "No prompt provided", "details": "", "extra_info": {}}
-            return web.json_response({"error": error, "node_errors": {}}, status=400)
-        outputs = [key for key, node in body["prompt"].items() if node.get("class_type") == "SaveImage"]
-        if outputs:  # generates until it is interrupted
-            prompt_id = str(uuid.uuid4())
-            self.queue.append([len(self.queue), prompt_id, body["prompt"], {}, outputs])
-            answer = {"prompt_id": prompt_id, "number": len(self.queue) - 1, "node_errors": {}}
-            return web.json_response(answer)
-        error = {
-            "type": "prompt_no_outputs",
-            "message": "Prompt has no outputs",
-            "details": "",
-            "extra_info": {},
-        }
-        return web.json_response({"error": error, "node_errors": {}}, status=400)
-
-    async def history(self, _: web.Request) -> web.Response:
-        return web.json_response({})
-
-    async def object_info(self, _: web.Request) -> web.Response:
-        return web.json_response(describe(self.paths))
-
-    async def object_info_of(self, request: web.Request) -> web.Response:
-        name = request.match_info["node_class"]
-        described = describe(self.paths)
-        return web.json_response({name: described[name]} if name in described else {})
+    async def nothing(self, _: web.Request) -> web.Response:
+        raise web.HTTPNotFound
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        """A client id has one socket, the newest. A closing one un-registers its id, whoever has it by then."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        data = {
-            "status": {"exec_info": {"queue_remaining": len(self.queue)}},
-            "sid": request.query.get("clientId", ""),
-        }
-        await socket.send_json({"type": "status", "data": data})
-        async for message in socket:
-            if message.type == WSMsgType.TEXT and json.loads(message.data).get("type") == "feature_flags":
-                await socket.send_json({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+        client_id = request.query.get("clientId", "") or uuid.uuid4().hex
+        self.sockets[client_id] = socket
+        self.understood[client_id] = {}
+        try:
+            await self.send("status", {"status": self.queue_info(), "sid": client_id}, client_id)
+            if self.client_id == client_id and self.last_node_id is not None:
+                await self.send("executing", {"node": self.last_node_id}, client_id)
+            first = True
+            async for message in socket:
+                if message.type == WSMsgType.TEXT:
+                    await self.greet(client_id, message.data, first=first)
+                    first = False
+        finally:
+            self.sockets.pop(client_id, None)
+            self.understood.pop(client_id, None)
         return socket
+
+    async def greet(self, client_id: str, text: str, *, first: bool) -> None:
+        try:
+            message = json.loads(text)
+        except json.JSONDecodeError:
+            return
+        if first and message.get("type") == "feature_flags":
+            self.understood[client_id] = message.get("data", {})
+            await self.send("feature_flags", FEATURES, client_id)
+
+    def queue_info(self) -> dict[str, Any]:
+        return {"exec_info": {"queue_remaining": self.queue.remaining()}}
+
+    def queue_updated(self) -> None:
+        self.send_sync("status", {"status": self.queue_info()})
+
+    def send_sync(self, event: Any, data: Any, client_id: str | None = None) -> None:
+        """Send from any thread; to everyone where no client is named."""
+        self.loop.call_soon_threadsafe(self.outbox.put_nowait, (event, data, client_id))
+
+    async def publish(self) -> None:
+        while True:
+            await self.send(*await self.outbox.get())
+
+    async def send(self, event: Any, data: Any, client_id: str | None) -> None:
+        readers = list(self.sockets.values())
+        if client_id is not None:
+            readers = [self.sockets[client_id]] if client_id in self.sockets else []
+        for socket in readers:
+            try:
+                if isinstance(data, bytes):
+                    await socket.send_bytes(struct.pack(">I", event) + data)
+                else:
+                    await socket.send_json({"type": event, "data": data})
+            except (ConnectionError, RuntimeError) as error:
+                print(f"send error: {error}")
+
+    def send_preview(self, preview: Any, about: dict[str, Any]) -> None:
+        """Send with metadata to a client that has said that it understands it, in the old form to others."""
+        kind = preview[0]
+        picture = media.png(8, 8, 0x2060A0, {}) if kind == "PNG" else media.JPEG
+        if self.understood.get(self.client_id or "", {}).get("supports_preview_metadata") is True:
+            described = json.dumps({**about, "image_type": f"image/{kind.lower()}"}).encode()
+            data = struct.pack(">I", len(described)) + described + picture
+            self.send_sync(PREVIEW_WITH_METADATA, data, self.client_id)
+        else:
+            self.send_sync(PREVIEW, struct.pack(">I", 2 if kind == "PNG" else 1) + picture, self.client_id)
+
+    def send_progress_text(self, text: str, node_id: str, sid: str | None = None) -> None:
+        name = node_id.encode()
+        self.send_sync(TEXT, struct.pack(">I", len(name)) + name + text.encode(), sid)
 
     async def reboot(self, _: web.Request) -> web.Response:
         """As ComfyUI-Manager 4.3 does where a supervisor is said to be there: leave a mark, and end."""
