@@ -1,95 +1,45 @@
-"""Questions to ComfyUI."""
+"""One ComfyUI, by topic.
 
-import asyncio
-from collections.abc import Iterable
-from typing import Any
-from urllib.parse import quote
+comfy = ComfyClient("http://127.0.0.1:3000", httpx_client)
+
+async with comfy.events.opened():
+    prompt_id = comfy.prompts.new_id()
+    await comfy.prompts.submit(graph, prompt_id, client_id=comfy.events.client_id)
+    async for update in comfy.follow(prompt_id):
+        match update:
+            case NodeStarted(): …
+            case Succeeded(record): …
+            case Failed(error=error): …
+"""
 
 import httpx
 
-from backend.comfy.models import NodeType
-from backend.core.errors import Unavailable
-
-TIMEOUT = httpx.Timeout(5.0)
-# ComfyUI answers one after the other; more at once only makes each of them wait.
-QUESTIONS_AT_ONCE = 8
+from backend.comfy.event_stream import EventStream
+from backend.comfy.files import Files
+from backend.comfy.follow import Follower
+from backend.comfy.identity import ProcessIdentity
+from backend.comfy.model_folders import ModelFolders
+from backend.comfy.node_types import NodeTypes
+from backend.comfy.prompts import Prompts
+from backend.comfy.server_info import ServerInfo
+from backend.comfy.transport import Transport
+from backend.comfy.user_files import UserFiles
 
 
 class ComfyClient:
-    """Speaks to one ComfyUI over HTTP. Raises `Unavailable` when it does not answer."""
+    """Raises `ComfyError`, and nothing else, for what goes wrong at ComfyUI's end."""
 
-    def __init__(self, base_url: str, client: httpx.AsyncClient):
-        self.base_url = base_url.rstrip("/")
-        self._client = client
-
-    async def is_up(self) -> bool:
-        try:
-            await self.system_stats()
-        except Unavailable:
-            return False
-        return True
-
-    async def system_stats(self) -> dict[str, Any]:
-        """`GET /system_stats`: versions, memory and devices, as ComfyUI sees them."""
-        stats = await self._get("/system_stats")
-        return stats if isinstance(stats, dict) else {}
-
-    async def queue_remaining(self) -> int:
-        """`GET /prompt`: how many prompts wait or run."""
-        answer = await self._get("/prompt")
-        try:
-            return int(answer["exec_info"]["queue_remaining"])
-        except (TypeError, KeyError, ValueError):
-            return 0
-
-    async def model_folders(self) -> list[str]:
-        """`GET /models`: the kinds of models that this ComfyUI knows."""
-        return _names(await self._get("/models"))
-
-    async def models(self, folder: str) -> list[str]:
-        """`GET /models/{folder}`: the names that ComfyUI offers in its menus; none for a folder it does not know."""
-        return _names(await self._ask("models", folder))
-
-    async def offers(self, folder: str, filename: str) -> bool:
-        """Whether a file can be chosen in ComfyUI. `folder` may go below a model folder: `loras/style`."""
-        kind, _, below = folder.partition("/")
-        wanted = f"{below}/{filename}" if below else filename
-        return wanted in {name.replace("\\", "/") for name in await self.models(kind)}
-
-    async def node_types(self, names: Iterable[str]) -> dict[str, NodeType]:
-        """`GET /object_info/{name}` for each; those that ComfyUI does not know are left out.
-
-        Asking for all of them in one call would take seconds and megabytes where many nodes are installed.
-        """
-        places = asyncio.Semaphore(QUESTIONS_AT_ONCE)
-
-        async def ask(name: str) -> Any:
-            async with places:
-                return await self._ask("object_info", name)
-
-        wanted = sorted(set(names))
-        answers = await asyncio.gather(*(ask(name) for name in wanted))
-        return {
-            name: NodeType.from_info(answer[name])
-            for name, answer in zip(wanted, answers, strict=True)
-            if isinstance(answer, dict) and isinstance(answer.get(name), dict)
-        }
-
-    async def _ask(self, route: str, name: str) -> Any:
-        """`GET /{route}/{name}`; None also for a name that no address can end in."""
-        return None if name in ("", ".", "..") else await self._get(f"/{route}/{quote(name, safe='')}")
-
-    async def _get(self, path: str) -> Any:
-        """The JSON answer; None where ComfyUI has nothing at that address."""
-        try:
-            response = await self._client.get(f"{self.base_url}{path}", timeout=TIMEOUT)
-            if response.status_code == 404:
-                return None
-            response.raise_for_status()
-            return response.json()
-        except (httpx.HTTPError, ValueError):
-            raise Unavailable("ComfyUI does not answer. It may be starting: its log has more.") from None
-
-
-def _names(answer: Any) -> list[str]:
-    return [str(name) for name in answer] if isinstance(answer, list) else []
+    def __init__(self, base_url: str, client: httpx.AsyncClient, *, client_id: str | None = None):
+        """`client_id` is who hears the events: give the same one after a restart to hear those of running prompts."""
+        transport = Transport(base_url, client)
+        self.prompts = Prompts(transport)
+        self.files = Files(transport)
+        self.process = ProcessIdentity(self.files)
+        self.node_types = NodeTypes(transport, self.process)
+        self.models = ModelFolders(transport)
+        self.server = ServerInfo(transport)
+        self.user_files = UserFiles(transport)
+        self.events = EventStream(transport.base_url, client_id)
+        follower = Follower(self.prompts, self.events, self.process)
+        self.follow = follower.follow
+        self.wait = follower.wait

@@ -10,6 +10,7 @@ import structlog
 from pydantic import ValidationError
 
 from backend.comfy.client import ComfyClient
+from backend.comfy.errors import ComfyError
 from backend.core.errors import Unavailable
 from backend.core.events import EventBus
 from backend.core.persistence import keep
@@ -94,6 +95,6 @@ class Bandwidth:
 
     async def _is_generating(self) -> bool:
         try:
-            return await self._comfy.queue_remaining() > 0
-        except Unavailable:
+            return await self._comfy.prompts.remaining() > 0
+        except ComfyError:
             return False

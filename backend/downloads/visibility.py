@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 
 from backend.comfy.client import ComfyClient
-from backend.core.errors import CannotRecord, Unavailable
+from backend.comfy.errors import ComfyError
+from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.downloads.models import State, Transfer, TransferChanged
 from backend.downloads.store import TransferStore
@@ -33,8 +34,8 @@ class Visibility:
 
     async def _ask(self, transfer: Transfer) -> None:
         """Where no ComfyUI runs, nothing is claimed."""
-        with contextlib.suppress(Unavailable, CannotRecord):
-            seen = await self._comfy.offers(transfer.folder, transfer.filename)
+        with contextlib.suppress(ComfyError, CannotRecord):
+            seen = await self._comfy.models.offers(transfer.folder, transfer.filename)
             asked = transfer.changed(seen_by_comfyui=seen)
             if await self._store.save(asked, only_if=[State.DONE]):
                 self._events.publish(TransferChanged(transfer=asked))

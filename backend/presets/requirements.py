@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from backend.comfy.client import ComfyClient
-from backend.comfy.models import NodeType
-from backend.core.errors import AppError, InvalidRequest, Unavailable
+from backend.comfy.errors import ComfyError
+from backend.comfy.node_types import NodeType
+from backend.core.errors import AppError, InvalidRequest
 from backend.core.names import clean_folder
 from backend.downloads.models import UNFINISHED
 from backend.downloads.schemas import Refusal
@@ -111,8 +112,8 @@ class Requirements:
     async def _node_types(self, workflow: GraphRequirements) -> dict[str, NodeType] | None:
         """What ComfyUI knows of the workflow's nodes; None when it does not answer."""
         try:
-            return await self._comfy.node_types(workflow.node_types)
-        except Unavailable:
+            return await self._comfy.node_types.describe(workflow.node_types, fresh=True)
+        except ComfyError:
             return None
 
     async def _folders(
@@ -140,9 +141,9 @@ class Requirements:
     async def _offered(self) -> dict[frozenset[str], str]:
         """ComfyUI's model folders by what each holds; empty ones cannot be told apart."""
         try:
-            kinds = await self._comfy.model_folders()
-            listed = await asyncio.gather(*(self._comfy.models(kind) for kind in kinds))
-        except Unavailable:
+            kinds = await self._comfy.models.kinds()
+            listed = await asyncio.gather(*(self._comfy.models.files(kind) for kind in kinds))
+        except ComfyError:
             return {}
         return {frozenset(names): kind for kind, names in zip(kinds, listed, strict=True) if names}
 

@@ -12,8 +12,8 @@ import psutil
 
 from backend import __version__
 from backend.comfy.client import ComfyClient
+from backend.comfy.errors import ComfyError
 from backend.core.disk import disk_of
-from backend.core.errors import Unavailable
 from backend.system.gpu_watch import GpuWatch
 from backend.system.models import (
     Accelerator,
@@ -94,10 +94,10 @@ class System:
     async def _comfy_state(self, services: list[Service]) -> ComfyState:
         state = next((service.state for service in services if service.name == "comfyui"), "unknown")
         try:
-            stats = await self._comfy.system_stats()
-        except Unavailable:
+            stats = await self._comfy.server.stats()
+        except ComfyError:
             return ComfyState(up=False, version=None, state=state)
-        return ComfyState(up=True, version=stats.get("system", {}).get("comfyui_version"), state=state)
+        return ComfyState(up=True, version=stats.system.comfyui_version or None, state=state)
 
     def _accelerator(self, gpus: list[Gpu], answering: bool) -> Accelerator:
         """The boot scripts' verdict, with live figures of the devices."""

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.comfy.client import ComfyClient
 from backend.downloads.engine.throttle import Throttle
 from backend.downloads.policy import MEGABYTE, Policy, RateLimit, Window
 from tests.support import time_travel
-from tests.support.comfyui.process import running_comfyui
+from tests.support.comfyui.graphs import through
+from tests.support.comfyui.process import ComfyUI, running
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
@@ -85,20 +87,22 @@ def test_a_low_limit_leaves_few_connections(limit: int, most: int) -> None:
 
 
 async def test_downloads_slow_down_while_comfyui_generates(workspace: Path) -> None:
-    with running_comfyui(workspace / "ComfyUI") as comfyui:
-        async with running_control_plane(workspace, comfyui_url=comfyui) as pod:
+    with running(ComfyUI(workspace / "ComfyUI").with_test_nodes()) as comfyui:
+        async with (
+            running_control_plane(workspace, comfyui_url=comfyui.url) as pod,
+            httpx.AsyncClient() as http,
+        ):
+            comfy = ComfyClient(comfyui.url, http)
+            prompt_id = comfy.prompts.new_id()
             polite = {"polite": True, "polite_limit": 3 * MEGABYTE}
             await pod.client.put("/api/downloads/policy", json=polite)
             assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
-            async with httpx.AsyncClient(base_url=comfyui) as browser:
-                await browser.post(
-                    "/prompt", json={"prompt": {"1": {"class_type": "SaveImage", "inputs": {}}}}
-                )
+            await comfy.prompts.submit(through("TestWaitForFile", path="never"), prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
             pace = (await pod.client.get("/api/downloads/pace")).json()
             assert pace == {"limit": 3 * MEGABYTE, "why": "generating"}
-            async with httpx.AsyncClient(base_url=comfyui) as browser:
-                await browser.post("/interrupt")
+            await comfy.prompts.cancel(prompt_id)
+            await comfy.wait(prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
             assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
 

@@ -1,0 +1,214 @@
+"""Follows one prompt to its end.
+
+Polling decides how it stands. Events of the socket add detail, and say when it is worth asking again.
+"""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from backend.comfy.errors import ComfyError, InvalidResponse, Unreachable
+from backend.comfy.event_stream import EventStream
+from backend.comfy.events import (
+    Connected,
+    Disconnected,
+    ExecutionEnded,
+    ExecutionFailed,
+    ExecutionInterrupted,
+    ExecutionSucceeded,
+    LogWritten,
+    PromptEvent,
+    QueueChanged,
+)
+from backend.comfy.identity import ProcessIdentity
+from backend.comfy.outcomes import Cancelled, Failed, Lost, Outcome, PromptState, Succeeded, outcome_of
+from backend.comfy.prompts import Prompts
+from backend.comfy.subscription import Subscription
+
+POLL_SECONDS = 2.0
+# Between the event of an ending and the history lies a moment.
+ENDING_POLL_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+# How long a running prompt may be silent before the socket is suspected. Doubled each time that it was in vain:
+# some nodes say nothing for half an hour.
+SILENT_SECONDS = 30.0
+MOST_SILENT_SECONDS = 600.0
+PATIENCE_SECONDS = 900.0
+
+NOT_ABOUT_PROMPTS = (Connected, Disconnected, QueueChanged, LogWritten)
+OUTCOMES = (Succeeded, Failed, Cancelled, Lost)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateChanged:
+    """ComfyUI says that the prompt waits, or that it runs."""
+
+    state: PromptState
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactLost:
+    """ComfyUI does not answer, or not sensibly. The prompt may still run."""
+
+    error: ComfyError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactRestored:
+    """ComfyUI answers again."""
+
+
+# The outcome comes last, and once.
+Update: TypeAlias = StateChanged | ContactLost | ContactRestored | PromptEvent | Outcome
+
+
+class Follower:
+    def __init__(self, prompts: Prompts, events: EventStream, identity: ProcessIdentity):
+        self._prompts = prompts
+        self._events = events
+        self._identity = identity
+
+    async def follow(
+        self,
+        prompt_id: str,
+        *,
+        process_id: str | None = None,
+        previews: bool = False,
+        patience: float = PATIENCE_SECONDS,
+    ) -> AsyncGenerator[Update]:
+        """Yield what happens to a prompt, and at last its outcome.
+
+        `process_id` is `ProcessIdentity.current` of the time of submitting; without it, of now. It only tells
+        whether a lost prompt was lost in a restart. While ComfyUI does not answer, go on asking; raise its error
+        when that has lasted for `patience` seconds.
+        """
+        watched = _Watched(
+            prompt_id=prompt_id,
+            process_id=process_id or await self._process_id(),
+            contact=_Contact(patience),
+            watchdog=_Watchdog(self._events),
+        )
+        async with self._events.subscribe(prompt_id, previews=previews) as events:
+            while True:
+                updates = await self._poll(watched)
+                has_ended = isinstance(updates[-1], OUTCOMES) if updates else False
+                if has_ended:
+                    for event in events.take_all():
+                        if not isinstance(event, NOT_ABOUT_PROMPTS):
+                            yield event
+                for update in updates:
+                    yield update
+                if has_ended:
+                    return
+                seconds = RETRY_SECONDS if watched.contact.is_lost else POLL_SECONDS
+                async for event in _until_next_poll(events, seconds):
+                    yield event
+
+    async def wait(
+        self, prompt_id: str, *, process_id: str | None = None, patience: float = PATIENCE_SECONDS
+    ) -> Outcome:
+        """Return how a prompt ends. The arguments are those of `follow`."""
+        async with aclosing(self.follow(prompt_id, process_id=process_id, patience=patience)) as updates:
+            async for update in updates:
+                if isinstance(update, OUTCOMES):
+                    return update
+        raise AssertionError("a prompt that is followed has an outcome")
+
+    async def _poll(self, watched: "_Watched") -> list[Update]:
+        """Ask ComfyUI, and return what has changed; an outcome comes last."""
+        try:
+            record = await self._prompts.find(watched.prompt_id)
+        except (Unreachable, InvalidResponse) as error:
+            return [ContactLost(error=error)] if watched.contact.lose(error) else []
+        updates: list[Update] = [ContactRestored()] if watched.contact.restore() else []
+        if record is None:
+            return [*updates, await self._lost(watched.prompt_id, watched.process_id)]
+        outcome = outcome_of(record)
+        if outcome:
+            return [*updates, outcome]
+        if record.state != watched.state:
+            watched.state = record.state
+            updates.append(StateChanged(state=record.state))
+        if record.state == PromptState.RUNNING:
+            await watched.watchdog.check()
+        return updates
+
+    async def _lost(self, prompt_id: str, process_id: str | None) -> Lost:
+        now = await self._process_id()
+        return Lost(prompt_id=prompt_id, restarted=now != process_id if now and process_id else None)
+
+    async def _process_id(self) -> str | None:
+        try:
+            return await self._identity.current()
+        except ComfyError:
+            return None
+
+
+async def _until_next_poll(events: Subscription, seconds: float) -> AsyncIterator[PromptEvent]:
+    """Yield events for that long, or until one makes it worth asking at once."""
+    poll_at = time.monotonic() + seconds
+    while (left := poll_at - time.monotonic()) > 0:
+        event = await events.next(left)
+        match event:
+            case None | Disconnected():
+                return
+            case Connected() | QueueChanged() | LogWritten():
+                continue
+            case ExecutionSucceeded() | ExecutionFailed() | ExecutionInterrupted():
+                poll_at = min(poll_at, time.monotonic() + ENDING_POLL_SECONDS)
+        yield event
+        if isinstance(event, ExecutionEnded):
+            return
+
+
+@dataclass(kw_only=True)
+class _Watched:
+    """What is remembered about a prompt between two polls."""
+
+    prompt_id: str
+    process_id: str | None
+    contact: "_Contact"
+    watchdog: "_Watchdog"
+    state: PromptState | None = None
+
+
+class _Contact:
+    """Whether ComfyUI answers, and for how long it has not."""
+
+    def __init__(self, patience: float):
+        self._patience = patience
+        self._lost_at: float | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        return self._lost_at is not None
+
+    def lose(self, error: ComfyError) -> bool:
+        """Return whether this is new; raise the error when it has lasted too long."""
+        now = time.monotonic()
+        if self._lost_at is None:
+            self._lost_at = now
+            return True
+        if now - self._lost_at > self._patience:
+            raise error
+        return False
+
+    def restore(self) -> bool:
+        """Return whether this is new."""
+        was_lost, self._lost_at = self._lost_at is not None, None
+        return was_lost
+
+
+class _Watchdog:
+    """Opens the socket again when a running prompt is silent for long."""
+
+    def __init__(self, events: EventStream):
+        self._events = events
+        self._limit = SILENT_SECONDS
+
+    async def check(self) -> None:
+        if self._events.silent_seconds > self._limit:
+            self._limit = min(2 * self._limit, MOST_SILENT_SECONDS)
+            await self._events.reconnect()

@@ -1,0 +1,49 @@
+"""Tells one ComfyUI process from the next.
+
+No route of ComfyUI says when it started, and a client that asks over HTTP cannot see a restart between two requests.
+But ComfyUI empties its `temp` folder whenever it starts. So a small file there, with a random id in it, lives exactly
+as long as the process: every client reads the same id, also after a restart of its own.
+
+The id says nothing about a folder that something else empties: then it changes although the process is the same.
+Whoever compares ids must be able to live with that, as with a cache that is filled again.
+"""
+
+import re
+import uuid
+
+from backend.comfy.errors import FileMissing, InvalidResponse
+from backend.comfy.files import Files
+from backend.comfy.outcomes import FileReference
+
+MARKER = FileReference(filename="comfypod-process.txt", type="temp")
+ID = re.compile(rb"[0-9a-f]{32}")
+
+
+class ProcessIdentity:
+    def __init__(self, files: Files):
+        self._files = files
+
+    async def current(self) -> str:
+        """Return the id of the process that answers now, the same for every client."""
+        found = await self._read()
+        if not ID.fullmatch(found or b""):
+            # Of two clients at the same moment, the second one's file gets another name: both read the first one's.
+            new = uuid.uuid4().hex.encode()
+            await self._files.upload(new, MARKER.filename, type_=MARKER.type, overwrite=found is not None)
+            found = await self._read()
+        if not found or not ID.fullmatch(found):
+            raise InvalidResponse("POST /upload/image", "what was uploaded cannot be read")
+        return found.decode()
+
+    async def _read(self) -> bytes | None:
+        """Return the beginning of the file; None if there is none."""
+        content = b""
+        try:
+            async with self._files.open(MARKER) as download:
+                async for chunk in download.chunks:
+                    content += chunk
+                    if len(content) > 100:
+                        break
+        except FileMissing:
+            return None
+        return content[:100]
