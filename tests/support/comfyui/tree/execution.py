@@ -177,7 +177,11 @@ class Executor:
 
     def links(self, node_id: str) -> list[list[Any]]:
         values = self.prompt[node_id]["inputs"].values()
-        return [value for value in values if isinstance(value, list) and len(value) == 2 and value[0] in self.prompt]
+        return [
+            value
+            for value in values
+            if isinstance(value, list) and len(value) == 2 and value[0] in self.prompt
+        ]
 
     def signature(self, node_id: str) -> str:
         if node_id not in self.signatures:
@@ -219,7 +223,12 @@ class Executor:
         returned, shown = self.call(node_id, inputs)
         if shown:
             self.shown[node_id] = shown
-            executed = {"node": node_id, "display_node": node_id, "output": shown, "prompt_id": self.prompt_id}
+            executed = {
+                "node": node_id,
+                "display_node": node_id,
+                "output": shown,
+                "prompt_id": self.prompt_id,
+            }
             self.send("executed", executed)
         self.cache[self.signature(node_id)] = (returned, shown)
         bar = self.progress[node_id]
@@ -231,7 +240,8 @@ class Executor:
         if shown is not None:
             self.shown[node_id] = shown
         self.send(
-            "executed", {"node": node_id, "display_node": node_id, "output": shown, "prompt_id": self.prompt_id}
+            "executed",
+            {"node": node_id, "display_node": node_id, "output": shown, "prompt_id": self.prompt_id},
         )
 
     def call(self, node_id: str, inputs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any] | None]:
@@ -297,7 +307,10 @@ class Executor:
         if blocked.message is None:
             return
         nothing = {"traceback": [], "current_inputs": [], "current_outputs": []}
-        said = {"exception_message": f"Execution Blocked: {blocked.message}", "exception_type": "ExecutionBlocked"}
+        said = {
+            "exception_message": f"Execution Blocked: {blocked.message}",
+            "exception_type": "ExecutionBlocked",
+        }
         about = {"prompt_id": self.prompt_id, **self.about(node_id)}
         self.server.send_sync("execution_error", {**about, **said, **nothing}, self.server.client_id)
 

@@ -44,7 +44,9 @@ def get_annotated_filepath(name: str) -> str:
     return os.path.join(folder or get_input_directory(), name)
 
 
-def get_save_image_path(prefix: str, folder: str, width: int = 0, height: int = 0) -> tuple[str, str, int, str, str]:
+def get_save_image_path(
+    prefix: str, folder: str, width: int = 0, height: int = 0
+) -> tuple[str, str, int, str, str]:
     """Return the folder, the name, the next number, the subfolder and the prefix."""
     prefix = prefix.replace("%width%", str(width)).replace("%height%", str(height))
     subfolder, name = os.path.split(os.path.normpath(prefix))
@@ -52,8 +54,18 @@ def get_save_image_path(prefix: str, folder: str, width: int = 0, height: int = 
     if os.path.commonpath((folder, full)) != folder:
         raise Exception("Saving image outside the output folder is not allowed.")
     os.makedirs(full, exist_ok=True)
-    numbers = [file[len(name) + 1 :].split(".")[0].split("_")[0] for file in os.listdir(full) if file.startswith(f"{name}_")]
-    return full, name, max((int(number) for number in numbers if number.isdecimal()), default=0) + 1, subfolder, prefix
+    numbers = [
+        file[len(name) + 1 :].split(".")[0].split("_")[0]
+        for file in os.listdir(full)
+        if file.startswith(f"{name}_")
+    ]
+    return (
+        full,
+        name,
+        max((int(number) for number in numbers if number.isdecimal()), default=0) + 1,
+        subfolder,
+        prefix,
+    )
 
 
 class FolderPaths:

@@ -66,7 +66,9 @@ def finished(prompt_id: str, entry: dict[str, Any], *, whole: bool = False) -> d
     if whole:
         job["outputs"] = {
             node_id: {
-                kind: [normal(item) for item in listed if item is not None] if isinstance(listed, list) else listed
+                kind: [normal(item) for item in listed if item is not None]
+                if isinstance(listed, list)
+                else listed
                 for kind, listed in shown.items()
             }
             for node_id, shown in entry["outputs"].items()
@@ -82,7 +84,9 @@ def normal(item: Any) -> Any:
     return item
 
 
-def find(prompt_id: str, running: list[Any], pending: list[Any], history: dict[str, Any]) -> dict[str, Any] | None:
+def find(
+    prompt_id: str, running: list[Any], pending: list[Any], history: dict[str, Any]
+) -> dict[str, Any] | None:
     """An id that is in the queue twice counts as finished as soon as its first run is."""
     if prompt_id in history:
         return finished(prompt_id, history[prompt_id], whole=True)
@@ -102,7 +106,9 @@ def listed(
         *(finished(prompt_id, entry) for prompt_id, entry in history.items()),
     ]
     workflow_id = query.get("workflow_id")
-    jobs = [job for job in jobs if job["status"] in states and workflow_id in (None, "", job.get("workflow_id"))]
+    jobs = [
+        job for job in jobs if job["status"] in states and workflow_id in (None, "", job.get("workflow_id"))
+    ]
 
     def duration(job: dict[str, Any]) -> int:
         return job.get("execution_end_time", 0) - job.get("execution_start_time", 0)

@@ -56,7 +56,9 @@ def webp(width: int, height: int, metadata: Metadata) -> bytes:
     coded = int(bits[::-1], 2).to_bytes(8, "little")
     chunks = [(b"VP8L", b"\x2f" + struct.pack("<I", size) + coded)]
     if metadata:
-        extended = struct.pack("<I", 0b1000) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        extended = (
+            struct.pack("<I", 0b1000) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        )
         chunks = [(b"VP8X", extended), *chunks, (b"EXIF", _exif(metadata))]
     body = b"WEBP" + b"".join(_riff_chunk(name, data) for name, data in chunks)
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -68,9 +70,14 @@ def _riff_chunk(name: bytes, data: bytes) -> bytes:
 
 def _exif(metadata: Metadata) -> bytes:
     """Return the tags 0x0110 for the prompt, and 0x010F downwards for everything else."""
-    tags = {0x0110: "prompt", **{0x010F - i: key for i, key in enumerate(key for key in metadata if key != "prompt")}}
+    tags = {
+        0x0110: "prompt",
+        **{0x010F - i: key for i, key in enumerate(key for key in metadata if key != "prompt")},
+    }
     values = {
-        tag: f"{key}:{json.dumps(metadata[key])}".encode() + b"\0" for tag, key in tags.items() if key in metadata
+        tag: f"{key}:{json.dumps(metadata[key])}".encode() + b"\0"
+        for tag, key in tags.items()
+        if key in metadata
     }
     entries, texts = b"", b""
     texts_at = 8 + 2 + 12 * len(values) + 4

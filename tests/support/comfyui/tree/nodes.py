@@ -39,7 +39,9 @@ def metadata(prompt: Any, extra_pnginfo: Any) -> media.Metadata:
 
 
 def save(kind: str, prefix: str, suffix: str, contents: list[bytes]) -> list[dict[str, str]]:
-    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(prefix, folder_paths.directories[kind])
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.directories[kind]
+    )
     saved = []
     for content in contents:
         file = f"{name}_{number:05}_{suffix}"
@@ -329,8 +331,15 @@ def loader(name: str, returns: tuple[str, ...], folders: dict[str, str], **rest:
     def files(folder):
         return folder_paths.current.names(folder) or []
 
-    members = {"INPUT_TYPES": classmethod(inputs), "RETURN_TYPES": returns, "FUNCTION": "load", "CATEGORY": "loaders"}
-    NODE_CLASS_MAPPINGS[name] = type(name, (), {**members, "load": lambda _self, **given: tuple(given.items()) or (None,)})
+    members = {
+        "INPUT_TYPES": classmethod(inputs),
+        "RETURN_TYPES": returns,
+        "FUNCTION": "load",
+        "CATEGORY": "loaders",
+    }
+    NODE_CLASS_MAPPINGS[name] = type(
+        name, (), {**members, "load": lambda _self, **given: tuple(given.items()) or (None,)}
+    )
 
 
 DTYPES = (["default", "fp8_e4m3fn"],)

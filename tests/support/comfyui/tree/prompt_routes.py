@@ -142,7 +142,9 @@ class JobsRoutes:
 
     async def list_jobs(self, request: web.Request) -> web.Response:
         query = request.query
-        states = [state.strip() for state in query.get("status", ",".join(jobs.STATES)).split(",") if state.strip()]
+        states = [
+            state.strip() for state in query.get("status", ",".join(jobs.STATES)).split(",") if state.strip()
+        ]
         unknown = [state for state in states if state not in jobs.STATES]
         if unknown:
             return web.json_response({"error": f"Invalid status value(s): {', '.join(unknown)}"}, status=400)

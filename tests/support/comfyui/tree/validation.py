@@ -24,7 +24,9 @@ def full_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def validate_prompt(prompt: Prompt, targets: list[str] | None) -> tuple[Problem | None, list[str], dict[str, Any]]:
+def validate_prompt(
+    prompt: Prompt, targets: list[str] | None
+) -> tuple[Problem | None, list[str], dict[str, Any]]:
     """Return what is wrong with the whole, the outputs that can run, and what is wrong with nodes.
 
     Only what outputs depend on is looked at. One good output is enough: the others are dropped.
@@ -48,7 +50,10 @@ def validate_prompt(prompt: Prompt, targets: list[str] | None) -> tuple[Problem 
         try:
             valid, reasons = validate_node(prompt, output, validated, [])
         except Exception as error:
-            valid, reasons = False, [_exception("exception_during_validation", "Exception when validating node", error)]
+            valid, reasons = (
+                False,
+                [_exception("exception_during_validation", "Exception when validating node", error)],
+            )
             validated[output] = (valid, reasons)
         if valid:
             good.append(output)
@@ -74,7 +79,9 @@ def _unknown_type(node_id: str, node: dict[str, Any]) -> Problem | None:
     title = node.get("_meta", {}).get("title", kind)
     if kind is None:
         name = title or f"ID #{node_id}"
-        message = f"Node '{name}' has no class_type. The workflow may be corrupted or a custom node is missing."
+        message = (
+            f"Node '{name}' has no class_type. The workflow may be corrupted or a custom node is missing."
+        )
     else:
         message = f"Node '{title}' not found. The custom node may not be installed."
     about = {"node_id": node_id, "class_type": kind, "node_title": title}
@@ -144,14 +151,19 @@ def _check_link(
         message = "Return type mismatch between linked nodes"
         details = f"{name}, received_type({received}) mismatch input_type({kind})"
         return [
-            problem("return_type_mismatch", message, details, **about, received_type=received, linked_node=link)
+            problem(
+                "return_type_mismatch", message, details, **about, received_type=received, linked_node=link
+            )
         ], True
     try:
         return [], validate_node(prompt, source, validated, [*visiting, node_id])[0]
     except Exception as error:
         message = "Exception when validating inner node"
         about |= {"exception_message": str(error), "linked_node": link}
-        validated[source] = (False, [_exception("exception_during_inner_validation", message, error, **about)])
+        validated[source] = (
+            False,
+            [_exception("exception_during_inner_validation", message, error, **about)],
+        )
         return [], False
 
 
@@ -184,7 +196,9 @@ def _check_value(given: dict[str, Any], name: str, spec: Any, *, skip_limits: bo
         many = len(options) > MOST_OPTIONS_NAMED
         listed = f"(list of length {len(options)})" if many else str(options)
         about["input_config"] = None if many else about["input_config"]
-        return [problem("value_not_in_list", "Value not in list", f"{name}: {value!r} not in {listed}", **about)]
+        return [
+            problem("value_not_in_list", "Value not in list", f"{name}: {value!r} not in {listed}", **about)
+        ]
     return []
 
 
