@@ -1,1 +1,1 @@
-"""A ComfyUI graph as a document: read, convert, bind inputs."""
+"""A ComfyUI graph as a document: read it, convert it to a prompt, bind its inputs."""
