@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
-# A pod's first process after tini: sets up what needs root and the environment, then becomes the supervisor.
+# A pod's first process after tini: prepares the environment of the services, then becomes the supervisor.
 # Nothing here waits for the volume; ComfyUI's own service prepares it (scripts/workspace).
 set -euo pipefail
 
 COMFYPOD=${COMFYPOD:-/opt/comfypod}
 export WORKSPACE=${WORKSPACE:-/workspace} RUN_DIR=${RUN_DIR:-/run/comfypod} LOG_DIR=${LOG_DIR:-/var/log/comfypod}
+NGINX_IPV6=/etc/nginx/comfypod-ipv6 IPV6_ADDRESSES=/proc/net/if_inet6
 
 die() {
     printf '%s\n' "$@" >&2
     exit 64
 }
 
-# Where there is no such secret, RunPod hands over its placeholder, which anybody can read in the template.
+# RunPod passes its placeholder where the secret does not exist, and every reader of the template knows it.
 drop_unfilled_secrets() {
     local name
     for name in ACCESS_PASSWORD HF_TOKEN CIVITAI_TOKEN; do
         [[ ${!name:-} =~ ^\{\{\ *RUNPOD_SECRET_ ]] || continue
-        echo "$name holds ${!name} and counts as not set: RunPod knows no such secret. Create it in the console under" \
-            "Secrets, then start the pod anew. Without ACCESS_PASSWORD a password is generated and stands in this log." >&2
+        echo "$name is ${!name} and counts as not set: RunPod has no such secret. Create it in the console under Secrets," \
+            "then start the pod again. Without ACCESS_PASSWORD a password is generated and printed in this log." >&2
         unset "$name"
     done
 }
@@ -28,13 +29,13 @@ check_environment() {
     fi
 }
 
-# What an earlier life of this container left behind must not keep this one from starting. The mark says that the folder
-# is ours to empty: RUN_DIR may point anywhere.
+# Files of an earlier run of this container must not keep this one from starting. The mark shows that the folder is ours
+# to empty: RUN_DIR may point anywhere.
 clean_up() {
     local mark=$RUN_DIR/.comfypod-run
     mkdir -p "$RUN_DIR" "$LOG_DIR" "${STATE_DIR:-/var/lib/comfypod}"
     if [[ ! -e $mark && -n $(ls -A "$RUN_DIR") ]]; then
-        die "RUN_DIR=$RUN_DIR holds other files. Choose a folder of its own: it is emptied at every start."
+        die "RUN_DIR=$RUN_DIR contains other files. Choose an empty folder: it is emptied at every start."
     fi
     rm -rf "${RUN_DIR:?}"/*
     touch "$mark"
@@ -44,6 +45,12 @@ clean_up() {
 follow_workspace() {
     [[ $WORKSPACE != /workspace ]] || return 0
     export VIRTUAL_ENV=$WORKSPACE/venv PATH=$WORKSPACE/venv/bin:$PATH
+}
+
+# On a kernel without IPv6 nginx would not start with listeners for it.
+choose_listeners() {
+    rm -f "$NGINX_IPV6"
+    [[ ! -e $IPV6_ADDRESSES ]] || ln -s "$COMFYPOD/nginx/ipv6" "$NGINX_IPV6"
 }
 
 set_time_zone() {
@@ -95,6 +102,7 @@ _main() {
     check_environment
     clean_up
     follow_workspace
+    choose_listeners
     set_time_zone
     set_up_ssh
     choose_services

@@ -37,12 +37,14 @@ class Readiness(BaseModel):
     missing: list[Problem]
 
 
+@public_router.head("/healthz", include_in_schema=False)
 @public_router.get("/healthz")
 def healthz() -> Health:
     """Alive: answers as soon as the control plane runs, whatever the rest of the pod does."""
     return Health(status="ok", version=__version__)
 
 
+@public_router.head("/readyz", include_in_schema=False)
 @public_router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
 def readyz(system: SystemService, response: Response) -> Readiness:
     """Able to do its work; if not, what is missing."""

@@ -76,7 +76,7 @@ def clean_up(run: Path) -> subprocess.CompletedProcess[str]:
     return bash("clean_up", **{name: str(path) for name, path in folders.items()})
 
 
-def test_what_an_earlier_life_left_behind_is_cleaned_up(tmp_path: Path) -> None:
+def test_files_of_an_earlier_run_are_cleaned_up(tmp_path: Path) -> None:
     assert clean_up(tmp_path / "run").returncode == 0
     (tmp_path / "run/supervisord.pid").write_text("4711")
     (tmp_path / "run/comfyui-session.reboot").touch()
@@ -88,5 +88,17 @@ def test_a_folder_with_other_files_is_never_emptied(tmp_path: Path) -> None:
     (tmp_path / "photo.png").touch()
     done = clean_up(tmp_path)
     assert done.returncode == 64
-    assert "Choose a folder of its own" in done.stderr
+    assert "Choose an empty folder" in done.stderr
     assert (tmp_path / "photo.png").exists()
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_nginx_listens_on_ipv6_where_the_kernel_has_it(tmp_path: Path, has_ipv6: bool) -> None:
+    addresses, link = tmp_path / "if_inet6", tmp_path / "comfypod-ipv6"
+    link.symlink_to("/of/an/earlier/run")
+    if has_ipv6:
+        addresses.touch()
+    done = bash(f"NGINX_IPV6={link} IPV6_ADDRESSES={addresses}; choose_listeners", COMFYPOD="/opt/comfypod")
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink() == has_ipv6
+    assert not has_ipv6 or link.readlink() == Path("/opt/comfypod/nginx/ipv6")

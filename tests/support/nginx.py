@@ -11,41 +11,45 @@ from pathlib import Path
 from tests.support.process import ROOT, free_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-# Debian's folders for what does not fit into memory belong to root.
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
+# Debian's folders for bodies that do not fit into memory belong to root.
 TEMPORARY = "".join(
     f"{kind}_temp_path {{folder}}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )
 
 
-class Doors:
-    """Addresses of the pod's ports."""
+class Addresses:
+    """The pod's ports on this machine."""
 
     def __init__(self, ports: dict[int, int]):
         self.dashboard = f"http://127.0.0.1:{ports[8001]}"
         self.comfyui = f"http://127.0.0.1:{ports[3001]}"
+        self.dashboard_ipv6 = f"http://[::1]:{ports[8001]}"
 
 
 @contextmanager
-def running_nginx(folder: Path, dashboard: int, comfyui: int) -> Iterator[Doors]:
+def running_nginx(folder: Path, dashboard: int, comfyui: int) -> Iterator[Addresses]:
     """`dashboard` and `comfyui` are ports of loopback on which the test serves, or does not."""
     assert NGINX, "nginx is not installed"
     ports = {port: free_port() for port in (8001, 3001, 8081, 8889)}
     changes = {
         "/opt/comfypod/nginx": str(folder),
         "/opt/comfypod/frontend": str(ROOT / "frontend"),
+        "/etc/nginx/comfypod-ipv6": str(folder / ("ipv6" if HAS_IPV6 else "no-ipv6")),
         "/run/nginx.pid": str(folder / "nginx.pid"),
         "user www-data;": "",
         "http {": "http {\n" + TEMPORARY.format(folder=folder),
         "127.0.0.1:8000": f"127.0.0.1:{dashboard}",
         "127.0.0.1:3000": f"127.0.0.1:{comfyui}",
         **{f"listen {port};": f"listen 127.0.0.1:{free};" for port, free in ports.items()},
+        **{f"listen [::]:{port};": f"listen [::1]:{free};" for port, free in ports.items()},
     }
     _write_changed(folder, changes)
     command = [NGINX, "-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
             _wait_until_open(process, ports[8889])
-            yield Doors(ports)
+            yield Addresses(ports)
         finally:
             process.terminate()
 
@@ -55,14 +59,15 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-    raise RuntimeError("nginx does not start; what it says is above")
+    raise RuntimeError("nginx does not start; its message is above")
 
 
 def _write_changed(folder: Path, changes: dict[str, str]) -> None:
-    texts = {path.name: path.read_text() for path in (ROOT / "nginx").glob("*.conf")}
+    source = ROOT / "nginx"
+    texts = {path.relative_to(source): path.read_text() for path in source.rglob("*.conf")}
     for old, new in changes.items():
-        assert any(old in text for text in texts.values()), f"nothing in nginx/ says {old}"
+        assert any(old in text for text in texts.values()), f"no file in nginx/ contains {old}"
         texts = {name: text.replace(old, new) for name, text in texts.items()}
-    folder.mkdir()
     for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -73,12 +73,19 @@ def test_every_port_is_shut_without_the_password(visitor: httpx.Client, port: in
     assert visitor.get(f"http://127.0.0.1:{port}/_pod/sign-in").status_code == 200
 
 
-def test_only_nginx_listens_on_the_outside(pod: Pod) -> None:
+def test_only_nginx_listens_on_public_addresses(pod: Pod) -> None:
+    pod.wait_for_comfyui()
     table = pod.run("cat", "/proc/net/tcp")
     listening = [line.split()[1] for line in table.splitlines()[1:] if line.split()[3] == "0A"]
     ports = {int(address.split(":")[1], 16): address.split(":")[0] for address in listening}
     assert ports[8000] == ports[3000] == "0100007F"
     assert ports[8001] == ports[3001] == "00000000"
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
+def test_the_ports_answer_over_ipv6_too(pod: Pod, visitor: httpx.Client) -> None:
+    assert visitor.get("http://[::1]:8001/healthz").status_code == 200
+    assert visitor.get("http://[::1]:3001/_pod/sign-in").status_code == 200
 
 
 def test_comfyui_opens_after_the_sign_in_on_its_own_port(pod: Pod, visitor: httpx.Client) -> None:

@@ -10,17 +10,17 @@ import websockets
 
 from tests.nginx.conftest import signed_in_browser
 from tests.support.control_plane import ControlPlane
-from tests.support.nginx import Doors, running_nginx
+from tests.support.nginx import Addresses, running_nginx
 from tests.support.process import free_port
 
 PAGE = {"Accept": "text/html"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-NEIGHBOUR = {"Origin": "http://127.0.0.1:4444"}  # another port of the same address, which gets the cookie
+OTHER_PORT = {"Origin": "http://127.0.0.1:4444"}  # another port of the same address, which gets the cookie
 
 
 @pytest.fixture
-async def owner(doors: Doors) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in_browser(doors) as client:
+async def owner(addresses: Addresses) -> AsyncIterator[httpx.AsyncClient]:
+    async with signed_in_browser(addresses) as client:
         yield client
 
 
@@ -28,25 +28,25 @@ async def test_a_page_of_another_port_cannot_act_with_the_browsers_cookie(
     owner: httpx.AsyncClient,
 ) -> None:
     for method, headers in (
-        ("POST", NEIGHBOUR),
-        ("DELETE", NEIGHBOUR),
-        ("PROPFIND", NEIGHBOUR),
+        ("POST", OTHER_PORT),
+        ("DELETE", OTHER_PORT),
+        ("PROPFIND", OTHER_PORT),
         ("POST", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}),
         ("POST", {"Sec-Fetch-Site": "cross-site", **LINK}),
         ("GET", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}),
-        ("GET", {"Upgrade": "websocket", "Connection": "Upgrade", **NEIGHBOUR}),
+        ("GET", {"Upgrade": "websocket", "Connection": "Upgrade", **OTHER_PORT}),
     ):
         answer = await owner.request(method, "/prompt", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "cross_site"), (method, headers)
-    page = await owner.post("/prompt", headers={**PAGE, **NEIGHBOUR})
+    page = await owner.post("/prompt", headers={**PAGE, **OTHER_PORT})
     assert (page.status_code, "Another site tried" in page.text) == (403, True)
 
 
-async def test_comfyuis_own_page_and_links_to_it_pass(owner: httpx.AsyncClient, doors: Doors) -> None:
-    own = {"Origin": doors.comfyui, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
+async def test_comfyuis_own_page_and_links_to_it_pass(owner: httpx.AsyncClient, addresses: Addresses) -> None:
+    own = {"Origin": addresses.comfyui, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
     for method, headers in (
         ("POST", own),
-        ("POST", {"Origin": doors.comfyui}),  # without TLS browsers send no Sec-Fetch headers
+        ("POST", {"Origin": addresses.comfyui}),  # without TLS browsers send no Sec-Fetch headers
         ("GET", {}),
         ("GET", {"Sec-Fetch-Site": "none", **LINK}),
         ("GET", {"Sec-Fetch-Site": "same-site", **LINK}),
@@ -59,18 +59,18 @@ async def test_comfyuis_own_page_and_links_to_it_pass(owner: httpx.AsyncClient, 
 
 
 async def test_comfyuis_socket_is_for_its_own_page_and_for_programs(
-    owner: httpx.AsyncClient, pod: ControlPlane, doors: Doors
+    owner: httpx.AsyncClient, pod: ControlPlane, addresses: Addresses
 ) -> None:
-    address = f"{doors.comfyui.replace('http', 'ws')}/ws"
+    address = f"{addresses.comfyui.replace('http', 'ws')}/ws"
     cookie = {"Cookie": f"comfypod_session={owner.cookies['comfypod_session']}"}
-    async with websockets.connect(address, additional_headers={**cookie, "Origin": doors.comfyui}):
+    async with websockets.connect(address, additional_headers={**cookie, "Origin": addresses.comfyui}):
         pass
     async with websockets.connect(
-        address, additional_headers={"Authorization": pod.client.headers["Authorization"], **NEIGHBOUR}
+        address, additional_headers={"Authorization": pod.client.headers["Authorization"], **OTHER_PORT}
     ):
         pass
     with pytest.raises(websockets.InvalidStatus, match="403"):
-        async with websockets.connect(address, additional_headers={**cookie, **NEIGHBOUR}):
+        async with websockets.connect(address, additional_headers={**cookie, **OTHER_PORT}):
             pass
 
 
@@ -83,16 +83,18 @@ async def test_comfyui_never_sees_the_session(owner: httpx.AsyncClient, pod: Con
         (f"theme=dark; {mine}", "theme=dark;"),
         (f"a=1; {mine}; b=2", "a=1; b=2"),
         (f"{mine}; b=2; {mine}", "b=2;"),
+        (f"{mine}; comfypod_device=x; {mine}; b=2; comfypod_device=y", "b=2;"),
     ):
         answer = await owner.get("/", headers={"Cookie": sent})
         assert answer.json()["headers"].get("Cookie") == left
         assert token not in answer.text
-    bearer = {"Authorization": pod.client.headers["Authorization"]}
-    assert "Authorization" not in (await owner.get("/", headers=bearer)).json()["headers"]
+    credentials = {"Authorization": pod.client.headers["Authorization"], "X-API-Key": "a key"}
+    seen = (await owner.get("/", headers=credentials)).json()["headers"]
+    assert not {"Authorization", "X-API-Key"} & set(seen)
 
 
-async def test_who_guesses_passwords_cannot_pass_for_many(doors: Doors) -> None:
-    async with httpx.AsyncClient(base_url=doors.dashboard) as visitor:
+async def test_an_address_that_the_client_invents_does_not_count(addresses: Addresses) -> None:
+    async with httpx.AsyncClient(base_url=addresses.dashboard) as visitor:
         answers = [
             await visitor.post(
                 "/api/auth/login", json={"password": "wrong"}, headers={"X-Real-IP": f"10.0.0.{n}"}
@@ -106,8 +108,8 @@ async def test_a_service_that_is_not_up_says_so_however_it_is_asked(
     tmp_path: Path, pod: ControlPlane
 ) -> None:
     """The page that waits asks by HEAD, and must not take any answer for ComfyUI's."""
-    with running_nginx(tmp_path / "nginx", httpx.URL(pod.url).port or 0, free_port()) as doors:
-        async with signed_in_browser(doors) as owner:
+    with running_nginx(tmp_path / "nginx", httpx.URL(pod.url).port or 0, free_port()) as addresses:
+        async with signed_in_browser(addresses) as owner:
             page = await owner.get("/", headers=PAGE)
             assert (page.status_code, "ComfyUI is not up yet" in page.text) == (503, True)
             assert (await owner.head("/")).status_code == 503
@@ -119,31 +121,40 @@ async def test_a_service_that_is_not_up_says_so_however_it_is_asked(
 
 
 async def test_while_the_control_plane_restarts_every_port_says_so(tmp_path: Path, service: int) -> None:
-    with running_nginx(tmp_path / "nginx", free_port(), service) as doors:
+    with running_nginx(tmp_path / "nginx", free_port(), service) as addresses:
         async with httpx.AsyncClient() as visitor:
             for address in (
-                f"{doors.dashboard}/downloads",
-                f"{doors.comfyui}/",
-                f"{doors.comfyui}/_pod/sign-in",
-                f"{doors.comfyui}/api/auth/me",
+                f"{addresses.dashboard}/downloads",
+                f"{addresses.comfyui}/",
+                f"{addresses.comfyui}/_pod/sign-in",
             ):
                 answer = await visitor.get(address)
                 assert (answer.status_code, answer.headers["Refresh"]) == (503, "2")
                 assert "The control plane is starting" in answer.text
-            assert (await visitor.post(f"{doors.comfyui}/prompt", json={})).status_code == 503
+            for method, address in (
+                ("GET", f"{addresses.dashboard}/api/presets"),
+                ("POST", f"{addresses.dashboard}/mcp"),
+                ("GET", f"{addresses.comfyui}/api/auth/me"),
+                ("GET", f"{addresses.comfyui}/api/queue"),
+                ("POST", f"{addresses.comfyui}/prompt"),
+            ):
+                answer = await visitor.request(method, address)
+                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable"), address
+                assert answer.json()["error"]["details"]["request_id"]
+            assert (await visitor.head(f"{addresses.dashboard}/healthz")).status_code == 503
 
 
-async def test_static_files_are_public_and_may_be_kept_forever(doors: Doors, pod: ControlPlane) -> None:
+async def test_static_files_are_public_and_may_be_kept_forever(
+    addresses: Addresses, pod: ControlPlane
+) -> None:
     async with pod.anonymous(**PAGE) as visitor:
         page = (await visitor.get("/_pod/sign-in")).text
-    addresses = re.findall(r'(?:src|href)="(/_pod/static/[^"]+)"', page)
-    assert addresses
-    async with httpx.AsyncClient(base_url=doors.comfyui) as browser:
-        for address in addresses:
-            answer = await browser.get(address)
-            assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), (
-                address
-            )
+    files = re.findall(r'(?:src|href)="(/_pod/static/[^"]+)"', page)
+    assert files
+    async with httpx.AsyncClient(base_url=addresses.comfyui) as browser:
+        for file in files:
+            answer = await browser.get(file)
+            assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), file
         for outside in (
             "/_pod/static/0a/../../backend/main/app.py",
             "/_pod/static/0a/%2e%2e/templates/web/page.html",
