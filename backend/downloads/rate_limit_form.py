@@ -86,7 +86,7 @@ def rate_limit_view(
     """What the template shows: the policy that holds, and the form as it holds or as it was typed."""
     local = clock.now().astimezone()
     return {
-        "pace": {
+        "limits": {
             "policy": policy,
             "form": form or RateLimitForm.of(policy),
             "errors": errors or {},

@@ -53,7 +53,7 @@ async def show_overview(
         "addresses": addresses.of([service.name for service in snapshot.services], page),
         "why_away": WHY_AWAY.get(snapshot.comfyui.state, MOMENT) if snapshot.services else NOT_HERE,
     }
-    template = "system/_figures.html" if htmx.wants_fragment(request) else "system/page.html"
+    template = "system/_overview.html" if htmx.wants_fragment(request) else "system/overview.html"
     return renderer_of(request).page(request, template, view)
 
 
@@ -126,7 +126,7 @@ async def show_starting(
     waits = system.why_comfyui_waits() if service == "comfyui" else None
     reason = waits or WHY_AWAY.get(await services.state(service), MOMENT)
     if "text/html" not in request.headers.get("accept", ""):
-        raise Unavailable(f"{name} is not up yet. {reason}")
+        raise Unavailable(f"{name} is not ready yet. {reason}")
     view = {"name": name, "reason": reason}
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
 

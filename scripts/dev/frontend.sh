@@ -2,7 +2,7 @@
 # frontend.sh build: compile the style sheet and vendor the scripts that pages load. The results are committed, so
 #                    that running ComfyPod needs no Node.
 # frontend.sh check: fail when the committed results differ from what the sources give.
-# frontend.sh lint:  check scripts and styles.
+# frontend.sh lint:  check scripts, styles and templates.
 # frontend.sh fix:   format scripts and styles.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -45,7 +45,10 @@ install
 case ${1:-build} in
     build) build frontend/static ;;
     check) check ;;
-    lint) biome check --error-on-warnings ;;
+    lint)
+        biome check --error-on-warnings
+        .venv/bin/djlint --lint --quiet frontend/templates
+        ;;
     fix) biome check --write ;;
     *)
         sed -n '2,/^set/{/^#/s/^# //p}' "$0" >&2

@@ -16,8 +16,8 @@ from tests.support.process import Process
 def look_at(page: Page, address: str) -> None:
     follow(page.get_by_role("link", name="Downloads", exact=True))
     follow(page.get_by_role("link", name="Add downloads"))
-    page.get_by_label("Address", exact=True).fill(address)
-    page.get_by_role("button", name="Look", exact=True).click()
+    page.get_by_label("URL", exact=True).fill(address)
+    page.get_by_role("button", name="Show files", exact=True).click()
 
 
 def row(page: Page, name: str) -> Any:
@@ -36,7 +36,7 @@ def test_sizes_are_seen_before_the_click_and_chosen_files_arrive(
     expect(download).to_be_disabled()
     page.get_by_role("checkbox", name="ae.safetensors").check()
     expect(download).to_have_text("Download 1 file, 6.0 MB")
-    page.get_by_role("button", name="Tick all models").click()
+    page.get_by_role("button", name="Select all models").click()
     expect(download).to_have_text("Download 3 files, 18.0 MB")
     page.get_by_role("checkbox", name="qwen_3_4b").uncheck()
     keep_picture(page, "add-repository")
@@ -68,7 +68,7 @@ def test_a_file_that_can_run_code_wants_trust(signed_in: Page, hub: Hub, keep_pi
     hub.add_civitai(42, "daisy.safetensors", safetensors(3000), model_id=4, type="LORA", more=(old,))
     look_at(page, "https://civitai.com/models/4/daisy")
     expect(page.get_by_role("checkbox", name="daisy.safetensors")).to_be_checked()
-    expect(row(page, "old.ckpt").get_by_text("Scanned: unsafe")).to_be_visible()
+    expect(row(page, "old.ckpt").get_by_text("Scan: unsafe")).to_be_visible()
     trust = page.get_by_role("checkbox", name="I trust the author")
     expect(trust).to_be_hidden()
     page.get_by_role("checkbox", name="old.ckpt").check()
@@ -100,7 +100,7 @@ def test_what_is_there_can_be_read_by_everybody(
     for device, width in (("desk", 1280), ("phone", 360)):
         page.set_viewport_size({"width": width, "height": 860})
         page.goto(f"{plane.url}/downloads/add?url=acme/models")
-        page.get_by_role("button", name="Tick all models").click()
+        page.get_by_role("button", name="Select all models").click()
         expect(page.get_by_role("button", name="Download 2 files, 60.0 MB")).to_be_visible()
         keep_picture(page, f"add-look-{theme}-{device}")
         assert violations(page, axe) == []

@@ -34,8 +34,8 @@ def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
     page = signed_in
     gates = [gate_on(hub, number, after=(number + 1) * 1_500_000) for number in range(3)]
     open_official_preset(page)
-    expect(page.get_by_text("Not here · 6.0 MB")).to_have_count(3)
-    expect(page.get_by_text("18.0 MB to fetch")).to_be_visible()
+    expect(page.get_by_text("Not installed · 6.0 MB")).to_have_count(3)
+    expect(page.get_by_text("18.0 MB to download")).to_be_visible()
     page.get_by_role("button", name="Download").click()
     for gate in gates:
         gate.wait_until_reached()
@@ -121,8 +121,8 @@ def test_a_torn_file_is_told_from_the_right_one_and_put_aside(
     expect(page.get_by_role("button", name="Delete files")).to_have_count(0)
     keep_picture(page, "preset-other-files")
     page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Fetch the right ones").click()
-    expect(page.get_by_text("On this pod · 6.0 MB · verified")).to_have_count(3)
+    page.get_by_role("button", name="Download the right files").click()
+    expect(page.get_by_text("Installed · 6.0 MB · verified")).to_have_count(3)
     for folder, name in OFFICIAL_FILES:
         stem, _, ending = name.rpartition(".")
         assert (models / folder / f"{stem}.aside-1.{ending}").read_bytes() == b"torn"

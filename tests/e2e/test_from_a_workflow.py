@@ -41,11 +41,11 @@ def test_a_dropped_picture_tells_its_needs_and_one_click_brings_them(
     page.locator("#workflow").evaluate(DROP, ["ComfyUI_00001_.png", list(picture)])
     rows = page.get_by_role("region", name="Files").get_by_role("listitem")
     expect(rows).to_have_count(3)
-    expect(rows.filter(has_text=OFFICIAL_FILES[0][1])).to_contain_text("Can be fetched")
+    expect(rows.filter(has_text=OFFICIAL_FILES[0][1])).to_contain_text("Available")
     expect(rows.filter(has_text="home_made_ink")).to_contain_text("Source unknown")
     expect(page.get_by_text("ComfyUI does not answer")).to_be_visible()
     look_at(page, "needs", keep_picture)
-    page.get_by_role("button", name="Get 2 files").click()
+    page.get_by_role("button", name="Download 2 files").click()
     expect(page.get_by_text("Downloading 2 files")).to_be_visible()
     page.goto(page.url.replace("/presets/from-workflow", "/downloads"))
     expect(page.get_by_text("Verified")).to_have_count(2)
@@ -58,30 +58,30 @@ def test_the_needs_follow_the_downloads(signed_in: Page, hub: Hub, keep_picture:
     gates = [gate_on(hub, number, after=(number + 1) * 1_500_000) for number in range(2)]
     open_drop_zone(page)
     page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
-    page.get_by_role("button", name="Look").click()
-    page.get_by_role("button", name="Get 2 files").click()
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Download 2 files").click()
     rows = [page.get_by_role("listitem").filter(has_text=name) for _, name in OFFICIAL_FILES[:2]]
     for gate, row, share in zip(gates, rows, ("25 %", "50 %"), strict=True):
         gate.wait_until_reached()
-        expect(row.get_by_text("On its way")).to_be_visible()
+        expect(row.get_by_text("Downloading")).to_be_visible()
         expect(row.get_by_text(share)).to_be_visible()
     keep_picture(page, "needs-following")
     gates[0].release()
-    expect(rows[0].get_by_text("On this pod")).to_be_visible()
-    expect(rows[1].get_by_text("On its way")).to_be_visible()
+    expect(rows[0].get_by_text("Installed")).to_be_visible()
+    expect(rows[1].get_by_text("Downloading")).to_be_visible()
     page.get_by_label("Or paste its JSON").fill("{ another one, half typed")
     expect(page.locator("#following")).to_have_count(0)
     gates[1].release()
     page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
-    page.get_by_role("button", name="Look").click()
-    expect(rows[1].get_by_text("On this pod")).to_be_visible()
+    page.get_by_role("button", name="Check").click()
+    expect(rows[1].get_by_text("Installed")).to_be_visible()
 
 
 def test_a_pasted_workflow_is_looked_at(signed_in: Page) -> None:
     page = signed_in
     open_drop_zone(page)
     page.get_by_label("Or paste its JSON").fill(json.dumps(WORKFLOW))
-    page.get_by_role("button", name="Look").click()
+    page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("heading", name="3 files")).to_be_visible()
 
 
@@ -89,5 +89,5 @@ def test_what_is_no_workflow_is_explained_in_a_toast(signed_in: Page) -> None:
     page = signed_in
     open_drop_zone(page)
     page.get_by_label("Or paste its JSON").fill("{ nodes")
-    page.get_by_role("button", name="Look").click()
+    page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("status").get_by_text("This is not JSON")).to_be_visible()

@@ -36,7 +36,7 @@ def test_what_a_proxy_says_never_becomes_a_part_of_the_page(signed_in: Page) -> 
     page.route(lambda address: address.endswith("/"), answer_for_the_pod)
     for _ in range(2):
         page.wait_for_event("response", lambda response: response.status == 503)
-    expect(page.get_by_text("Disk of the workspace")).to_be_visible()
+    expect(page.get_by_text("Workspace disk")).to_be_visible()
     expect(page.get_by_text("This pod is not running")).to_have_count(0)
     expect(page.get_by_text(AWAY)).to_have_count(0)  # the page asks by itself: nobody is bothered with toasts
 

@@ -20,7 +20,7 @@ def services(signed_in: Page, supervisor: FakeSupervisor) -> Page:
 def test_a_crashed_service_is_shown_and_started_again(services: Page, supervisor: FakeSupervisor) -> None:
     page = services
     row = page.get_by_role("listitem").filter(has_text="ComfyUI")
-    expect(row.get_by_text("Crashed, will be started again")).to_be_visible()
+    expect(row.get_by_text("Crashed, restarting")).to_be_visible()
     page.once("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button", name="Restart ComfyUI").click()
     expect(row.get_by_text("Starting", exact=True)).to_be_visible()
@@ -64,15 +64,15 @@ def test_a_log_grows_while_it_is_read_and_can_be_searched(services: Page, worksp
     expect(log.get_by_text("Traceback (most recent call last):")).to_be_visible()
     write_log(workspace, "comfyui", "".join(f"tick {number}\n" for number in range(200)))
     expect(log.get_by_text("tick 199")).to_be_in_viewport()
-    page.get_by_label("Show lines with").fill("modulenotfound")
+    page.get_by_label("Filter lines").fill("modulenotfound")
     expect(log.get_by_text("ModuleNotFoundError")).to_be_visible()
     expect(log.get_by_text("tick 199")).to_be_hidden()
-    page.get_by_label("Show lines with").fill("")
+    page.get_by_label("Filter lines").fill("")
     log.evaluate("box => { box.scrollTop = 0; }")
-    expect(page.get_by_label("Follow the end")).not_to_be_checked()
+    expect(page.get_by_label("Follow new lines")).not_to_be_checked()
     write_log(workspace, "comfyui", "the newest line\n")
     expect(log.get_by_text("the newest line")).not_to_be_in_viewport()
-    page.get_by_label("Follow the end").check()
+    page.get_by_label("Follow new lines").check()
     expect(log.get_by_text("the newest line")).to_be_in_viewport()
 
 

@@ -43,7 +43,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page.get_by_label("Title").fill("Ink & paper")
     page.get_by_label("Id").fill("ink-and-paper")
     page.get_by_role("button", name="Export").click()
-    expect(page.get_by_label("The preset as text")).to_have_value(re.compile("sha256"))
+    expect(page.get_by_label("Preset as YAML")).to_have_value(re.compile("sha256"))
     expect(page.get_by_text("loras/home_made.safetensors")).to_be_visible()
     look_at(page, "export", keep_picture, axe)
     with page.expect_download() as saved:
@@ -68,7 +68,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("0 added, 0 gone")).to_be_visible()
     page.get_by_label("Search").fill("ink paper")
-    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    expect(page.get_by_text("No preset matches")).to_be_visible()
     assert lora.exists()
 
 
@@ -79,10 +79,10 @@ def test_reading_large_files_is_watched(
     with (lora.parent / "large.safetensors").open("wb") as file:
         os.truncate(file.fileno(), LARGE)
     page.goto(f"{plane.url}/presets/export")
-    page.get_by_role("button", name="Tick none").click()
+    page.get_by_role("button", name="Select none").click()
     page.get_by_label("large.safetensors").check()
     page.get_by_role("button", name="Export").click()
-    bar = page.get_by_role("progressbar", name="Read so far")
+    bar = page.get_by_role("progressbar", name="Hashed so far")
     expect(bar).to_have_attribute("max", str(LARGE))
     page.wait_for_function("document.querySelector('#exported progress')?.value > 0")
     keep_picture(page, "export-reading")
@@ -96,7 +96,7 @@ def test_a_preset_with_a_mistake_says_in_which_line(signed_in: Page, plane: Proc
     page.get_by_label("Or paste its text").fill("id: ink\ntitle: Ink\ncategory: x\nfiles: nothing")
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("status").get_by_text("line 4: files")).to_be_visible()
-    page.get_by_label("Or fetch it from an address").fill("http://169.254.169.254/")
+    page.get_by_label("Or enter its URL").fill("http://169.254.169.254/")
     expect(page.get_by_label("Or paste its text")).to_have_value("")
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("status").get_by_text("private address")).to_be_visible()

@@ -32,7 +32,7 @@ def test_a_model_without_a_preset_is_found_and_deleted(
 
     page.once("dialog", agree)
     models.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("Nothing matches.")).to_be_visible()
+    expect(page.get_by_text("No model matches.")).to_be_visible()
     expect(
         page.get_by_role("status").get_by_text("Deleted forgotten #1.safetensors, 7.0 MB.")
     ).to_be_visible()

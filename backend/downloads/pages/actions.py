@@ -20,22 +20,22 @@ ForAll = Literal["pause", "resume", "retry", "clear"]
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
 
 
-@router.post("/downloads/pace")
-async def set_pace(
+@router.post("/downloads/limits")
+async def set_limits(
     form: Annotated[RateLimitForm, Form()], request: Request, governor: BandwidthService
 ) -> Response:
     """The form again: as it holds now, or as it was typed with a word at each mistake."""
-    render = partial(renderer_of(request).page, request, "downloads/_pace.html")
+    render = partial(renderer_of(request).page, request, "downloads/_limits.html")
     try:
         await governor.change(form.policy())
     except ValidationError as error:
         if not htmx.is_htmx(request):
-            raise InvalidRequest("Nothing was saved: a field is not right.") from None
+            raise InvalidRequest("Not saved: a field has an invalid value.") from None
         return htmx.with_swap(
             render(rate_limit_view(governor.policy, form, wishes(error)), status=400), "outerMorph"
         )
     return htmx.with_toast(
-        render(rate_limit_view(governor.policy)), "success", "Saved. It holds from now on."
+        render(rate_limit_view(governor.policy)), "success", "Saved. The new limits apply now."
     )
 
 

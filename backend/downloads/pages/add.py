@@ -31,25 +31,25 @@ async def show_address(request: Request, url: Annotated[str, Query(max_length=40
     return renderer_of(request).page(request, "downloads/add.html", {"url": url})
 
 
-@router.post("/downloads/add/look")
-async def show_look(
+@router.post("/downloads/add/listing")
+async def show_listing(
     request: Request,
     sources: SourcesService,
     downloads: DownloadsService,
     url: Annotated[str, Form(max_length=4096)],
 ) -> Response:
     with as_api_errors():
-        look = view_of(await sources.look(url))
+        listing = view_of(await sources.look(url))
     # Models first: README and the like are seldom what is wanted.
-    files = sorted(look.files, key=lambda file: file.format == Format.OTHER)
+    files = sorted(listing.files, key=lambda file: file.format == Format.OTHER)
     view = {
-        "look": look,
+        "listing": listing,
         "files": files[:OFFERED],
         "not_shown": len(files[OFFERED:]),
         "free": await downloads.room.free(),
         "folders": sorted(MODEL_FOLDERS),
     }
-    return renderer_of(request).page(request, "downloads/_look.html", view)
+    return renderer_of(request).page(request, "downloads/_listing.html", view)
 
 
 @router.post("/downloads/add")
@@ -61,7 +61,7 @@ async def add(request: Request, batches: BatchesService, downloads: DownloadsSer
         if not htmx.is_htmx(request):
             raise
         view = {"error": error, "leftovers": await downloads.room.leftovers()}
-        page = renderer_of(request).page(request, "downloads/_no_room.html", view, status=error.status)
+        page = renderer_of(request).page(request, "downloads/_out_of_space.html", view, status=error.status)
         return htmx.with_swap(page, "innerHTML")
     if not report.refused:
         return Response(status_code=204, headers={"HX-Redirect": "/downloads"})
@@ -80,7 +80,7 @@ async def _picked(request: Request) -> list[FileRequest]:
         ]
         allow_pickle = "allow_pickle" in form
     if not rows:
-        raise InvalidRequest("Tick at least one file.", code="nothing_picked")
+        raise InvalidRequest("Select at least one file.", code="nothing_picked")
     if not all("folder" in row for row in rows):
         raise InvalidRequest("Choose a model folder for each file.", code="folder_needed")
     try:

@@ -35,10 +35,10 @@ async def show(
     return renderer_of(request).page(request, "downloads/page.html", lists | rate_limit_view(governor.policy))
 
 
-@router.get("/downloads/freeable")
-async def show_freeable(request: Request, downloads: DownloadsService) -> Response:
+@router.get("/downloads/stopped")
+async def show_stopped(request: Request, downloads: DownloadsService) -> Response:
     view = {"leftovers": await downloads.room.leftovers()}
-    return renderer_of(request).page(request, "downloads/_freeable.html", view)
+    return renderer_of(request).page(request, "downloads/_stopped.html", view)
 
 
 @router.get("/downloads/{transfer_id}/log")

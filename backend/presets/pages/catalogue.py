@@ -54,27 +54,35 @@ async def show_drop_zone(request: Request) -> Response:
 
 
 @router.post("/presets/from-workflow")
-async def show_needs(
+async def show_requirements(
     request: Request,
     workflow: SentWorkflow,
-    needs: RequirementsService,
+    requirements: RequirementsService,
     downloads: DownloadsService,
 ) -> Response:
-    view = {"needs": await needs.of(workflow), "report": None, "transfers": await _transfers(downloads)}
-    return renderer_of(request).page(request, "presets/_needs.html", view)
+    view = {
+        "requirements": await requirements.of(workflow),
+        "report": None,
+        "transfers": await _transfers(downloads),
+    }
+    return renderer_of(request).page(request, "presets/_requirements.html", view)
 
 
 @router.post("/presets/from-workflow/download")
 async def fetch_for_workflow(
     request: Request,
     workflow: SentWorkflow,
-    needs: RequirementsService,
+    requirements: RequirementsService,
     downloads: DownloadsService,
     allow_pickle: AllowPickle = False,
 ) -> Response:
-    report = await needs.fetch(workflow, allow_pickle=allow_pickle)
-    view = {"needs": await needs.of(workflow), "report": report, "transfers": await _transfers(downloads)}
-    response = renderer_of(request).page(request, "presets/_needs.html", view)
+    report = await requirements.fetch(workflow, allow_pickle=allow_pickle)
+    view = {
+        "requirements": await requirements.of(workflow),
+        "report": report,
+        "transfers": await _transfers(downloads),
+    }
+    response = renderer_of(request).page(request, "presets/_requirements.html", view)
     return htmx.with_toast(response, _level_of(report), _what_was_done(report))
 
 

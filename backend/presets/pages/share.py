@@ -59,7 +59,7 @@ async def _export_request(request: Request) -> ExportRequest:
         fields: dict[str, Any] = {name: form.get(name) for name in ("id", "title", "category")}
         files = form.getlist("file")
     if not files:
-        raise InvalidRequest("Tick at least one file.", code="nothing_picked")
+        raise InvalidRequest("Select at least one file.", code="nothing_picked")
     try:
         return ExportRequest.model_validate({**fields, "files": files})
     except ValidationError as error:

@@ -21,7 +21,7 @@ FILLED = {
 
 
 async def save(pod: ControlPlane, **changes: Any) -> tuple[int, str]:
-    answer = await pod.client.post("/downloads/pace", data=FILLED | changes, headers=FRAGMENT)
+    answer = await pod.client.post("/downloads/limits", data=FILLED | changes, headers=FRAGMENT)
     return answer.status_code, answer.text
 
 
@@ -41,7 +41,7 @@ async def test_what_is_saved_holds_and_is_shown(pod: ControlPlane) -> None:
         "polite_limit": 1_000_000,
         "schedule": [{"start": "23:00:00", "end": "07:00:00", "limit": 100_000}],
     }
-    assert "2 files at once · at most 2.5 MB/s · 1 window · slower while ComfyUI generates" in html
+    assert "2 files at once · at most 2.5 MB/s · 1 scheduled limit · slower while ComfyUI generates" in html
     page = (await pod.client.get("/downloads", headers={"Accept": "text/html"})).text
     shown = re.findall(r'<input class="field" name="(\w+)" value="([^"]+)"', page)
     assert dict(shown) == {
@@ -85,8 +85,8 @@ async def test_a_mistake_is_explained_where_it_was_made(
     more = {"end": ["02:00"] * 13, "window_limit": ["1"] * 13} if place == "schedule" else {}
     status, html = await save(pod, **{field: typed}, **more)
     assert status == 400
-    assert re.search(rf'<p id="wrong-{place}"[^>]*>{re.escape(wish)}', html)
-    assert "1 field is not right" in html
+    assert re.search(rf'<p id="error-{place}"[^>]*>{re.escape(wish)}', html)
+    assert "Correct 1 field." in html
     assert await policy(pod) == before
 
 

@@ -134,7 +134,7 @@ async def test_the_page_exports_the_files_that_are_ticked(pod: ControlPlane, hub
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ({**ABOUT, "category": "x"}, "Tick at least one file"),
+        ({**ABOUT, "category": "x"}, "Select at least one file"),
         ({"id": "Not An Id", "title": "x", "category": "x", "file": "a/b"}, "id: "),
         ({"id": "../../etc", "title": "x", "category": "x", "file": "a/b"}, "id: "),
         ({"file": "a/b"}, "id: "),

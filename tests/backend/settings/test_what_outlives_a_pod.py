@@ -14,7 +14,7 @@ from tests.support.hub import Hub
 
 TOKEN = "c0ffee-c0ffee-c0ffee-c0ffee"
 PRESET = "id: mine\ntitle: Mine\ncategory: Added\nfiles:\n  - {folder: vae, filename: a.safetensors, url: 'https://a.example/a'}\n"
-LOST = "a token saved here is lost with this pod"
+LOST = "A token saved here is lost with this pod"
 
 
 async def choose(pod: ControlPlane) -> None:

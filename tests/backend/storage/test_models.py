@@ -99,7 +99,7 @@ async def test_the_page_is_ordered_searched_and_deletes(pod: ControlPlane) -> No
     page = await shown("?order=name&q=SAFE")
     assert "2 models" in page
     assert "large" not in await shown("?q=loras/small")
-    assert "Nothing matches" in await shown("?q=nothing-like-this")
+    assert "No model matches" in await shown("?q=nothing-like-this")
     answer = await pod.client.delete("/storage/models/vae/large.safetensors", headers=FRAGMENT)
     assert "Deleted large.safetensors, 5.0 kB." in answer.headers["HX-Trigger"]
     assert "large" not in await shown()

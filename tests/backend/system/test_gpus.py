@@ -77,7 +77,10 @@ async def test_gpus_that_tell_little_are_shown_and_a_hung_driver_holds_up_nobody
         for late in await asyncio.gather(*(accelerator(client) for _ in range(40))):
             assert (late["devices"], late["answering"]) == (DEVICES, False)
         assert (await client.get("/readyz")).status_code == 200
-        assert "Its figures are from before." in (await client.get("/", headers={"Accept": "text/html"})).text
+        assert (
+            "The figures above are the last ones received."
+            in (await client.get("/", headers={"Accept": "text/html"})).text
+        )
         driver_hangs.unlink()
         async with asyncio.timeout(30):
             while not (await accelerator(client))["answering"]:

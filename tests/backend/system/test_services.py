@@ -124,5 +124,5 @@ async def test_who_opens_a_service_that_is_away_reads_why(
     supervisor.programs["jupyter"] = state
     answer = await pod.client.get("/_pod/starting?service=jupyter", headers={"Accept": "text/html"})
     assert answer.status_code == 503
-    assert "JupyterLab is not up yet" in answer.text
+    assert "JupyterLab is not ready yet" in answer.text
     assert sentence in answer.text

@@ -84,7 +84,7 @@ async def test_a_form_sent_without_scripts_is_obeyed_and_leads_back(
     for referer, leads_to in (("https://evil.example/x", "/"), (f"{pod.url}//evil.example", "/evil.example")):
         answer = await pod.client.post("/downloads/pause", headers={**PAGE, "Referer": referer})
         assert (answer.status_code, answer.headers["Location"]) == (303, leads_to)
-    wrong = await pod.client.post("/downloads/pace", data={"files_at_once": "no"}, headers=page)
+    wrong = await pod.client.post("/downloads/limits", data={"files_at_once": "no"}, headers=page)
     assert (wrong.status_code, "<!doctype html>" in wrong.text) == (400, True)
 
 
@@ -92,7 +92,7 @@ async def test_the_catalogue_can_be_narrowed_down(pod: ControlPlane) -> None:
     found = (await pod.client.get("/presets?category=Video&installed=false&q=wan", headers=FRAGMENT)).text
     assert "Wan 2.1 text to video 1.3B" in found
     nothing = (await pod.client.get("/presets?q=no+such+preset", headers=FRAGMENT)).text
-    assert "Nothing matches" in nothing
+    assert "No preset matches" in nothing
 
 
 async def test_an_unknown_preset_gets_a_page_that_says_so(pod: ControlPlane) -> None:
@@ -120,7 +120,9 @@ async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub
 
 
 async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> None:
-    look = await pod.client.post("/downloads/add/look", data={"url": "http://127.0.0.1/x"}, headers=FRAGMENT)
+    look = await pod.client.post(
+        "/downloads/add/listing", data={"url": "http://127.0.0.1/x"}, headers=FRAGMENT
+    )
     assert (look.status_code, "private address" in look.headers["HX-Trigger"]) == (400, True)
     row = {"pick": "0", "url-0": "https://example.org/x.safetensors", "folder-0": "loras"}
     for change, sentence in (
@@ -135,7 +137,7 @@ async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> 
         assert answer.status_code == 400
         assert sentence in answer.headers["HX-Trigger"]
     nothing = await pod.client.post("/downloads/add", data={"folder-0": "loras"}, headers=FRAGMENT)
-    assert "Tick at least one file" in nothing.headers["HX-Trigger"]
+    assert "Select at least one file" in nothing.headers["HX-Trigger"]
     refused = await pod.client.post("/downloads/add", data=row | {"folder-0": "elsewhere"}, headers=FRAGMENT)
     assert "is not a model folder" in refused.headers["HX-Trigger"]
     assert (await pod.client.get("/api/downloads")).json() == []
@@ -178,6 +180,6 @@ async def test_nginx_sends_browsers_to_the_sign_in_and_tells_programs(pod: Contr
 
 async def test_a_service_that_is_not_up_is_explained(pod: ControlPlane) -> None:
     page = await pod.client.get("/_pod/starting?service=jupyter", headers=PAGE)
-    assert (page.status_code, "JupyterLab is not up yet" in page.text) == (503, True)
+    assert (page.status_code, "JupyterLab is not ready yet" in page.text) == (503, True)
     program = await pod.client.get("/_pod/starting?service=comfyui")
     assert (program.status_code, program.json()["error"]["code"]) == (503, "unavailable")

@@ -147,7 +147,7 @@ def test_the_overview_knows_the_services_and_the_volume(owner: httpx.Client) -> 
 def test_a_service_that_is_down_is_shown_as_such(pod: Pod, owner: httpx.Client) -> None:
     answer = owner.get("http://127.0.0.1:8889/lab", headers={"Accept": "text/html"})
     assert answer.status_code == 503
-    assert "JupyterLab is not up yet" in answer.text
+    assert "JupyterLab is not ready yet" in answer.text
 
 
 def test_a_pod_stops_cleanly(pod: Pod) -> None:

@@ -3,7 +3,7 @@ export const dropzone = () => ({
   isOver: false,
 
   get highlight() {
-    return this.isOver ? "border-accent" : "";
+    return this.isOver ? "border-primary" : "";
   },
   enter() {
     this.isOver = true;

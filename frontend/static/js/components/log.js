@@ -3,8 +3,8 @@ import { LiveChannel } from "../lib/live-channel.js";
 const MAX_LINES = 5000; // keeps a page that stays open overnight responsive
 const NEAR_END = 40; // pixels
 const LEVELS = [
-  { className: "text-bad", pattern: /(error|exception|traceback|critical|fatal)\b/i },
-  { className: "text-warn", pattern: /\bwarn(ing)?\b/i },
+  { className: "text-danger", pattern: /(error|exception|traceback|critical|fatal)\b/i },
+  { className: "text-warning", pattern: /\bwarn(ing)?\b/i },
 ];
 
 /** A service's log, followed live. */
