@@ -135,8 +135,8 @@ class EventStream:
         was_open = False
         try:
             async with _connect(self._url) as socket:
-                was_open = True
                 await socket.send(GREETING)
+                was_open = True
                 self._socket, self._heard_at = socket, time.monotonic()
                 self._publish(Connected())
                 async for frame in socket:

@@ -190,8 +190,10 @@ def _executing(prompt_id: str, data: dict[str, Any]) -> NodeStarted | ExecutionE
     return NodeStarted(prompt_id=prompt_id, node_id=node_id, display_node_id=shown)
 
 
-def _executed(prompt_id: str, data: dict[str, Any]) -> NodeExecuted:
+def _executed(prompt_id: str, data: dict[str, Any]) -> NodeExecuted | None:
     node_id = as_text(data.get("node"))
+    if not node_id:
+        return None
     outputs = tuple(read_node_outputs(node_id, data.get("output")))
     return NodeExecuted(prompt_id=prompt_id, node_id=node_id, outputs=outputs)
 

@@ -14,7 +14,6 @@ from backend.comfy.outcomes import FileReference
 from backend.comfy.transport import Transport
 from backend.comfy.wire import as_dict
 
-UPLOAD_SECONDS = 600.0
 CHUNK_BYTES = 256 * 1024
 TOO_LARGE = 413
 OUTSIDE_FILE = 416
@@ -76,7 +75,7 @@ class Files:
                 "/upload/image",
                 data=form,
                 files={"image": (name, file, "application/octet-stream")},
-                seconds=UPLOAD_SECONDS,
+                seconds=self._transport.timing.upload,
             )
         if reply.status == TOO_LARGE:
             raise Rejected(

@@ -26,16 +26,10 @@ from backend.comfy.identity import ProcessIdentity
 from backend.comfy.outcomes import Cancelled, Failed, Lost, Outcome, PromptState, Succeeded, outcome_of
 from backend.comfy.prompts import Prompts
 from backend.comfy.subscription import Subscription
+from backend.comfy.timing import Timing
 
-POLL_SECONDS = 2.0
 # Between the event of an ending and the history lies a moment.
-ENDING_POLL_SECONDS = 0.1
-RETRY_SECONDS = 1.0
-# How long a running prompt may be silent before the socket is suspected. Doubled each time that it was in vain:
-# some nodes say nothing for half an hour.
-SILENT_SECONDS = 30.0
-MOST_SILENT_SECONDS = 600.0
-PATIENCE_SECONDS = 900.0
+ENDING_SECONDS = 0.1
 
 NOT_ABOUT_PROMPTS = (Connected, Disconnected, QueueChanged, LogWritten)
 OUTCOMES = (Succeeded, Failed, Cancelled, Lost)
@@ -65,7 +59,8 @@ Update: TypeAlias = StateChanged | ContactLost | ContactRestored | PromptEvent |
 
 
 class Follower:
-    def __init__(self, prompts: Prompts, events: EventStream, identity: ProcessIdentity):
+    def __init__(self, prompts: Prompts, events: EventStream, identity: ProcessIdentity, timing: Timing):
+        self._timing = timing
         self._prompts = prompts
         self._events = events
         self._identity = identity
@@ -76,19 +71,19 @@ class Follower:
         *,
         process_id: str | None = None,
         previews: bool = False,
-        patience: float = PATIENCE_SECONDS,
+        patience: float | None = None,
     ) -> AsyncGenerator[Update]:
         """Yield what happens to a prompt, and at last its outcome.
 
         `process_id` is `ProcessIdentity.current` of the time of submitting; without it, of now. It only tells
         whether a lost prompt was lost in a restart. While ComfyUI does not answer, go on asking; raise its error
-        when that has lasted for `patience` seconds.
+        when that has lasted for `patience` seconds, 15 minutes by default.
         """
         watched = _Watched(
             prompt_id=prompt_id,
             process_id=process_id or await self._process_id(),
-            contact=_Contact(patience),
-            watchdog=_Watchdog(self._events),
+            contact=_Contact(patience or self._timing.patience),
+            watchdog=_Watchdog(self._events, self._timing),
         )
         async with self._events.subscribe(prompt_id, previews=previews) as events:
             while True:
@@ -102,12 +97,12 @@ class Follower:
                     yield update
                 if has_ended:
                     return
-                seconds = RETRY_SECONDS if watched.contact.is_lost else POLL_SECONDS
+                seconds = self._timing.retry if watched.contact.is_lost else self._timing.poll
                 async for event in _until_next_poll(events, seconds):
                     yield event
 
     async def wait(
-        self, prompt_id: str, *, process_id: str | None = None, patience: float = PATIENCE_SECONDS
+        self, prompt_id: str, *, process_id: str | None = None, patience: float | None = None
     ) -> Outcome:
         """Return how a prompt ends. The arguments are those of `follow`."""
         async with aclosing(self.follow(prompt_id, process_id=process_id, patience=patience)) as updates:
@@ -157,7 +152,7 @@ async def _until_next_poll(events: Subscription, seconds: float) -> AsyncIterato
             case Connected() | QueueChanged() | LogWritten():
                 continue
             case ExecutionSucceeded() | ExecutionFailed() | ExecutionInterrupted():
-                poll_at = min(poll_at, time.monotonic() + ENDING_POLL_SECONDS)
+                poll_at = min(poll_at, time.monotonic() + ENDING_SECONDS)
         yield event
         if isinstance(event, ExecutionEnded):
             return
@@ -204,11 +199,12 @@ class _Contact:
 class _Watchdog:
     """Opens the socket again when a running prompt is silent for long."""
 
-    def __init__(self, events: EventStream):
+    def __init__(self, events: EventStream, timing: Timing):
         self._events = events
-        self._limit = SILENT_SECONDS
+        self._limit = timing.silence
+        self._most = timing.longest_silence
 
     async def check(self) -> None:
         if self._events.silent_seconds > self._limit:
-            self._limit = min(2 * self._limit, MOST_SILENT_SECONDS)
+            self._limit = min(2 * self._limit, self._most)
             await self._events.reconnect()

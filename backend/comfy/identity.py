@@ -11,16 +11,19 @@ Whoever compares ids must be able to live with that, as with a cache that is fil
 import re
 import uuid
 
-from backend.comfy.errors import FileMissing, InvalidResponse
+from backend.comfy.errors import InvalidResponse
 from backend.comfy.files import Files
 from backend.comfy.outcomes import FileReference
+from backend.comfy.transport import Transport
 
 MARKER = FileReference(filename="comfypod-process.txt", type="temp")
 ID = re.compile(rb"[0-9a-f]{32}")
+MOST_BYTES = 1000
 
 
 class ProcessIdentity:
-    def __init__(self, files: Files):
+    def __init__(self, transport: Transport, files: Files):
+        self._transport = transport
         self._files = files
 
     async def current(self) -> str:
@@ -36,14 +39,11 @@ class ProcessIdentity:
         return found.decode()
 
     async def _read(self) -> bytes | None:
-        """Return the beginning of the file; None if there is none."""
-        content = b""
-        try:
-            async with self._files.open(MARKER) as download:
-                async for chunk in download.chunks:
-                    content += chunk
-                    if len(content) > 100:
-                        break
-        except FileMissing:
+        """Return what the file holds; None if there is none."""
+        query = {"filename": MARKER.filename, "subfolder": MARKER.subfolder, "type": MARKER.type}
+        reply = await self._transport.request("GET", "/view", query=query, most_bytes=MOST_BYTES)
+        if reply.status == 404:
             return None
-        return content[:100]
+        if not reply.is_success:
+            raise reply.rejected()
+        return reply.body

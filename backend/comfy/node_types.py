@@ -12,9 +12,8 @@ from backend.comfy.wire import as_dict, as_text
 
 # ComfyUI answers one after the other; more at once only makes each of them wait.
 REQUESTS_AT_ONCE = 8
-# With many custom nodes `/object_info` has tens of megabytes, and is put together for seconds.
+# With many custom nodes, `/object_info` has tens of megabytes.
 MOST_BYTES = 128 * MEGABYTE
-ALL_SECONDS = 60.0
 MOST_CACHED = 500
 
 
@@ -101,7 +100,9 @@ class NodeTypes:
         """Return every node type that ComfyUI knows, by name. The first call after its start takes seconds."""
         await self._forget_after_restart()
         if self._summaries is None:
-            found = await self._transport.get_json("/object_info", most_bytes=MOST_BYTES, seconds=ALL_SECONDS)
+            found = await self._transport.get_json(
+                "/object_info", most_bytes=MOST_BYTES, seconds=self._transport.timing.all_node_types
+            )
             everything = as_dict(found, "GET /object_info")
             self._summaries = {
                 name: _summary(name, info) for name, info in everything.items() if isinstance(info, dict)

@@ -1,5 +1,6 @@
 """Why ComfyUI refuses a prompt."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,6 +9,9 @@ from backend.comfy.redaction import is_secret_name, redact_inputs, redact_text
 
 # The second is what versions up to 0.3.64 say.
 MISSING_NODE_TYPE = {"missing_node_type", "invalid_prompt"}
+
+
+OLD_MESSAGE = re.compile(r"Cannot execute because node (.{1,300}) does not exist\.")
 
 
 class ProblemType(StrEnum):
@@ -83,7 +87,7 @@ def read_problem(data: Any) -> Problem:
         input_name=name,
         received_value=received[name or ""],
         input_config=extra.get("input_config"),
-        class_type=_optional_text(extra.get("class_type")),
+        class_type=_optional_text(extra.get("class_type")) or _class_in(data.get("message")),
     )
 
 
@@ -101,6 +105,12 @@ def _of_node(node_id: str, entry: dict[str, Any]) -> NodeProblems:
         problems=tuple(read_problem(error) for error in errors) if isinstance(errors, list) else (),
         dependent_outputs=tuple(str(output) for output in outputs) if isinstance(outputs, list) else (),
     )
+
+
+def _class_in(message: Any) -> str | None:
+    """Read `… node NAME does not exist.`: versions up to 0.3.64 name the node type only there."""
+    found = OLD_MESSAGE.match(message[:500]) if isinstance(message, str) else None
+    return found[1] if found else None
 
 
 def _optional_text(value: Any) -> str | None:

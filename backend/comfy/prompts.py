@@ -12,8 +12,6 @@ from backend.comfy.records import QueuedPrompt, read_history, read_job, read_que
 from backend.comfy.transport import MEGABYTE, Reply, Transport
 from backend.comfy.wire import as_dict, as_list, as_number
 
-# Validating a large graph takes a while, more so when a node keeps ComfyUI busy.
-SUBMIT_SECONDS = 60.0
 # The queue holds whole graphs, and so does the history.
 MOST_BYTES = 64 * MEGABYTE
 # What versions without a route say: not found or, for POST, not allowed.
@@ -66,7 +64,8 @@ class Prompts:
         Ids are not de-duplicated. After `Unreachable`, the prompt may or may not be queued: see `submit_once`.
         """
         body = _submission(graph, prompt_id, options)
-        reply = await self._transport.request("POST", "/prompt", body=body, seconds=SUBMIT_SECONDS)
+        seconds = self._transport.timing.submission
+        reply = await self._transport.request("POST", "/prompt", body=body, seconds=seconds)
         submitted = await self._read_submitted(reply, prompt_id)
         if submitted.dropped and not options.get("allow_partial", False):
             await self.cancel(prompt_id)

@@ -12,12 +12,10 @@ import httpx
 
 from backend.comfy.errors import InvalidResponse, Rejected, Unreachable
 from backend.comfy.redaction import redact_text
+from backend.comfy.timing import Timing
 from backend.comfy.wire import decode
 from backend.core.errors import InvalidRequest
 
-SECONDS = 10.0
-# A connection that gives no byte for so long counts as broken.
-QUIET_SECONDS = 30.0
 MEGABYTE = 1_000_000
 MOST_BYTES = 8 * MEGABYTE
 PROXY_STATUSES = {502, 503, 504}
@@ -57,12 +55,18 @@ class Reply:
 
 
 class Transport:
-    def __init__(self, base_url: str, client: httpx.AsyncClient):
+    def __init__(self, base_url: str, client: httpx.AsyncClient, timing: Timing):
         self.base_url = base_url.rstrip("/")
+        self.timing = timing
         self._client = client
 
     async def get_json(
-        self, path: str, query: Query | None = None, *, most_bytes: int = MOST_BYTES, seconds: float = SECONDS
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        seconds: float | None = None,
     ) -> Any:
         reply = await self.request("GET", path, query=query, most_bytes=most_bytes, seconds=seconds)
         if not reply.is_success:
@@ -83,7 +87,7 @@ class Transport:
         query: Query | None = None,
         body: Any = None,
         most_bytes: int = MOST_BYTES,
-        seconds: float = SECONDS,
+        seconds: float | None = None,
     ) -> Reply:
         """Send `body` as JSON, and read the response whatever its status, short of one that is not ComfyUI's."""
         options: dict[str, Any] = {"params": query}
@@ -97,10 +101,11 @@ class Transport:
         path: str,
         *,
         most_bytes: int = MOST_BYTES,
-        seconds: float = SECONDS,
+        seconds: float | None = None,
         **options: Any,
     ) -> Reply:
         """Like `request`, with httpx's own options for what is sent."""
+        seconds = seconds or self.timing.response
         try:
             async with asyncio.timeout(seconds), self.stream(method, path, **options) as response:
                 body = await _read(response, f"{method} {path}", most_bytes)
@@ -119,7 +124,7 @@ class Transport:
                 method,
                 f"{self.base_url}{path}",
                 headers=headers,
-                timeout=QUIET_SECONDS,
+                timeout=self.timing.quiet,
                 follow_redirects=False,
                 **options,
             ) as response:
@@ -131,6 +136,8 @@ class Transport:
             raise Unreachable(str(error) or type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise InvalidResponse(request, str(error)) from None
+        except UnicodeEncodeError:
+            raise InvalidRequest("A name holds half a character, which no request can carry.") from None
 
 
 def _check(response: httpx.Response, request: str) -> None:

@@ -66,6 +66,9 @@ class PromptRoutes:
             return refuse(problem("invalid_prompt_id", "prompt_id must be a valid UUID", details))
         error, outputs, node_errors = validate_prompt(body["prompt"], body.get("partial_execution_targets"))
         if error:
+            if self.server.old and error["type"] == "missing_node_type":
+                message = f"Cannot execute because node {error['extra_info']['class_type']} does not exist."
+                error = problem("invalid_prompt", message, error["details"])
             print(f"invalid prompt: {error}")
             return refuse(error, node_errors)
         extra_data = body.get("extra_data", {})
