@@ -17,6 +17,7 @@ from backend.comfy.events import (
     ExecutionEnded,
     ExecutionFailed,
     ExecutionInterrupted,
+    ExecutionStarted,
     ExecutionSucceeded,
     LogWritten,
     PromptEvent,
@@ -73,7 +74,7 @@ class Follower:
         previews: bool = False,
         patience: float | None = None,
     ) -> AsyncGenerator[Update]:
-        """Yield what happens to a prompt, and at last its outcome.
+        """Yield what happens to a prompt, and at last its outcome. Use `aclosing` to leave earlier.
 
         `process_id` is `ProcessIdentity.current` of the time of submitting; without it, of now. It only tells
         whether a lost prompt was lost in a restart. While ComfyUI does not answer, go on asking; raise its error
@@ -154,7 +155,7 @@ async def _until_next_poll(events: Subscription, seconds: float) -> AsyncIterato
             case ExecutionSucceeded() | ExecutionFailed() | ExecutionInterrupted():
                 poll_at = min(poll_at, time.monotonic() + ENDING_SECONDS)
         yield event
-        if isinstance(event, ExecutionEnded):
+        if isinstance(event, (ExecutionStarted, ExecutionEnded)):
             return
 
 

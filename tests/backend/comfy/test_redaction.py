@@ -30,8 +30,14 @@ SECRET = "0123456789abcdefABCDEF"
         "hf_token",
         "accessToken",
         "password",
-    ]
-    + ["client_secret", "Authorization", "session_id", "aws_secret_access_key", "private-key", "auth", "jwt"],
+        "client_secret",
+        "jwt",
+        "Authorization",
+        "session_id",
+        "aws_secret_access_key",
+        "private-key",
+        "auth",
+    ],
 )
 def test_a_name_of_a_secret_is_known(name: str) -> None:
     assert is_secret_name(name)
