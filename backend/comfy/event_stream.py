@@ -3,7 +3,7 @@
 ComfyUI sends events of a prompt only to the socket whose client id the prompt was submitted with, keeps nothing for a
 socket that is away, and knows one socket per client id. So there is one stream per ComfyUI, its client id stays the
 same, and the old socket is closed before the next one opens: one that closes late would un-register the new one, which
-then stays open and hears nothing. Nobody can see that from outside; `reconnect` is the cure for a silent socket.
+then stays open and hears nothing. That cannot be seen from here; `reconnect` is the cure for a silent socket.
 """
 
 import asyncio

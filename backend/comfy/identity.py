@@ -4,8 +4,8 @@ No route of ComfyUI says when it started, and a client that asks over HTTP canno
 But ComfyUI empties its `temp` folder whenever it starts. So a small file there, with a random id in it, lives exactly
 as long as the process: every client reads the same id, also after a restart of its own.
 
-The id says nothing about a folder that something else empties: then it changes although the process is the same.
-Whoever compares ids must be able to live with that, as with a cache that is filled again.
+Where something else empties that folder, the id changes although the process is the same. So a new id means that
+the process may be another one: reason enough to fill a cache again, not to give up a prompt.
 """
 
 import re

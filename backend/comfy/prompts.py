@@ -154,7 +154,7 @@ class Prompts:
         await self._transport.post("/interrupt", {})
 
     async def clear_pending(self) -> None:
-        """Delete every prompt that waits, whoever submitted it."""
+        """Delete every prompt that waits, those of other clients too."""
         await self._transport.post("/queue", {"clear": True})
 
     async def delete_history(self, *prompt_ids: str) -> None:

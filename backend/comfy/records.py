@@ -149,7 +149,7 @@ def read_execution_error(data: Any) -> ExecutionError | None:
 
 
 def _messages(status: Any) -> dict[str, Any]:
-    """Return what was told while the prompt ran, by event; of several alike, the last."""
+    """Return the messages that ComfyUI kept of the run, by event; of several alike, the last."""
     messages = status.get("messages") if isinstance(status, dict) else None
     if not isinstance(messages, list):
         return {}

@@ -1,7 +1,6 @@
 """A stand-in with the node types that tests need, and a client of it."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,15 +11,8 @@ from tests.support.process import free_port
 
 
 @pytest.fixture(scope="module")
-def shared_comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
     with running(ComfyUI(tmp_path_factory.mktemp("comfyui")).with_test_nodes()) as comfyui:
-        yield comfyui
-
-
-@pytest.fixture
-def comfyui(tmp_path: Path) -> Iterator[ComfyUI]:
-    """One of its own, for a test that restarts it or changes its files."""
-    with running(ComfyUI(tmp_path / "comfyui").with_test_nodes()) as comfyui:
         yield comfyui
 
 

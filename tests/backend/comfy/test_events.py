@@ -30,16 +30,16 @@ QUEUE = json.dumps({"type": "status", "data": {"status": {"exec_info": {"queue_r
 
 
 @pytest.fixture
-async def comfy(shared_comfyui: ComfyUI) -> AsyncIterator[ComfyClient]:
+async def comfy(comfyui: ComfyUI) -> AsyncIterator[ComfyClient]:
     async with httpx.AsyncClient() as client:
-        yield ComfyClient(shared_comfyui.url, client, timing=Timing(poll=0.2, silence=0.3))
+        yield ComfyClient(comfyui.url, client, timing=Timing(poll=0.2, silence=0.3))
 
 
-async def test_a_silent_socket_is_opened_again(comfy: ComfyClient, shared_comfyui: ComfyUI) -> None:
+async def test_a_silent_socket_is_opened_again(comfy: ComfyClient, comfyui: ComfyUI) -> None:
     """Another one with the same client id takes the events away, and closes."""
     async with comfy.events.subscribe() as heard:
         await comfy.events.connected()
-        url = shared_comfyui.url.replace("http", "ws")
+        url = comfyui.url.replace("http", "ws")
         async with websockets.connect(f"{url}/ws?clientId={comfy.events.client_id}", proxy=None) as other:
             await other.recv()
         heard.take_all()
@@ -54,7 +54,7 @@ async def test_a_silent_socket_is_opened_again(comfy: ComfyClient, shared_comfyu
 
 
 async def test_a_prompt_is_followed_without_any_socket(comfy: ComfyClient) -> None:
-    """Nobody hears of a prompt that names no client: polling decides."""
+    """A prompt without a client id sends no events: polling decides."""
     prompt_id = comfy.prompts.new_id()
     await comfy.prompts.submit(picture(), prompt_id)
     assert isinstance(await comfy.wait(prompt_id), Succeeded)
@@ -74,7 +74,7 @@ async def test_who_comes_later_sees_what_has_happened(comfy: ComfyClient) -> Non
     assert isinstance(updates[-1], Succeeded)
 
 
-async def test_the_socket_is_closed_when_nobody_reads_it(comfy: ComfyClient) -> None:
+async def test_the_socket_is_closed_when_it_has_no_readers(comfy: ComfyClient) -> None:
     async with comfy.events.opened(), comfy.events.subscribe() as first:
         assert await first.next(20) == Connected()
         assert isinstance(await first.next(20), QueueChanged)

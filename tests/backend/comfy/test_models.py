@@ -24,7 +24,7 @@ NODE_CLASS_MAPPINGS = {"A/B ü": Mine}
 
 async def test_it_lists_the_files_of_a_folder(comfyui: ComfyUI, comfy: ComfyClient) -> None:
     add_model(comfyui, "vae/ae.safetensors")
-    assert await comfy.models.files("vae") == ["ae.safetensors"]
+    assert "ae.safetensors" in await comfy.models.files("vae")
     assert "vae" in await comfy.models.kinds()
 
 

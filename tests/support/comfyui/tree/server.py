@@ -94,7 +94,7 @@ class PromptServer:
         raise web.HTTPNotFound
 
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
-        """A client id has one socket, the newest. A closing one un-registers its id, whoever has it by then."""
+        """A client id has one socket, the newest. One that closes un-registers its id, also where a newer one has it by then."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         client_id = request.query.get("clientId", "") or uuid.uuid4().hex
