@@ -41,7 +41,7 @@ clean_up() {
     touch "$mark"
 }
 
-# The image names the environment of /workspace.
+# The image's own variables are those of /workspace.
 follow_workspace() {
     [[ $WORKSPACE != /workspace ]] || return 0
     export VIRTUAL_ENV=$WORKSPACE/venv PATH=$WORKSPACE/venv/bin:$PATH
@@ -68,19 +68,7 @@ set_up_ssh() {
     chmod 600 /root/.ssh/authorized_keys
     ssh-keygen -A >/dev/null
     install -d /run/sshd
-    # Debian's profile sets PATH anew for a login shell, so what sshd sets is enough for single commands only.
-    session_environment 'export %s=%q\n' >/etc/profile.d/comfypod.sh
-    echo "SetEnv $(session_environment '"%s=%s" ')" >/etc/ssh/sshd_config.d/comfypod.conf
     SSH_ENABLED=true
-}
-
-# What somebody who works in a shell needs to meet the pod's own Python, packages and control plane, in the format of printf.
-session_environment() {
-    local name
-    for name in WORKSPACE STATE_DIR VIRTUAL_ENV PATH PIP_CONSTRAINT UV_CONSTRAINT TZ; do
-        # shellcheck disable=SC2059 # the format is the caller's
-        [[ -z ${!name:-} ]] || printf "$1" "$name" "${!name}"
-    done
 }
 
 # Run a service only where the image has its program and the user has not switched it off.

@@ -13,7 +13,12 @@ from backend.config.values import usable_password, usable_token, yes
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
-# A default in place of what was meant would open the pod, hide what is on the volume, or be where nobody looks.
+SAFE_LENGTH = 8
+WEAK_PASSWORD = (
+    f"ACCESS_PASSWORD has fewer than {SAFE_LENGTH} characters, so programs can guess it. Choose a longer one and start the "
+    "pod again."
+)
+# A default in place of these would open the pod, hide the files on the volume, or listen where no client looks.
 VITAL = frozenset({"access_password", "workspace", "state_dir", "run_dir", "host", "port"})
 
 
@@ -181,7 +186,12 @@ class Settings(BaseSettings):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        return self._problems
+        password = self.access_password.get_secret_value() if self.access_password else None
+        return (
+            self._problems
+            if password is None or len(password) >= SAFE_LENGTH
+            else (*self._problems, WEAK_PASSWORD)
+        )
 
     @property
     def state_folder(self) -> Path:

@@ -21,7 +21,7 @@ from typing import Any
 
 VENV = Path("/workspace/venv")
 SPARE_VENV = Path("/opt/spare/venv")
-# The same name as in scripts/workspace/thin_venv.py
+# The same name as in scripts/workspace/overlay_venv.py
 MARKER = ".comfypod-lock-id"
 BAKED_NODES = Path("/opt/nodes")
 LISTS = {"minimal": [], "standard": ["standard"], "full": ["standard", "full"], "dev": ["standard", "full"]}

@@ -1,4 +1,4 @@
-"""`python -m scripts.workspace prepare`: make the workspace ready. `… comfyui`: that, and then become ComfyUI."""
+"""`python -m scripts.workspace prepare` prepares the workspace; `… comfyui` does so and then becomes ComfyUI."""
 
 import os
 import signal
@@ -6,7 +6,6 @@ import sys
 
 from scripts.workspace.accelerator import image_from, judge, probe
 from scripts.workspace.install import bring_back_packages, install_environment
-from scripts.workspace.kept import keep
 from scripts.workspace.launch import (
     command,
     database_of,
@@ -14,21 +13,25 @@ from scripts.workspace.launch import (
     node_selection,
     refused,
     safe_mode,
+    upload_limit,
     with_choice_of_owner,
     write_manager_defaults,
 )
 from scripts.workspace.layout import Layout, Place, layout_from
 from scripts.workspace.model_paths import write_model_paths
+from scripts.workspace.persistence import make_paths_persistent
 from scripts.workspace.prepare import prepare
 from scripts.workspace.report import Report, write_json
+from scripts.workspace.shell import write_profile
 
 # 128 and the signal's number, as a shell would say.
 TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that locks are given back
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that locks are released
     layout = layout_from(os.environ)
+    write_profile(layout, None, os.environ, Report(folder=layout.run))
     report, place = prepare(layout)
     if place is None:
         return 1
@@ -47,14 +50,19 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     if not safe_mode(environment):
         left_out = bring_back_packages(layout, place, environment, report)
     write_manager_defaults(place, report)
-    keep(layout, place, report)
+    write_profile(layout, place, os.environ, report)
+    make_paths_persistent(layout, place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
-    extra = extra_arguments(environment, report)
+    upload, extra = upload_limit(environment, report), extra_arguments(environment, report)
     database = database_of(place, report)
-    arguments = command(layout, place, verdict, paths, database=database, selection=selection, extra=extra)
+    arguments = command(
+        layout, place, verdict, paths, database=database, selection=selection, extra=[*upload, *extra]
+    )
     if extra and refused(arguments, layout, report):
-        arguments = command(layout, place, verdict, paths, database=database, selection=selection)
+        arguments = command(
+            layout, place, verdict, paths, database=database, selection=selection, extra=upload
+        )
     os.chdir(place.base)
     os.execve(arguments[0], arguments, environment)  # noqa: S606 - no shell is what we want
 

@@ -1,4 +1,4 @@
-"""ComfyUI's tree on a volume: real folders for data, links into the spare for code."""
+"""ComfyUI's tree on a volume: real folders for data, links into the image for code."""
 
 import errno
 import os
@@ -6,30 +6,35 @@ from pathlib import Path
 
 from scripts.workspace.layout import DATA_FOLDERS, Layout
 
-# What file systems without symbolic links (exFAT, some network mounts) answer to making one.
+# In the names of folders with files that another image left, before the time.
+REPLACED = ".replaced-"
+# Errors of file systems without symbolic links (exFAT, some network mounts).
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
-def adopt_foreign_code(layout: Layout, stamp: str) -> Path | None:
-    """Set code that is not ours aside: all of another image's ComfyUI, or what a kill or an edit left among our links.
+def move_foreign_code(layout: Layout, stamp: str) -> None:
+    """Move code that is not ours into a folder beside ComfyUI.
 
-    Data folders and whatever is the user's own stay in place.
+    It is another image's ComfyUI, or real files among our links. Data folders and the user's own files stay in place.
     """
-    aside = layout.workspace / f"ComfyUI.replaced-{stamp}"
-    moved = False
+    replaced = layout.workspace / f"ComfyUI{REPLACED}{stamp}"
     for name in sorted(_code_names(layout)):
         path = layout.comfyui / name
         if path.exists() and not path.is_symlink():
-            aside.mkdir(exist_ok=True)
-            path.rename(aside / name)
-            moved = True
-    return aside if moved else None
+            replaced.mkdir(exist_ok=True)
+            path.rename(replaced / name)
+
+
+def replaced_folders(layout: Layout) -> list[str]:
+    """Return the names of the folders with files of other images, also of starts that were killed."""
+    names = (f"ComfyUI{REPLACED}", f"venv{REPLACED}")
+    return sorted(entry.name for entry in layout.workspace.iterdir() if entry.name.startswith(names))
 
 
 def lay_out(layout: Layout) -> bool:
-    """Make or mend the tree; False where the volume knows no links, so that the code stays in the image alone.
+    """Create or repair the tree. Return False where the volume has no links, so that the code stays in the image.
 
-    Repeating it changes nothing, so a kill in the middle is made good by the next start. Links that are dead here
+    Repeating it changes nothing, so the next start completes one that was killed. Links that lead nowhere here
     stay: another image version may be running on the same volume.
     """
     for name in sorted(DATA_FOLDERS):
@@ -47,7 +52,7 @@ def lay_out(layout: Layout) -> bool:
 
 
 def _code_names(layout: Layout) -> set[str]:
-    """Links in the spare are our own and lead back to the volume, see kept.py."""
+    """Links in the spare copy are our own and lead to the volume, see persistence.py."""
     entries = os.scandir(layout.spare / "ComfyUI")
     return {entry.name for entry in entries if not entry.is_symlink()} - DATA_FOLDERS
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.core.volume_lock import LockedElsewhere, volume_lock
-from scripts.workspace.kept import caches
 from scripts.workspace.layout import Layout, Place
 from scripts.workspace.node_packages import Pending, load_pending, missing, nodes_in, requirements_of
+from scripts.workspace.persistence import cache_variables
 from scripts.workspace.report import Problem, Report
 
 # For everything together: ComfyUI starts after this, whatever is still missing.
@@ -163,7 +163,7 @@ def install_environment(place: Place, environment: Mapping[str, str]) -> dict[st
     path = environment.get("PATH", os.defpath)
     return {
         **environment,
-        **caches(place, environment),
+        **cache_variables(place.cache, environment),
         "VIRTUAL_ENV": str(place.venv),
         "PATH": os.pathsep.join([str(place.venv / "bin"), path]),
     }

@@ -14,7 +14,9 @@ from scripts.workspace.node_packages import nodes_in
 from scripts.workspace.report import Problem, Report
 
 PORT = 3000
-# What ComfyUI's main.py begins with.
+# ComfyUI's own default of 100 MB refuses most videos.
+DEFAULT_UPLOAD_MB = 10_000.0
+# The first lines of ComfyUI's main.py.
 READ_ARGUMENTS = "import comfy.options; comfy.options.enable_args_parsing(); import comfy.cli_args"
 ARGPARSE_ERROR = 2
 PARSER_SECONDS = 30
@@ -31,7 +33,10 @@ def command(
     selection: Sequence[str] = (),
     extra: Sequence[str] = (),
 ) -> list[str]:
-    """The arguments, program first. ComfyUI takes the last of two, so what an owner must not change follows theirs."""
+    """Return the arguments, program first.
+
+    ComfyUI uses the last of two values, so arguments that the owner must not change follow theirs.
+    """
     # ComfyUI reads the user's own model paths beside its main.py, also when they are broken.
     main = layout.spare / "ComfyUI" / "main.py" if paths.own_is_replaced else place.main
     return [
@@ -39,7 +44,7 @@ def command(
         str(main),
         *("--temp-directory", str(layout.of_this_pod)),
         *extra,
-        # Whatever goes round nginx goes round the sign-in.
+        # A request that bypasses nginx bypasses the sign-in.
         *("--listen", "127.0.0.1", "--port", str(PORT)),
         *("--base-directory", str(place.base)),
         *("--database-url", database),
@@ -51,9 +56,9 @@ def command(
 
 
 def database_of(place: Place, report: Report) -> str:
-    """On the volume, where what people note of their files outlives the pod; in memory while another pod has it there.
+    """Return the database on the volume, which outlives the pod, or one in memory while another pod uses that.
 
-    ComfyUI locks it for as long as it runs, and some versions end at once where it is locked.
+    ComfyUI locks the database while it runs, and some versions exit at once where it is locked.
     """
     file = place.base / "user" / "comfyui.db"
     try:
@@ -61,8 +66,8 @@ def database_of(place: Place, report: Report) -> str:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         report.note(
-            "Another pod uses ComfyUI's database on this volume. This one has its own in memory: names and tags that "
-            "you give to files here are not kept, the files are."
+            "Another pod uses ComfyUI's database on this volume, so this pod has its own in memory. Names and tags that "
+            "you give to files here are lost with the pod; the files are not."
         )
         return IN_MEMORY
     except OSError:
@@ -71,7 +76,7 @@ def database_of(place: Place, report: Report) -> str:
 
 
 def with_choice_of_owner(environment: Mapping[str, str], layout: Layout) -> dict[str, str]:
-    """What was chosen on the page since the pod started goes before SAFE_MODE."""
+    """Replace SAFE_MODE by the owner's choice on the page since the pod started."""
     try:
         chosen = json.loads((layout.run / "safe-mode.json").read_bytes())["safe_mode"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,7 +94,7 @@ def safe_mode(environment: Mapping[str, str]) -> bool:
 def node_selection(
     place: Place, paths: ModelPaths, environment: Mapping[str, str], left_out: frozenset[str]
 ) -> list[str]:
-    """Which custom nodes ComfyUI loads: none in safe mode, else all but those left out."""
+    """Return the arguments that choose custom nodes: none in safe mode, otherwise all but those left out."""
     if safe_mode(environment):
         return ["--disable-all-custom-nodes"]
     if not left_out:
@@ -99,17 +104,32 @@ def node_selection(
     return ["--disable-all-custom-nodes", *(["--whitelist-custom-nodes", *loaded] if loaded else [])]
 
 
+def upload_limit(environment: Mapping[str, str], report: Report) -> list[str]:
+    """Return the argument for the largest file that ComfyUI takes, in megabytes."""
+    written = environment.get("MAX_UPLOAD_MB", "").strip()
+    try:
+        limit = float(written or DEFAULT_UPLOAD_MB)
+    except ValueError:
+        limit = 0
+    if not 0 < limit < float("inf"):
+        report.note(
+            f"MAX_UPLOAD_MB is not a number of megabytes, so {DEFAULT_UPLOAD_MB:.0f} is used. Correct it."
+        )
+        limit = DEFAULT_UPLOAD_MB
+    return ["--max-upload-size", f"{limit:g}"]
+
+
 def extra_arguments(environment: Mapping[str, str], report: Report) -> list[str]:
-    """COMFYUI_EXTRA_ARGS, split as a shell would."""
+    """Return COMFYUI_EXTRA_ARGS, split as a shell would."""
     try:
         return shlex.split(environment.get("COMFYUI_EXTRA_ARGS", ""))
     except ValueError as error:
-        report.problem(_not_used(f"it cannot be read ({error})", "Close every quotation mark in it"))
+        report.problem(_ignored(f"it cannot be read ({error})", "Close every quotation mark"))
         return []
 
 
 def refused(command: Sequence[str], layout: Layout, report: Report) -> bool:
-    """Whether ComfyUI's own parser takes this command line; it knows which arguments go together."""
+    """Ask ComfyUI's own parser, which knows the arguments that exclude each other, about this command line."""
     python, _, *arguments = command
     try:
         done = subprocess.run(
@@ -125,20 +145,20 @@ def refused(command: Sequence[str], layout: Layout, report: Report) -> bool:
     if done.returncode != ARGPARSE_ERROR:
         return False
     complaint = done.stderr.strip().rpartition("error: ")[2]
-    report.problem(_not_used(f"ComfyUI does not take it ({complaint})", "Correct it"))
+    report.problem(_ignored(f"ComfyUI refuses it ({complaint})", "Correct it"))
     return True
 
 
-def _not_used(why: str, remedy: str) -> Problem:
+def _ignored(why: str, remedy: str) -> Problem:
     return Problem(
         code="extra_arguments",
-        message=f"COMFYUI_EXTRA_ARGS is left out, because {why}.",
+        message=f"COMFYUI_EXTRA_ARGS is ignored, because {why}.",
         remedy=f"{remedy} and start the pod again.",
     )
 
 
 def write_manager_defaults(place: Place, report: Report) -> None:
-    """ComfyUI-Manager behind our gate is a personal cloud. A file that is there already is its owner's."""
+    """Configure ComfyUI-Manager as a personal cloud behind a proxy. A file of the owner stays as it is."""
     path = place.base / "user" / "__manager" / "config.ini"
     if path.exists():
         return
@@ -147,5 +167,5 @@ def write_manager_defaults(place: Place, report: Report) -> None:
         path.write_text("[default]\nnetwork_mode = personal_cloud\nuse_uv = True\n")
     except OSError as error:
         report.note(
-            f"ComfyUI-Manager keeps its own settings, because {path} cannot be written: {error.strerror}."
+            f"ComfyUI-Manager uses its own defaults, because {path} cannot be written: {error.strerror}."
         )

@@ -1,4 +1,4 @@
-"""Where things lie, in the image and on the volume."""
+"""Paths in the image and on the volume."""
 
 import json
 from collections.abc import Mapping
@@ -6,26 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Folders of ComfyUI that hold what people make; everything else in its tree is code.
+# Folders of ComfyUI with the user's files; everything else in its tree is code.
 DATA_FOLDERS = frozenset({"models", "input", "output", "user", "custom_nodes"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Every path that preparing touches. Tests put all of them below one temporary folder."""
+    """Every path that the preparation touches. Tests put all of them below one temporary folder."""
 
     # The volume, or the image's own folder where nothing is mounted.
     workspace: Path
-    # Twins of ComfyUI and its venv, outside the workspace, so that no mount hides them.
+    # Copies of ComfyUI and its venv outside the workspace, so that no mount hides them.
     spare: Path
-    # What the image knows of itself.
+    # The image's description, image.json.
     image: Path
     # Reports for the control plane.
     run: Path
     baked_nodes: Path
-    # The pod's user's, where tools keep their settings.
+    # The user's home folder, where tools save their settings.
     home: Path
-    # Takes the workspace's place where a volume cannot be used: local, and gone with the pod.
+    # The profile of shells.
+    profile: Path
+    # Replaces the workspace where a volume cannot be used: on local disk, lost with the pod.
     scratch: Path
     # Whether a volume hides the image's own workspace.
     mounted: bool
@@ -36,7 +38,7 @@ class Layout:
 
     @property
     def venv_link(self) -> Path:
-        """For people's terminals. ComfyUI itself runs from the venv that this points to."""
+        """For terminals. ComfyUI itself runs from the venv that this points to."""
         return self.workspace / "venv"
 
     @property
@@ -45,7 +47,7 @@ class Layout:
 
     @property
     def of_this_pod(self) -> Path:
-        """Local, like the scratch: where ComfyUI has its temp folder, which it empties when it starts and when it ends."""
+        """On local disk like the scratch: ComfyUI's temp folder, which it empties when it starts and when it ends."""
         return self.scratch.with_name("comfyui")
 
     @property
@@ -58,31 +60,31 @@ class Layout:
 
     @property
     def tools(self) -> Path:
-        """Holds code-server and JupyterLab in images that have them."""
+        """Contains code-server and JupyterLab in images that have them."""
         return self.spare.parent
 
     @property
     def constraints(self) -> Path:
-        """Every package of the image at its version."""
+        """Pins every package of the image."""
         return self.image.with_name("constraints.txt")
 
     def facts(self) -> dict[str, Any]:
-        """`image.json`: variant, accelerator, cuda, architectures, lock_id, nodes."""
+        """Return `image.json`: variant, accelerator, cuda, architectures, lock_id, nodes."""
         facts: dict[str, Any] = json.loads(self.image.read_text())
         return facts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where ComfyUI runs."""
+    """The folders with which ComfyUI runs."""
 
-    # Holds models, input, output, user and custom_nodes.
+    # Contains models, input, output, user and custom_nodes.
     base: Path
     main: Path
     venv: Path
-    # Where installers keep what they fetched. uv needs links there.
+    # The cache of installers. uv needs links there.
     cache: Path
-    # The volume's ComfyUI when `base` only stands in for it; it is read, never written.
+    # The volume's ComfyUI where `base` only replaces it; it is read, never written.
     unused: Path | None = None
 
     @property
@@ -91,7 +93,7 @@ class Place:
 
     @property
     def custom_nodes(self) -> list[Path]:
-        """Folders with the user's own nodes."""
+        """Return the folders with the user's own nodes."""
         bases = [self.base, self.unused] if self.unused else [self.base]
         return [base / "custom_nodes" for base in bases]
 
@@ -105,6 +107,7 @@ def layout_from(environment: Mapping[str, str]) -> Layout:
         run=Path(environment.get("RUN_DIR", "/run/comfypod")),
         baked_nodes=Path(environment.get("BAKED_NODES_DIR", "/opt/nodes")),
         home=Path(environment.get("HOME") or "/root"),
+        profile=Path(environment.get("SHELL_PROFILE", "/etc/profile.d/comfypod.sh")),
         scratch=Path(environment.get("STATE_DIR", "/var/lib/comfypod")) / "scratch",
         mounted=workspace.is_mount(),
     )

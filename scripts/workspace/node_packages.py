@@ -1,8 +1,8 @@
-"""Which packages the user's nodes need, and which of them a venv still has to install.
+"""Finds the packages that the user's nodes need and that a venv does not have yet.
 
-A venv that comes up again, or for the first time, is compared with what is wanted: the needs of the nodes on the volume
-that it has not seen yet, and what else the venv used before it holds. What is missing is written down in it before
-anything is installed, so that a kill at any time loses nothing.
+A venv that another one was used before is compared with two lists: the requirements of nodes that are new to it, and the
+user's own packages in the other venv. The missing ones are recorded in the venv before the first is installed, so that a
+kill at any time loses nothing.
 """
 
 import csv
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.workspace.overlay_venv import normalised, package_infos, package_name
 from scripts.workspace.report import write_json
-from scripts.workspace.thin_venv import package_infos
 
 RECORD = "comfypod-pending.json"
 
 
 @dataclass(kw_only=True)
 class Pending:
-    """What is still to be installed. `packages` are requirements such as `name==1.0`."""
+    """Nodes and packages that are still to be installed. `packages` are requirements such as `name==1.0`."""
 
     nodes: list[str] = field(default_factory=list)
     packages: list[str] = field(default_factory=list)
@@ -42,11 +42,11 @@ def load_pending(venv: Path) -> Pending:
 
 
 def pending_for(custom_nodes: Path, venv: Path | None, previous: Path | None, image_venv: Path) -> Pending:
-    """What a venv lacks: the needs of nodes that are new to it, and what `previous` holds besides the image's packages.
+    """Return what a venv lacks: requirements of nodes that are new to it, and the user's packages in `previous`.
 
-    Without a venv, what a new one will lack.
+    Without a venv, return what a new one will lack.
     """
-    seen = _seen_by(venv) if venv else {}
+    seen = _nodes_of(venv) if venv else {}
     pending = load_pending(venv) if venv else Pending()
     new = {name for name, needs in needs_of(custom_nodes).items() if seen.get(name) != needs}
     packages = own_packages(previous, image_venv) if previous else []
@@ -58,16 +58,16 @@ def pending_for(custom_nodes: Path, venv: Path | None, previous: Path | None, im
 
 
 def needs_of(custom_nodes: Path) -> dict[str, str]:
-    """A digest of what each node that needs anything asks for."""
+    """Return a digest of the requirements of each node that has any."""
     return {node.name: _digest(node) for node in nodes_in(custom_nodes) if requirements_of(node)}
 
 
 def remember_nodes(venv: Path, needs: Mapping[str, str]) -> None:
-    """They have been used with this venv, which therefore has what they need, or never will."""
+    """Record the nodes that were used with this venv: it has their packages, or cannot have them."""
     write_json(_record_of_nodes(venv), needs)
 
 
-def _seen_by(venv: Path) -> dict[str, str]:
+def _nodes_of(venv: Path) -> dict[str, str]:
     try:
         return dict(json.loads(_record_of_nodes(venv).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -75,7 +75,7 @@ def _seen_by(venv: Path) -> dict[str, str]:
 
 
 def _record_of_nodes(venv: Path) -> Path:
-    """Beside it, because the image that writes this leaves the venvs of others alone."""
+    """The record is beside the venv, because an image does not write into the venvs of others."""
     return venv.with_name(f"{venv.name}.nodes.json")
 
 
@@ -87,7 +87,7 @@ def _digest(node: Path) -> str:
 
 
 def nodes_in(folder: Path) -> list[Path]:
-    """Nodes that ComfyUI would load: packages and single files, neither hidden nor disabled."""
+    """Return the nodes that ComfyUI would load: packages and single files, neither hidden nor disabled."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -100,7 +100,7 @@ def nodes_in(folder: Path) -> list[Path]:
 
 
 def requirements_of(node: Path) -> list[str]:
-    """The installer's arguments; empty for a node that needs nothing, or whose needs cannot be read."""
+    """Return the installer's arguments; empty for a node without requirements, or with some that cannot be read."""
     listed = node / "requirements.txt"
     if listed.is_file():
         return ["--requirement", str(listed)]
@@ -112,35 +112,31 @@ def requirements_of(node: Path) -> list[str]:
 
 
 def own_packages(venv: Path, image_venv: Path) -> list[str]:
-    """Requirements for what was installed into a venv itself and is not one of the image's packages."""
-    of_image = {normalised(info.partition("-")[0]) for info in package_infos(image_venv)}
+    """Return requirements for the packages that are in the venv itself and not in the image."""
+    of_image = {package_name(info) for info in package_infos(image_venv)}
     return [
         _requirement(info)
         for info in sorted(venv.glob("lib/python3*/site-packages/*.dist-info"))
-        if normalised(info.name.partition("-")[0]) not in of_image and _is_here(info)
+        if package_name(info.name) not in of_image and _has_files(info)
     ]
 
 
 def missing(packages: Iterable[str], venv: Path) -> list[str]:
-    """Those of the requirements whose package is not in the venv in any version."""
-    there = {normalised(info.partition("-")[0]) for info in package_infos(venv)}
+    """Return the requirements whose package is not in the venv in any version."""
+    installed = {package_name(info) for info in package_infos(venv)}
     return [
         requirement
         for requirement in packages
-        if normalised(re.split(r"==| @ ", requirement)[0]) not in there
+        if normalised(re.split(r"==| @ ", requirement)[0]) not in installed
     ]
-
-
-def normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _is_module(entry: Path) -> bool:
     return entry.is_dir() or entry.suffix == ".py"
 
 
-def _is_here(info: Path) -> bool:
-    """A borrowed package has its records here and its files elsewhere. One file tells."""
+def _has_files(info: Path) -> bool:
+    """Whether the package itself is in this venv. One of the image has only its record here."""
     try:
         with (info / "RECORD").open(newline="") as record:
             paths = (row[0] for row in csv.reader(record) if row)
@@ -157,7 +153,7 @@ def _requirement(info: Path) -> str:
 
 
 def _origin(info: Path) -> str | None:
-    """The address of a package that did not come from an index (PEP 610)."""
+    """Return the address of a package that did not come from an index (PEP 610)."""
     try:
         direct: dict[str, Any] = json.loads((info / "direct_url.json").read_bytes())
         if "vcs_info" in direct:

@@ -1,4 +1,4 @@
-"""Makes the workspace ready, whatever is mounted there."""
+"""Prepares the workspace, for every kind of volume."""
 
 import dataclasses
 import shutil
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.core.volume_lock import LockedElsewhere, volume_lock
-from scripts.workspace import venvs, volume
-from scripts.workspace.code import adopt_foreign_code, lay_out
+from scripts.workspace import overlay_venv, venvs, volume
+from scripts.workspace.code import lay_out, move_foreign_code, replaced_folders
 from scripts.workspace.layout import Layout, Place
 from scripts.workspace.node_packages import Pending, needs_of, pending_for, remember_nodes
+from scripts.workspace.overlay_venv import lock_id_of, site_packages
 from scripts.workspace.report import Problem, Report, Unusable, problem_of
-from scripts.workspace.thin_venv import lock_id_of, site_packages
 
 NOTHING_IS_KEPT = (
     "ComfyUI runs without the volume: its models can be used, but nothing that you make now will be kept."
@@ -21,9 +21,9 @@ NOTHING_IS_KEPT = (
 
 
 def prepare(layout: Layout) -> tuple[Report, Place | None]:
-    """Never raises for what a volume can do to us: the report says what is wrong and how to mend it.
+    """Prepare the workspace. Errors of a volume are in the report, with a remedy.
 
-    Without a place there is nothing to start ComfyUI from yet.
+    Without a place ComfyUI cannot be started yet.
     """
     began = time.monotonic()
     report = Report(folder=layout.run)
@@ -44,9 +44,10 @@ def prepare(layout: Layout) -> tuple[Report, Place | None]:
 
 
 def case_of(layout: Layout) -> str:
-    """unmounted: the image's own tree is there, also when Docker filled a new volume from it.
+    """Return what is in the workspace.
 
-    empty: no ComfyUI there. warm: one of ours. foreign: somebody else's, or Docker filled it from another image of ours.
+    unmounted: the image's own tree, also when Docker copied it to a new volume. empty: no ComfyUI. warm: one of ours.
+    foreign: another image's, or one that Docker copied from another version of our image.
     """
     main = layout.comfyui / "main.py"
     if not layout.mounted and main.is_file() and not main.is_symlink():
@@ -72,24 +73,25 @@ def _set_up(layout: Layout, report: Report) -> Place:
     report.case = case_of(layout)  # another pod may just have finished
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     lock_id = layout.facts()["lock_id"]
-    for aside in (adopt_foreign_code(layout, stamp), venvs.make_room_for_link(layout, lock_id, stamp)):
-        if aside:
-            report.note(f"What another image left here is kept as {aside.name}; all data stays in place.")
+    move_foreign_code(layout, stamp)
+    venvs.move_real_venv(layout, lock_id, stamp)
+    for folder in replaced_folders(layout):
+        report.note(f"Files of another image are kept as {folder}; delete it when you no longer need them.")
     linked = lay_out(layout)
     if not linked:
-        report.note("This volume knows no links, so ComfyUI's code stays in the image.")
-    venv = _bring_up(layout, lock_id, stamp, report)
+        report.note("This volume has no symbolic links, so ComfyUI's code stays in the image.")
+    venv = _open_venv(layout, lock_id, stamp, report)
     venvs.point_link_at(layout, venv)
     code = layout.comfyui if linked else layout.spare / "ComfyUI"
     cache = layout.cache if linked else _on_scratch(layout).cache
     return Place(base=layout.comfyui, main=code / "main.py", venv=venv, cache=cache)
 
 
-def _bring_up(layout: Layout, lock_id: str, stamp: str, report: Report) -> Path:
-    damaged = venvs.set_damaged_aside(layout, lock_id, stamp)
+def _open_venv(layout: Layout, lock_id: str, stamp: str, report: Report) -> Path:
+    damaged = venvs.rename_damaged(layout, lock_id, stamp)
     if damaged:
         report.note(
-            f"This image's environment was damaged. It is made anew; the old one is kept as {damaged}."
+            f"The environment of this image was damaged. A new one replaces it; the old one is kept as {damaged}."
         )
     venv = venvs.find(layout, lock_id)
     previous = venvs.changed_since(layout, venv)
@@ -99,14 +101,29 @@ def _bring_up(layout: Layout, lock_id: str, stamp: str, report: Report) -> Path:
     if venv is None:
         pending = pending_for(custom_nodes, None, damaged or previous, layout.spare / "venv")
         venv = venvs.make(layout, lock_id, pending)
-    elif previous:
-        pending_for(custom_nodes, venv, previous, layout.spare / "venv").save(venv)
+    else:
+        _repair(layout, venv, report)
+        if previous:
+            pending_for(custom_nodes, venv, previous, layout.spare / "venv").save(venv)
     venvs.mark_used(venv)
     return venv
 
 
+def _repair(layout: Layout, venv: Path, report: Report) -> None:
+    if venv == layout.venv_link:
+        return  # a copy of the image's own venv, whose packages are inside
+    repaired = overlay_venv.repair(layout, venv)
+    if repaired:
+        report.note(
+            f"These packages belong to the image and were uninstalled; they are back: {', '.join(repaired)}."
+        )
+
+
 def _beside_the_volume(layout: Layout, problem: Problem, report: Report) -> Place | None:
-    """ComfyUI from the image, its data on local disk, models and nodes read from the volume. None when even that fails."""
+    """Run ComfyUI from the image, with new files on local disk and models and nodes from the volume.
+
+    Return None when that fails too.
+    """
     report.case = "unusable"
     try:
         place = _set_up_scratch(layout)
@@ -133,7 +150,7 @@ def _on_scratch(layout: Layout) -> Layout:
 
 
 def _make_scratch_venv(layout: Layout, scratch: Layout, lock_id: str) -> Path:
-    """It borrows what the nodes' packages are on the volume, or lists what they need."""
+    """Make a venv that imports the nodes' packages from the volume, or lists what is to be installed."""
     shutil.rmtree(scratch.venvs / lock_id, ignore_errors=True)  # a damaged one
     theirs = venvs.find(layout, lock_id)
     if theirs:
@@ -143,7 +160,7 @@ def _make_scratch_venv(layout: Layout, scratch: Layout, lock_id: str) -> Path:
 
 
 def _copy_workflows(user: Path, target: Path) -> None:
-    """Workflows and settings, so that they can be opened; caches and databases stay where they are."""
+    """Copy workflows and settings, so that they can be opened, but no caches and databases."""
     for path in (*user.glob("*/workflows/**/*.json"), *user.glob("*/comfy.settings.json")):
         copy = target / path.relative_to(user)
         if not copy.exists() and path.is_file():
@@ -156,12 +173,12 @@ def _locked(error: LockedElsewhere) -> Problem:
     return Problem(
         code="locked",
         message=f"Another pod ({error}) is still preparing this volume.",
-        remedy="Stop the other pod, or wait until it is done; this one tries again by itself.",
+        remedy="Stop the other pod, or wait until it is ready; this one tries again by itself.",
     )
 
 
 def _is_filled_by_this_image(layout: Layout) -> bool:
-    """The same ComfyUI and the same packages."""
+    """Whether Docker copied the same ComfyUI and the same packages."""
     code = (file for file in (layout.spare / "ComfyUI").glob("*.py") if file.is_file())
     same_code = all(_is_same(layout.comfyui / file.name, file) for file in code)
     return same_code and lock_id_of(layout.venv_link) == layout.facts()["lock_id"]

@@ -1,7 +1,7 @@
-"""The thin venvs of a volume, one for each set of image packages, named by its lock id.
+"""The venvs of a volume, one for each set of image packages, named by its lock id.
 
-They lie side by side, so that two image versions can run on one volume at once, and going back to an older one finds
-everything as it was. `/workspace/venv` is a link to the one that was last brought up.
+They are side by side, so that two image versions can run on one volume at once, and an older one finds its venv
+unchanged. `/workspace/venv` is a link to the one that was started last.
 """
 
 import os
@@ -9,14 +9,21 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.workspace.code import NO_LINKS
+from scripts.workspace.code import NO_LINKS, REPLACED
 from scripts.workspace.layout import Layout
 from scripts.workspace.node_packages import Pending
-from scripts.workspace.thin_venv import MARKER, build, lock_id_of, rewrite_scripts, set_marker, site_packages
+from scripts.workspace.overlay_venv import (
+    MARKER,
+    build,
+    lock_id_of,
+    rewrite_scripts,
+    set_marker,
+    site_packages,
+)
 
 
 def find(layout: Layout, lock_id: str) -> Path | None:
-    """A whole venv with these packages. Docker may have filled a volume with the image's own, at `venv` itself."""
+    """Return a complete venv with these packages. Docker may have copied the image's own to a volume, at `venv`."""
     if lock_id_of(layout.venv_link) == lock_id and not layout.venv_link.is_symlink():
         return layout.venv_link
     venv = layout.venvs / lock_id
@@ -24,7 +31,7 @@ def find(layout: Layout, lock_id: str) -> Path | None:
 
 
 def make(layout: Layout, lock_id: str, pending: Pending, also: Iterable[Path] = ()) -> Path:
-    """Under a temporary name first, so that a half-made one is never taken for a whole one."""
+    """Make a venv under a temporary name first, so that an incomplete one is never used."""
     venv = layout.venvs / lock_id
     making = venv.with_name(f".{lock_id}.making")
     shutil.rmtree(making, ignore_errors=True)
@@ -44,7 +51,7 @@ def mark_used(venv: Path) -> None:
 
 
 def changed_since(layout: Layout, venv: Path | None) -> Path | None:
-    """The venv that was used, or got packages, last, if that was another one and after this one was brought up.
+    """Return the venv that was used or changed last, if it is another one and changed after this one was started.
 
     All times are those of the volume, so the clocks of pods do not matter.
     """
@@ -59,39 +66,37 @@ def _last_change(venv: Path) -> int:
     return max(path.stat().st_mtime_ns for path in (venv / MARKER, site_packages(venv)))
 
 
-def set_damaged_aside(layout: Layout, lock_id: str, stamp: str) -> Path | None:
-    """A venv without its marker, its packages or its Python, which a volume that failed in the middle leaves."""
+def rename_damaged(layout: Layout, lock_id: str, stamp: str) -> Path | None:
+    """Rename a venv without marker, packages or Python, which a failing volume leaves, and return its new path."""
     venv = layout.venvs / lock_id
     if not os.path.lexists(venv) or lock_id_of(venv):
         return None
-    aside = layout.venvs / f".{lock_id}.damaged-{stamp}"
-    venv.rename(aside)
-    return aside
+    damaged = layout.venvs / f".{lock_id}.damaged-{stamp}"
+    venv.rename(damaged)
+    return damaged
 
 
-def make_room_for_link(layout: Layout, lock_id: str, stamp: str) -> Path | None:
-    """Takes a real `venv` out of the link's way and returns where it is now, if that is news to anybody.
+def move_real_venv(layout: Layout, lock_id: str, stamp: str) -> None:
+    """Move a real `venv` away, because its path becomes a link.
 
-    One that Docker filled in from another version of ours joins the others; one of a foreign image is set aside.
+    One that Docker copied from another version of our image joins the others; one of a foreign image gets a new name.
     """
     link = layout.venv_link
     if not os.path.lexists(link) or _points_to_ours(layout):
-        return None
+        return
     found = None if link.is_symlink() else lock_id_of(link)
     if found == lock_id:
-        return None
+        return
     if found and not (layout.venvs / found).exists():
         layout.venvs.mkdir(parents=True, exist_ok=True)
         rewrite_scripts(link, layout.venvs / found)
         link.rename(layout.venvs / found)
-        return None
-    aside = link.with_name(f"venv.replaced-{stamp}")
-    link.rename(aside)
-    return aside
+        return
+    link.rename(link.with_name(f"venv{REPLACED}{stamp}"))
 
 
 def point_link_at(layout: Layout, venv: Path) -> None:
-    """Atomically, and relative, so that the volume can be mounted elsewhere. A volume without links goes without."""
+    """Replace the link atomically. It is relative, because volumes are mounted at different paths."""
     link, target = layout.venv_link, venv.relative_to(layout.workspace)
     if venv == link or (link.is_symlink() and link.readlink() == target):
         return

@@ -51,6 +51,15 @@ def test_a_bad_value_of_anything_else_is_told_by_a_pod_that_runs(tmp_path: Path)
         assert told in owner.get("/", headers={"Accept": "text/html"}).text
 
 
+def test_a_short_password_works_and_the_page_warns_about_it(tmp_path: Path) -> None:
+    variables = {"WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": "1234567"}
+    warning = "ACCESS_PASSWORD has fewer than 8 characters"
+    with running_process(variables) as process, httpx.Client(base_url=process.url) as owner:
+        assert warning in "".join(process.output)
+        assert owner.post("/api/auth/login", json={"password": "1234567"}).status_code == 200
+        assert warning in owner.get("/", headers={"Accept": "text/html"}).text
+
+
 def test_in_a_pod_that_cannot_start_the_page_says_why(tmp_path: Path) -> None:
     """The supervisor would start it again for ever."""
     port = free_port()

@@ -46,6 +46,11 @@ class Start:
     def argument(self, name: str) -> str:
         return self.arguments[self.arguments.index(name) + 1]
 
+    def arguments_last(self, name: str) -> str:
+        """The value that counts where an option is there twice."""
+        last = len(self.arguments) - 1 - self.arguments[::-1].index(name)
+        return self.arguments[last + 1]
+
     def arguments_of(self, name: str) -> list[str]:
         """The values of an option that takes several."""
         rest = self.arguments[self.arguments.index(name) + 1 :]
@@ -67,6 +72,7 @@ def layout(tmp_path: Path) -> Layout:
         run=tmp_path / "run",
         baked_nodes=tmp_path / "image" / "nodes",
         home=tmp_path / "home",
+        profile=tmp_path / "profile.sh",
         scratch=tmp_path / "state" / "scratch",
         mounted=True,
     )
@@ -118,6 +124,7 @@ def environment_of(layout: Layout, **variables: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(layout.home),
+        "SHELL_PROFILE": str(layout.profile),
         "WORKSPACE": str(layout.workspace),
         "SPARE_DIR": str(layout.spare),
         "IMAGE_FACTS": str(layout.image),

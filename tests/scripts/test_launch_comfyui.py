@@ -67,7 +67,7 @@ def test_what_the_owner_chose_on_the_page_goes_before_safe_mode(layout: Layout) 
 
 def test_extra_arguments_are_split_as_a_shell_would(layout: Layout) -> None:
     started = start(layout, COMFYUI_EXTRA_ARGS="--preview-method auto --front-end-version 'two words'")
-    assert started.arguments[3:7] == ["--preview-method", "auto", "--front-end-version", "two words"]
+    assert started.arguments[5:9] == ["--preview-method", "auto", "--front-end-version", "two words"]
     assert started.problems == []
 
 
@@ -86,12 +86,31 @@ def test_arguments_that_comfyui_would_not_take_are_named_and_left_out(
 ) -> None:
     started = start(layout, COMFYUI_EXTRA_ARGS=extra)
     assert started.exit_code == 0
-    assert started.arguments[1:4] == ["--temp-directory", str(layout.of_this_pod), "--listen"]
+    assert started.arguments[1:6] == [
+        *("--temp-directory", str(layout.of_this_pod)),
+        *("--max-upload-size", "10000", "--listen"),
+    ]
     (problem,) = started.report["problems"]
     assert problem["code"] == "extra_arguments"
     assert reason in problem["message"]
     assert problem["remedy"]
     assert "Traceback" not in started.output
+
+
+def test_comfyui_takes_large_uploads(layout: Layout) -> None:
+    assert start(layout).argument("--max-upload-size") == "10000"
+    assert start(layout, MAX_UPLOAD_MB="2.5").argument("--max-upload-size") == "2.5"
+    started = start(layout, MAX_UPLOAD_MB="2.5", COMFYUI_EXTRA_ARGS="--max-upload-size 7")
+    assert started.arguments_last("--max-upload-size") == "7"
+
+
+@pytest.mark.parametrize("limit", ["many", "0", "-1", "inf", "nan"])
+def test_a_limit_for_uploads_that_is_no_number_is_named(layout: Layout, limit: str) -> None:
+    started = start(layout, MAX_UPLOAD_MB=limit)
+    assert started.argument("--max-upload-size") == "10000"
+    assert started.report["notes"] == [
+        "MAX_UPLOAD_MB is not a number of megabytes, so 10000 is used. Correct it."
+    ]
 
 
 def test_where_comfyui_listens_is_the_pods_own(layout: Layout) -> None:

@@ -155,8 +155,8 @@ def test_a_volume_of_another_image_is_adopted_and_nothing_is_lost(layout: Layout
     assert len(report.notes) == 2
 
 
-@pytest.mark.parametrize("step", ["lay_out", "_bring_up", "adopt_foreign_code"])
-def test_a_pod_killed_in_the_middle_is_made_good_by_the_next_start(
+@pytest.mark.parametrize("step", ["lay_out", "_open_venv", "move_foreign_code"])
+def test_the_next_start_completes_one_that_was_killed(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """The step is interrupted after it began: its effects are there, nothing after it happened."""
@@ -172,7 +172,11 @@ def test_a_pod_killed_in_the_middle_is_made_good_by_the_next_start(
         patch.setattr(preparing, step, killed)
         with pytest.raises(KeyboardInterrupt):
             prepare(layout)
-    ready(layout)
+    report = ready(layout)
+    (replaced,) = (path.name for path in layout.workspace.glob("ComfyUI.replaced-*"))
+    assert report.notes == [
+        f"Files of another image are kept as {replaced}; delete it when you no longer need them."
+    ]
     assert (layout.comfyui / "main.py").is_symlink()
     assert "another image" in snapshot(layout.workspace).values()
     assert all((layout.comfyui / name).is_symlink() for name in ("main.py", "comfy"))
@@ -262,7 +266,7 @@ def test_a_volume_without_links_holds_data_and_packages_and_the_code_stays_in_th
     assert place.base == layout.comfyui
     assert place.cache.is_relative_to(layout.scratch)  # uv's cache is made of links
     assert (place.venv / "bin" / "python").is_file()
-    assert "no links" in report.notes[0]
+    assert "no symbolic links" in report.notes[0]
 
 
 def test_a_code_file_that_was_replaced_is_set_aside_and_named(layout: Layout) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from backend.config.settings import PROJECT_ROOT, Settings
-from scripts.workspace.kept import CACHES
+from scripts.workspace.persistence import CACHES
 
 TABLE = PROJECT_ROOT / "docs/variables.md"
 SCRIPTS = PROJECT_ROOT / "scripts"

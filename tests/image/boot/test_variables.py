@@ -1,4 +1,4 @@
-"""Somebody fills in the form of a host: what each variable does to a pod."""
+"""A user fills in the form of a host: what each variable does to a pod."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -83,11 +83,40 @@ def test_folders_can_be_moved(minimal_cpu: str) -> None:
         log = owner.get(f"{pod.dashboard}/api/system/services/comfyui/log").text
         assert "To see the GUI go to" in log
         assert pod.run("ls", "/tmp/work/ComfyUI/models")
+        assert "/tmp/work/.comfypod/" in pod.run("bash", "-l", "-c", "echo $HF_HOME")
 
 
 def ssh(pod: Pod, command: str, *options: str) -> str:
     quiet = [f"-o{option}" for option in ("BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR")]
     return docker("exec", pod.name, "ssh", *quiet, *options, "root@127.0.0.1", command, check=False)
+
+
+SHOW_ENVIRONMENT = "echo $(command -v python) $VIRTUAL_ENV $HF_HOME $PIP_CACHE_DIR $HF_TOKEN"
+CACHE = "/workspace/.comfypod/cache"
+IN_EVERY_SHELL = f"/workspace/venv/bin/python /workspace/venv {CACHE}/huggingface {CACHE}/pip hf_token"
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [
+        ("bash", "-l", "-c"),  # JupyterLab's terminal
+        ("bash", "-i", "-c"),  # code-server's terminal
+        ("env", "--ignore-environment", "PATH=/bin", "bash", "-l", "-c"),
+        ("env", "--ignore-environment", "PATH=/bin", "bash", "-i", "-c"),
+        ("sh", "-c"),
+    ],
+    ids=" ".join,
+)
+def test_every_kind_of_shell_has_comfyuis_environment(pod_with_token: Pod, shell: tuple[str, ...]) -> None:
+    shown = pod_with_token.run(*shell, SHOW_ENVIRONMENT)
+    assert shown.strip().splitlines()[-1] == IN_EVERY_SHELL
+
+
+@pytest.fixture(scope="module")
+def pod_with_token(minimal_cpu: str) -> Iterator[Pod]:
+    with Pod(minimal_cpu, variables={"HF_TOKEN": "hf_token"}) as pod:
+        pod.wait_for_comfyui()
+        yield pod
 
 
 def test_a_public_key_opens_ssh_to_its_owner_alone(minimal_cpu: str, tmp_path: Path) -> None:
@@ -97,11 +126,12 @@ def test_a_public_key_opens_ssh_to_its_owner_alone(minimal_cpu: str, tmp_path: P
     key.write_text(private)
     key.chmod(0o600)
     mount = ("--volume", f"{tmp_path}:/keys:ro")
-    with Pod(minimal_cpu, *mount, variables={"PUBLIC_KEY": public}) as pod:
+    with Pod(minimal_cpu, *mount, variables={"PUBLIC_KEY": public, "HF_TOKEN": "hf_token"}) as pod:
         pod.wait_for_line("Server listening on 0.0.0.0 port 22")
         assert "Permission denied (publickey)" in ssh(pod, "true")
-        for command in ("command -v python", "bash -lc 'command -v python'"):
-            assert ssh(pod, command, "-i", "/keys/owner").strip() == "/workspace/venv/bin/python"
+        pod.wait_for_comfyui()
+        for command in (SHOW_ENVIRONMENT, f"bash -lc '{SHOW_ENVIRONMENT}'"):
+            assert ssh(pod, command, "-i", "/keys/owner").strip() == IN_EVERY_SHELL
         assert "wants a password" in ssh(pod, "comfypod downloads", "-i", "/keys/owner")
 
 

@@ -15,6 +15,7 @@ parser.add_argument("--extra-model-paths-config", nargs="+", action="append", de
 parser.add_argument("--whitelist-custom-nodes", nargs="+", default=[])
 parser.add_argument("--preview-method", default="none", choices=["none", "auto", "latent2rgb", "taesd"])
 parser.add_argument("--front-end-version")
+parser.add_argument("--max-upload-size", type=float, default=100)
 parser.add_argument("--enable-cors-header", nargs="?", const="*")
 for flag in ("enable-manager", "disable-all-custom-nodes", "quick-test-for-ci", "disable-assets"):
     parser.add_argument(f"--{flag}", action="store_true")

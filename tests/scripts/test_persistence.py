@@ -60,7 +60,7 @@ def test_a_node_that_cannot_be_linked_is_named_and_comfyui_starts(layout: Layout
     (layout.baked_nodes / "Node").write_text("a file")
     started = start(layout)
     assert started.program
-    assert "Node/user ends with the pod" in started.report["notes"][0]
+    assert "Node/user are lost with the pod" in started.report["notes"][0]
 
 
 def test_workflows_that_custom_scripts_saves_beside_comfyui_stay_on_the_volume(layout: Layout) -> None:
