@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 
 from backend.activity.dependencies import ActivityLog
 from backend.activity.models import Log
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.web.errors import responses
 from backend.web.paging import Limit
 
-router = APIRouter(prefix="/api/activity", tags=["activity"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/activity", tags=["activity"])
 
 Seq = Annotated[int | None, Query(ge=0, lt=2**62)]
 Kind = Annotated[

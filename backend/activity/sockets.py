@@ -4,15 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, WebSocket
+from fastapi import Depends, Query, WebSocket
 
 from backend.activity.dependencies import ActivityLog
 from backend.activity.service import Activity
-from backend.auth.dependencies import SocketSession
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
-router = APIRouter()
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN)
 
 SNAPSHOT_ENTRIES = 100
 
@@ -27,12 +28,11 @@ class ActivityChannel(Channel):
 @router.websocket("/ws/activity")
 async def follow(
     websocket: WebSocket,
-    session_seconds: SocketSession,
     activity: ActivityLog,
     channel: Annotated[ActivityChannel, Depends(provided(ActivityChannel))],
     after: Annotated[int | None, Query(ge=0, lt=2**62)] = None,
 ) -> None:
-    await channel.stream(websocket, _frames(activity, after), session_seconds)
+    await channel.stream(websocket, _frames(activity, after))
 
 
 async def _frames(activity: Activity, after: int | None) -> AsyncGenerator[Frame, None]:

@@ -1,21 +1,53 @@
-"""Auth as a feature: the sign-in page, the API of sessions, and what nginx asks."""
+"""Auth as a feature: sign-in, sessions, API keys, and what nginx asks."""
 
-from backend.auth import api, pages
-from backend.auth.service import Gate, generated_password, signing_key
-from backend.config.settings import Settings
-from backend.web.features import Feature
+import asyncio
+from datetime import timedelta
+from functools import partial
 
-FEATURE = Feature(name="auth", routers=(api.public_router, api.router, pages.router, api.nginx_router))
+from backend.auth import api, forward_auth, pages
+from backend.auth.connections import Connections
+from backend.auth.installation import access_password, signing_key
+from backend.auth.key_files import KeyFiles
+from backend.auth.keys import ApiKeys
+from backend.auth.service import Authentication
+from backend.auth.sessions import Sessions
+from backend.auth.store import SessionStore
+from backend.auth.tokens import TokenSigner
+from backend.auth.worker import save, save_and_reload
+from backend.web.features import Context, Feature, Running
 
 
-def access_password(settings: Settings) -> str:
-    """Return the owner's password, or the one generated for this installation."""
-    if settings.access_password:
-        return settings.access_password.get_secret_value()
-    return generated_password(settings.state_folder)
+async def start(context: Context) -> Running:
+    settings, events, connections = context.settings, context.events, Connections()
+    password, key = await asyncio.to_thread(
+        lambda: (access_password(settings), signing_key(settings.state_folder))
+    )
+    sessions = Sessions(SessionStore(context.database), connections, events)
+    keys = ApiKeys(KeyFiles(context.paths.api_keys), connections, events)
+    authentication = Authentication(
+        password,
+        TokenSigner(key, password),
+        sessions=sessions,
+        keys=keys,
+        connections=connections,
+        events=events,
+        session_lifetime=timedelta(hours=settings.session_hours),
+    )
+    await sessions.load()
+    await keys.load()
+    context.stack.push_async_callback(save, authentication)
+    return Running(services=(authentication,), background=(partial(save_and_reload, authentication),))
 
 
-def gate_of(settings: Settings) -> Gate:
-    """Build what checks passwords and tokens. Needed before any feature has started. OSError when its key cannot be kept."""
-    key = signing_key(settings.state_folder)
-    return Gate(access_password(settings), key, settings.session_hours * 3600)
+FEATURE = Feature(
+    name="auth",
+    routers=(
+        api.public_router,
+        api.router,
+        api.sessions_router,
+        api.keys_router,
+        pages.router,
+        forward_auth.router,
+    ),
+    start=start,
+)

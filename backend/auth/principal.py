@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import structlog
 
+from backend.core import clock
+
 
 class Scope(StrEnum):
     """What an API key may do. `admin` includes the others."""
@@ -40,6 +42,11 @@ class Principal:
     @property
     def label(self) -> str:
         return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the session or the key is still valid; None: without end."""
+        return (self.expires_at - clock.now()).total_seconds() if self.expires_at else None
 
     def has(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

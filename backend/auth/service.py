@@ -1,94 +1,118 @@
-"""One password for the pod, and signed tokens for those who knew it."""
+"""Authentication: who makes a request, by password, session token or API key."""
 
-import hashlib
 import hmac
 import secrets
-import time
-from collections import deque
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import timedelta
 
-from jose import JWTError, jwt
+from backend.auth.connections import Connections
+from backend.auth.events import SignInFailed
+from backend.auth.guessing import GuessLimit
+from backend.auth.keys import PREFIX, ApiKeys
+from backend.auth.models import Client, SignIn
+from backend.auth.principal import Principal, PrincipalKind, Scope
+from backend.auth.sessions import Sessions
+from backend.auth.tokens import TokenKind, TokenSigner
+from backend.core import clock
+from backend.core.errors import SignInRequired
+from backend.core.events import EventBus
 
-from backend.auth.models import AccessToken, Session
-from backend.core.errors import SignInRequired, TooManyRequests
-from backend.core.files import write_atomically
-
-ALGORITHM = "HS256"
-ISSUER = "comfypod"
-# Wrong passwords in a window: from one address, so that a stranger's guesses do not shut the owner out; and from all
-# together, so that many addresses guess no faster than a few. Behind a host's proxy everybody has the proxy's address and
-# shares the smaller number: what a proxy says of who is behind it, anybody could say. Who is signed in already never waits.
-GUESSES = 20
-GUESSES_OF_ALL = 200
-GUESS_WINDOW_SECONDS = 60
+DEVICE_LIFETIME = timedelta(days=365)
+OWNER_SCOPES = frozenset({Scope.ADMIN})
 
 
-class Gate:
-    """Checks passwords and tokens.
+class Authentication:
+    """Exchanges the password for tokens, and tokens and API keys for principals."""
 
-    Tokens are signed with a key that depends on the password: a new password ends every session.
-    """
-
-    def __init__(self, password: str, key: bytes, session_seconds: int):
+    def __init__(
+        self,
+        password: str,
+        signer: TokenSigner,
+        *,
+        sessions: Sessions,
+        keys: ApiKeys,
+        connections: Connections,
+        events: EventBus,
+        session_lifetime: timedelta,
+    ):
+        self.sessions = sessions
+        self.keys = keys
+        self.connections = connections
         self._password = password.encode()
-        self._signing_key = hmac.new(key, self._password, hashlib.sha256).hexdigest()
-        self._session_seconds = session_seconds
-        self._wrong_guesses: deque[tuple[float, str]] = deque()
+        self._signer = signer
+        self._events = events
+        self._session_lifetime = session_lifetime
+        self._guesses = GuessLimit()
 
-    def sign_in(self, password: str, address: str = "") -> AccessToken:
-        """Exchange the password for a token; SignInRequired when it is wrong, TooManyRequests when guessed."""
-        self._refuse_guessing(address)
-        if not hmac.compare_digest(password.encode(), self._password):
-            self._wrong_guesses.append((time.monotonic(), address))
+    async def sign_in(self, password: str, client: Client) -> SignIn:
+        """Start a session. SignInRequired when the password is wrong, TooManyRequests when it was guessed too often."""
+        device = self._device_of(client)
+        self._guesses.check(client, device)
+        if not hmac.compare_digest(password.encode(errors="surrogatepass"), self._password):
+            self._guesses.count(client, device)
+            self._events.publish(SignInFailed(client=client))
             raise SignInRequired(
-                "That is not the password of this pod. Look for ACCESS_PASSWORD, or in the log.",
+                "That is not the password of this pod. It is the variable ACCESS_PASSWORD; if none was set, the log shows "
+                "a generated one.",
                 code="wrong_password",
             )
-        now = int(time.time())
-        claims = {"iss": ISSUER, "sub": "owner", "iat": now, "exp": now + self._session_seconds}
-        token = jwt.encode(claims, self._signing_key, algorithm=ALGORITHM)
-        return AccessToken(access_token=token, expires_in=self._session_seconds)
+        session = await self.sessions.start(client, self._session_lifetime)
+        device = device or secrets.token_hex(8)
+        return SignIn(
+            session=session,
+            token=self._signer.sign(TokenKind.SESSION, session.id, self._session_lifetime),
+            device_token=self._signer.sign(TokenKind.DEVICE, device, DEVICE_LIFETIME),
+        )
 
-    def check(self, token: str | None) -> Session:
-        """The session that `token` stands for, or SignInRequired."""
+    def token_of_this_process(self, name: str) -> str:
+        """Return a token for a program that runs the control plane in its own process."""
+        session = self.sessions.start_unsaved(Client(user_agent=name, is_local=True), self._session_lifetime)
+        return self._signer.sign(TokenKind.SESSION, session.id, self._session_lifetime)
+
+    async def sign_out(self, token: str | None) -> None:
+        """End the session of a token; nothing to do when it has ended already."""
+        session_id = self._signer.verify(TokenKind.SESSION, token) if token else None
+        if session_id and self.sessions.find(session_id):
+            await self.sessions.end(session_id)
+
+    def bearer(self, token: str) -> Principal:
+        """Return the principal of an `Authorization: Bearer` header: a session token or an API key."""
+        return self.api_key(token) if token.startswith(PREFIX) else self.session(token)
+
+    def session(self, token: str | None) -> Principal:
+        """Return the owner whose session token this is, or raise SignInRequired."""
         if not token:
-            raise SignInRequired("Sign in first: this needs the pod's password.")
-        try:
-            claims = jwt.decode(token, self._signing_key, algorithms=[ALGORITHM], issuer=ISSUER)
-        except JWTError:
-            raise SignInRequired("The session has ended. Sign in again.", code="session_ended") from None
-        return Session(expires_at=datetime.fromtimestamp(claims["exp"], UTC))
+            raise SignInRequired("Sign in with the pod's password, or send an API key.")
+        session_id = self._signer.verify(TokenKind.SESSION, token)
+        session = self.sessions.find(session_id) if session_id else None
+        if session is None:
+            raise SignInRequired("The session has ended. Sign in again.", code="session_ended")
+        return Principal(
+            kind=PrincipalKind.OWNER,
+            scopes=OWNER_SCOPES,
+            credential_id=session.id,
+            expires_at=session.expires_at,
+        )
 
-    def _refuse_guessing(self, address: str) -> None:
-        now = time.monotonic()
-        while self._wrong_guesses and now - self._wrong_guesses[0][0] > GUESS_WINDOW_SECONDS:
-            self._wrong_guesses.popleft()
-        of_all = [moment for moment, _ in self._wrong_guesses]
-        own = [moment for moment, guesser in self._wrong_guesses if guesser == address]
-        for moments, most in ((own, GUESSES), (of_all, GUESSES_OF_ALL)):
-            if len(moments) >= most:
-                wait = int(GUESS_WINDOW_SECONDS - (now - moments[0])) + 1
-                raise TooManyRequests(f"Too many wrong passwords. Wait {wait} seconds.", retry_after=wait)
+    def api_key(self, secret: str) -> Principal:
+        """Return the principal of an API key, or raise SignInRequired."""
+        key = self.keys.find(secret)
+        if key is None:
+            raise SignInRequired(
+                "This API key is unknown: it was revoked, or belongs to another pod. Create one under Settings.",
+                code="unknown_api_key",
+            )
+        if key.expires_at and key.expires_at <= clock.now():
+            raise SignInRequired(
+                f"The API key {key.name} expired on {key.expires_at:%d %b %Y}. Create another one under Settings.",
+                code="api_key_expired",
+            )
+        return Principal(
+            kind=PrincipalKind.KEY,
+            scopes=key.scopes,
+            name=key.name,
+            credential_id=key.id,
+            expires_at=key.expires_at,
+        )
 
-
-def signing_key(state_folder: Path) -> bytes:
-    """This installation's secret, made at the first start."""
-    return _kept_secret(state_folder / "signing.key", secrets.token_hex(32)).encode()
-
-
-def generated_password(state_folder: Path) -> str:
-    """A password for a pod whose owner set none; the same one after a restart."""
-    return _kept_secret(state_folder / "password", secrets.token_urlsafe(12))
-
-
-def _kept_secret(path: Path, fresh: str) -> str:
-    try:
-        kept = path.read_text().strip()
-    except FileNotFoundError:
-        kept = ""
-    if kept:
-        return kept
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, fresh.encode(), mode=0o600)
-    return fresh
+    def _device_of(self, client: Client) -> str | None:
+        return self._signer.verify(TokenKind.DEVICE, client.device_token) if client.device_token else None

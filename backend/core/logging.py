@@ -11,7 +11,7 @@ Format = Literal["auto", "json", "console"]
 
 
 def configure_logging(level: str, log_format: Format, stream: TextIO | None = None) -> None:
-    """Send our own events and the standard library's through one formatter to `stream`, by default stdout."""
+    """Write our own events and those of the standard library to `stream`, by default stdout, through one formatter."""
     stream = stream or sys.stdout
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -39,24 +39,30 @@ def configure_logging(level: str, log_format: Format, stream: TextIO | None = No
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("uvicorn.error").addFilter(_is_no_refused_handshake)
     _quieten("httpx", "httpcore", "aiosqlite", "websockets", "uvicorn.access", "asyncio")
 
 
 def _renderers(log_format: Format, stream: TextIO) -> list[Processor]:
     if log_format == "console" or (log_format == "auto" and stream.isatty()):
-        # Its own choice shows the values of local variables, and among those are tokens.
+        # The default formatter shows the values of local variables, which may be tokens.
         return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
 
 
 def _plain_logger_name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """uvicorn calls its general logger `uvicorn.error`, which looks like trouble in every line."""
+    """Rename uvicorn's general logger, `uvicorn.error`, which makes every line look like an error."""
     if event.get("logger") == "uvicorn.error":
         event["logger"] = "uvicorn"
     return event
 
 
+def _is_no_refused_handshake(record: logging.LogRecord) -> bool:
+    """uvicorn logs an error for each WebSocket that is refused with a response, although that is allowed."""
+    return record.msg != "ASGI callable returned without completing handshake."
+
+
 def _quieten(*names: str) -> None:
-    """Some libraries log each request, with its full URL. A signed URL is a secret."""
+    """Some libraries log each request with its full URL, and a signed URL is a secret."""
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)

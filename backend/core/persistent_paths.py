@@ -17,7 +17,7 @@ from backend.core.files import sync_folder
 
 log = structlog.get_logger(__name__)
 
-PRESETS, TOKENS, PACE = "presets", "tokens.json", "pace.json"
+PRESETS, TOKENS, PACE, API_KEYS = "presets", "tokens.json", "pace.json", "api-keys"
 PATIENCE_SECONDS = 1
 
 
@@ -28,6 +28,7 @@ class PersistentPaths:
     presets: Path
     tokens: Path
     pace: Path
+    api_keys: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -50,11 +51,14 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / PRESETS, general / PRESETS)
     _move(state / PACE, general / PACE)
     _move(state / TOKENS, secret / TOKENS)
+    _move(state / API_KEYS, secret / API_KEYS)
     return _below(general, secret)
 
 
 def _below(general: Path, secret: Path) -> PersistentPaths:
-    return PersistentPaths(presets=general / PRESETS, tokens=secret / TOKENS, pace=general / PACE)
+    return PersistentPaths(
+        presets=general / PRESETS, tokens=secret / TOKENS, pace=general / PACE, api_keys=secret / API_KEYS
+    )
 
 
 def keeps_private(folder: Path) -> bool | None:

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Query
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.dependencies import BandwidthService, BatchesService, DownloadsService
 from backend.downloads.models import FileRequest, LogLine
@@ -19,7 +20,7 @@ from backend.downloads.schemas import (
 )
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/downloads", tags=["downloads"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.READ, write=Scope.RUN, prefix="/api/downloads", tags=["downloads"])
 
 CONTROL = responses(Forbidden, NotFound, Conflict, OutOfSpace)
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, WebSocket, WebSocketException
+from fastapi import Depends, WebSocket
 
-from backend.auth.dependencies import SocketSession
-from backend.core.errors import NotFound
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.events import EventBus
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.models import ProgressMade, QueueChanged, Transfer, TransferChanged
@@ -13,7 +13,7 @@ from backend.downloads.service import Downloads
 from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
-router = APIRouter()
+router = ProtectedRouter(read=Scope.READ, write=Scope.RUN)
 
 
 class DownloadChannels:
@@ -82,22 +82,16 @@ Channels = Annotated[DownloadChannels, Depends(provided(DownloadChannels))]
 
 
 @router.websocket("/ws/downloads")
-async def watch_all(websocket: WebSocket, session_seconds: SocketSession, channels: Channels) -> None:
-    await channels.all.serve(websocket, channels.snapshot, session_seconds)
+async def watch_all(websocket: WebSocket, channels: Channels) -> None:
+    await channels.all.serve(websocket, channels.snapshot)
 
 
 @router.websocket("/ws/downloads/{transfer_id}")
 async def watch_one(
     websocket: WebSocket,
     transfer_id: str,
-    session_seconds: SocketSession,
     downloads: DownloadsService,
     channels: Channels,
 ) -> None:
-    try:
-        await downloads.get(transfer_id)
-    except NotFound as error:
-        raise WebSocketException(1008, error.message) from None
-    await channels.one(transfer_id).serve(
-        websocket, lambda: channels.snapshot_of(transfer_id), session_seconds
-    )
+    await downloads.get(transfer_id)
+    await channels.one(transfer_id).serve(websocket, lambda: channels.snapshot_of(transfer_id))

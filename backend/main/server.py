@@ -11,7 +11,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from backend.auth.feature import access_password
+from backend.auth.installation import access_password
 from backend.config.settings import Settings
 from backend.core.process_lock import held
 from backend.main.app import create_app

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Query, Request
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
@@ -31,7 +32,9 @@ from backend.presets.schemas import (
 )
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/presets", tags=["presets"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, prefix="/api/presets", tags=["presets"]
+)
 
 
 @router.get("", responses=responses())

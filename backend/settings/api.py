@@ -1,15 +1,14 @@
 """The JSON door of settings."""
 
-from fastapi import APIRouter, Depends
-
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, Unavailable, UpstreamError
 from backend.settings.dependencies import TokenSettingsService
 from backend.settings.models import TokenRequest, TokenVerdict, TokenView
 from backend.sources.tokens import Hub
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/tokens", tags=["tokens"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, prefix="/api/tokens", tags=["tokens"])
 
 
 @router.get("", responses=responses())

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Form, Request, Response
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.config.values import LONGEST_TOKEN
 from backend.core.errors import UpstreamError
 from backend.settings.dependencies import TokenSettingsService
@@ -20,7 +21,7 @@ from backend.web.features import registry_of
 from backend.web.htmx import PageRoute, with_toast
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, include_in_schema=False, route_class=PageRoute)
 
 
 @dataclass(frozen=True, kw_only=True)

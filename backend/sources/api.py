@@ -1,8 +1,7 @@
 """The JSON door of sources."""
 
-from fastapi import APIRouter, Depends
-
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Forbidden, UpstreamError
 from backend.sources.api_errors import as_api_errors
 from backend.sources.dependencies import SourcesService
@@ -10,7 +9,7 @@ from backend.sources.listing import view_of, view_of_offer
 from backend.sources.models import HashesRequest, ListingView, LookRequest, RemoteFileView
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/sources", tags=["sources"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.READ, write=Scope.RUN, prefix="/api/sources", tags=["sources"])
 
 
 @router.post("/look", responses=responses(Forbidden, UpstreamError))

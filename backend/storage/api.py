@@ -1,14 +1,13 @@
 """The JSON door of storage."""
 
-from fastapi import APIRouter, Depends
-
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, NotFound
 from backend.storage.dependencies import StorageService, UsersOfModels
 from backend.storage.models import ModelView, StorageView
 from backend.web.errors import responses
 
-router = APIRouter(prefix="/api/storage", tags=["storage"], dependencies=[Depends(signed_in)])
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/storage", tags=["storage"])
 
 
 @router.get("", responses=responses())

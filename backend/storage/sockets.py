@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, WebSocket
+from fastapi import Depends, WebSocket
 
-from backend.auth.dependencies import SocketSession
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.storage.dependencies import StorageService
 from backend.storage.service import Storage
 from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
-router = APIRouter()
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN)
 
 SECONDS = 10.0
 
@@ -29,7 +30,6 @@ async def frame(storage: Storage) -> Frame:
 @router.websocket("/ws/storage")
 async def watch(
     websocket: WebSocket,
-    session_seconds: SocketSession,
     storage: StorageService,
     channel: Annotated[StorageChannel, Depends(provided(StorageChannel))],
 ) -> None:
@@ -37,4 +37,4 @@ async def watch(
     async def snapshot() -> Frame:
         return await frame(storage) | {"type": "snapshot"}
 
-    await channel.serve(websocket, snapshot, session_seconds)
+    await channel.serve(websocket, snapshot)

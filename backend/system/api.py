@@ -3,12 +3,13 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from backend import __version__
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter, PublicRouter
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unavailable
 from backend.system.dependencies import (
     AddressesService,
@@ -23,8 +24,10 @@ from backend.system.models import Action, Problem, Service, SystemView
 from backend.system.services import MOST_LINES
 from backend.web.errors import responses
 
-public_router = APIRouter(tags=["system"])
-router = APIRouter(tags=["system"], dependencies=[Depends(signed_in)])
+public_router = PublicRouter(tags=["system"])
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, tags=["system"])
+# A log shows the password where one was generated.
+logs_router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, tags=["system"])
 
 
 class Health(BaseModel):
@@ -37,14 +40,12 @@ class Readiness(BaseModel):
     missing: list[Problem]
 
 
-@public_router.head("/healthz", include_in_schema=False)
 @public_router.get("/healthz")
 def healthz() -> Health:
     """Alive: answers as soon as the control plane runs, whatever the rest of the pod does."""
     return Health(status="ok", version=__version__)
 
 
-@public_router.head("/readyz", include_in_schema=False)
 @public_router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
 def readyz(system: SystemService, response: Response) -> Readiness:
     """Able to do its work; if not, what is missing."""
@@ -76,7 +77,7 @@ async def act_on_service(name: str, action: Action, services: PodServices) -> Se
     return await services.act(name, action)
 
 
-@router.get(
+@logs_router.get(
     "/api/system/services/{name}/log",
     responses={**responses(NotFound), 200: {"content": {"text/plain": {}}}},
     response_class=PlainTextResponse,

@@ -44,5 +44,15 @@ def _addresses(settings: Settings) -> Addresses:
 
 
 FEATURE = Feature(
-    name="system", routers=(api.public_router, api.router, sockets.router, pages.router), start=start
+    name="system",
+    routers=(
+        api.public_router,
+        api.router,
+        api.logs_router,
+        sockets.router,
+        sockets.logs_router,
+        pages.router,
+        pages.logs_router,
+    ),
+    start=start,
 )

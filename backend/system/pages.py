@@ -3,9 +3,10 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Form, Request, Response
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Unavailable
 from backend.system.dependencies import (
     AddressesService,
@@ -23,7 +24,10 @@ from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.ADMIN, include_in_schema=False, route_class=htmx.PageRoute
+)
+logs_router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, include_in_schema=False)
 
 DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
 MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."
@@ -89,7 +93,7 @@ async def choose_safe_mode(
     return htmx.with_toast(response, "success", f"ComfyUI starts {how} from now on.")
 
 
-@router.get("/services/{name}")
+@logs_router.get("/services/{name}")
 async def show_log(name: str, request: Request, services: PodServices) -> Response:
     view = {"service": await services.get(name), "most_lines": MOST_LINES}
     return renderer_of(request).page(request, "system/log.html", view)

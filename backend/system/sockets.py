@@ -4,17 +4,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, WebSocket, WebSocketException
+from fastapi import Depends, WebSocket
 
-from backend.auth.dependencies import POLICY_VIOLATION, SocketSession
-from backend.core.errors import NotFound
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.system.dependencies import PodServices, SystemService
 from backend.system.service import System
 from backend.system.services import Services
 from backend.web.features import provided
 from backend.web.socket import Channel, Frame
 
-router = APIRouter()
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN)
+logs_router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN)
 
 SECONDS = 2.0
 LOG_LINES = 1000
@@ -41,7 +42,6 @@ async def frame(system: System) -> Frame:
 @router.websocket("/ws/system")
 async def watch(
     websocket: WebSocket,
-    session_seconds: SocketSession,
     system: SystemService,
     channel: Annotated[SystemChannel, Depends(provided(SystemChannel))],
 ) -> None:
@@ -49,22 +49,18 @@ async def watch(
     async def snapshot() -> Frame:
         return await frame(system) | {"type": "snapshot"}
 
-    await channel.serve(websocket, snapshot, session_seconds)
+    await channel.serve(websocket, snapshot)
 
 
-@router.websocket("/ws/services/{name}/log")
+@logs_router.websocket("/ws/services/{name}/log")
 async def follow_log(
     websocket: WebSocket,
     name: str,
-    session_seconds: SocketSession,
     services: PodServices,
     channel: Annotated[LogChannel, Depends(provided(LogChannel))],
 ) -> None:
-    try:
-        await services.get(name)
-    except NotFound as error:
-        raise WebSocketException(POLICY_VIOLATION, error.message) from None
-    await channel.stream(websocket, _log_frames(services, name), session_seconds)
+    await services.get(name)
+    await channel.stream(websocket, _log_frames(services, name))
 
 
 async def _log_frames(services: Services, name: str) -> AsyncGenerator[Frame, None]:

@@ -1,4 +1,4 @@
-"""One shape for every error: JSON for the API, a toast over htmx, a page in a browser."""
+"""One shape for every error: JSON for the API, a toast for htmx, a page for a browser."""
 
 from http import HTTPStatus
 from typing import Any, Literal
@@ -10,9 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from backend.core.errors import AppError, Details, InvalidRequest, NotFound, SignInRequired
+from backend.core.errors import AppError, Details, InvalidRequest, SignInRequired
 from backend.web import htmx
 from backend.web.requests import current_request_id
 from backend.web.templating import renderer_of
@@ -20,16 +22,23 @@ from backend.web.templating import renderer_of
 log = structlog.get_logger(__name__)
 
 SIGN_IN_PATH = "/_pod/sign-in"
+MOST_PROBLEMS = 20
+CODES = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
 
 
 class ErrorInfo(BaseModel):
-    code: str = Field(description="Stable word for programs.")
-    message: str = Field(description="Sentence for people: what happened and what to do.")
-    details: dict[str, Any] = Field(description="What the sentence is about; always holds `request_id`.")
+    code: str = Field(description="Stable identifier for programs.")
+    message: str = Field(description="What happened and what to do.")
+    details: dict[str, Any] = Field(description="Values from the message; always holds `request_id`.")
 
 
 class ErrorBody(BaseModel):
-    """What every error answer looks like."""
+    """The body of every error response."""
 
     error: ErrorInfo
 
@@ -38,20 +47,27 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def responses(*kinds: type[AppError]) -> Responses:
-    """Declare the errors of an endpoint in OpenAPI. Bad input and a missing sign-in are always among them."""
-    declared: Responses = {}
-    always: tuple[type[AppError], ...] = (InvalidRequest, SignInRequired)
-    for kind in (*always, *kinds):
-        declared[kind.status] = {"model": ErrorBody, "description": (kind.__doc__ or "").split("\n")[0]}
-    return declared
+    """Declare the errors of an endpoint in OpenAPI. Bad input is always among them."""
+    declared: tuple[type[AppError], ...] = (InvalidRequest, *kinds)
+    return {
+        kind.status: {"model": ErrorBody, "description": (kind.__doc__ or "").split("\n")[0]}
+        for kind in declared
+    }
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Call it before other middleware is added."""
+    """Call this before other middleware is added."""
     app.add_exception_handler(AppError, _handle_app_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_exception)
-    app.add_middleware(Bugs)
+    app.add_middleware(UnexpectedErrors)
+
+
+async def deny_socket(websocket: WebSocket, error: AppError) -> None:
+    """Refuse a WebSocket handshake with an error in the shape of all others."""
+    await websocket.send_denial_response(
+        _as_json(error.status, error.error_code, error.message, error.details)
+    )
 
 
 async def _handle_app_error(request: Request, error: Exception) -> Response:
@@ -61,67 +77,88 @@ async def _handle_app_error(request: Request, error: Exception) -> Response:
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    problems = [
-        f"{'.'.join(str(part) for part in item['loc'][1:])}: {item['msg']}" for item in error.errors()
-    ]
-    message = "The request is not right: " + "; ".join(problems)
+    found = [f"{'.'.join(str(part) for part in item['loc'][1:])}: {item['msg']}" for item in error.errors()]
+    problems = found[:MOST_PROBLEMS]
+    if len(found) > MOST_PROBLEMS:
+        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
+    message = "The request is invalid: " + "; ".join(problems)
     return render_error(request, InvalidRequest.status, InvalidRequest.code, message, {"problems": problems})
 
 
 async def _handle_http_exception(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals: no such route, wrong method, body too large."""
+    """Render what Starlette and FastAPI raise: no such route, wrong method, body too large or malformed."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    status = HTTPStatus(error.status_code)
-    message = f"There is nothing at {request.url.path}." if status == NotFound.status else f"{error.detail}."
-    code = status.phrase.lower().replace(" ", "_").replace("'", "")
-    response = render_error(request, status, code, message, {})
-    response.headers.update(error.headers or {})
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == HTTPStatus.NOT_FOUND:
+        message = f"There is nothing at {request.url.path}."
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _methods_of(request)
+        message = f"{request.method} is not possible at {request.url.path}. Use {headers['Allow']}."
+    else:
+        message = f"{error.detail}."
+    response = render_error(request, status, CODES.get(status, "http_error"), message, {})
+    response.headers.update(headers)
     return response
 
 
-class Bugs:
-    """ASGI middleware for what nobody expected. Innermost: Starlette's own handler for `Exception` sits outside the
-    middleware that binds the request's id and sets the security headers."""
+def _methods_of(request: Request) -> str:
+    """Return every method that the path supports. Starlette names those of one route only."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods))
+
+
+class UnexpectedErrors:
+    """ASGI middleware that logs and renders bugs. It is the innermost: Starlette's own handler for `Exception` is outside
+    the middleware that binds the request id and sets the security headers."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        started = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal begun
-            begun = True
+            nonlocal started
+            started = True
             await send(message)
 
         try:
             await self._app(scope, receive, send_and_note)
         except Exception:
-            if begun or scope["type"] != "http":
+            if started or scope["type"] != "http":
                 raise
             log.exception("unhandled error", path=scope["path"])
-            await _bug(Request(scope))(scope, receive, send)
+            await _internal_error(Request(scope))(scope, receive, send)
 
 
-def _bug(request: Request) -> Response:
-    message = f"Something broke on our side. The log of the dashboard has more under {current_request_id()}."
+def _internal_error(request: Request) -> Response:
+    message = f"The control plane has failed. Its log shows why under {current_request_id()}."
     return render_error(request, 500, "internal_error", message, {})
 
 
 def render_error(request: Request, status: int, code: str, message: str, details: Details) -> Response:
-    full_details = {**details, "request_id": current_request_id()}
-    headers = _headers_for(status, full_details)
+    headers = _headers_for(status, details)
     match _audience(request):
         case "htmx":
             return _as_toast(status, message, headers)
         case "browser" if status == SignInRequired.status:
-            return RedirectResponse(sign_in_address(_wanted(request)), status_code=303)
+            return RedirectResponse(sign_in_address(_target(request)), status_code=303)
         case "browser":
             view = {"status": status, "code": code, "message": message, "request_id": current_request_id()}
             return renderer_of(request).page(request, "web/error.html", view, status=status, headers=headers)
         case _:
-            body = {"error": {"code": code, "message": message, "details": full_details}}
-            return JSONResponse(body, status_code=status, headers=headers)
+            return _as_json(status, code, message, details)
+
+
+def _as_json(status: int, code: str, message: str, details: Details) -> JSONResponse:
+    full_details = {**details, "request_id": current_request_id()}
+    body = {"error": {"code": code, "message": message, "details": full_details}}
+    return JSONResponse(body, status_code=status, headers=_headers_for(status, details))
 
 
 def _audience(request: Request) -> Literal["api", "htmx", "browser"]:
@@ -148,10 +185,10 @@ def _as_toast(status: int, message: str, headers: dict[str, str]) -> Response:
     return htmx.with_toast(response, "error", message)
 
 
-def _wanted(request: Request) -> str:
+def _target(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def sign_in_address(wanted: str) -> str:
-    """The sign-in page that leads on to `wanted`, a path with its query."""
-    return SIGN_IN_PATH if wanted == "/" else f"{SIGN_IN_PATH}?next={quote(wanted, safe='/')}"
+def sign_in_address(target: str) -> str:
+    """Return the address of the sign-in page that leads on to `target`, a path with its query."""
+    return SIGN_IN_PATH if target == "/" else f"{SIGN_IN_PATH}?next={quote(target, safe='/')}"

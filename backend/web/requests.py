@@ -1,4 +1,4 @@
-"""A request id for everything, and one log line per request."""
+"""ASGI middleware for every request: its id, its log line, and HEAD."""
 
 import re
 import time
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger("backend.requests")
 
-ACCEPTABLE_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 QUIET_PATHS = ("/healthz", "/readyz", "/_pod/static/", "/_pod/auth")
 
 
@@ -19,7 +19,10 @@ def current_request_id() -> str:
 
 
 class RequestLog:
-    """ASGI middleware. Takes the proxy's `X-Request-ID` when it looks sane, else makes one."""
+    """Gives every request an id, the proxy's `X-Request-ID` if it is well-formed, and logs the request when it is done.
+
+    The line names the principal, which the route binds.
+    """
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -34,25 +37,36 @@ class RequestLog:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id, principal="anonymous"):
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
                 _log_request(scope, status, time.perf_counter() - started)
 
 
+class HeadAsGet:
+    """Lets routes handle HEAD as GET. The server leaves out the body, which it does not send for HEAD."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
+        await self._app({**scope, "method": "GET"} if is_head else scope, receive, send)
+
+
 def _request_id(headers: Headers) -> str:
     offered = headers.get("x-request-id", "")
-    return offered if ACCEPTABLE_ID.match(offered) else uuid.uuid4().hex
+    return offered if ACCEPTABLE_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Query strings stay out of the log: they may carry what only the sender should know."""
+    """Query strings stay out of the log: they may carry secrets."""
     write = log.debug if scope["path"].startswith(QUIET_PATHS) else log.info
     method = scope.get("method", "WEBSOCKET")
     write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))

@@ -21,7 +21,6 @@ Frame = dict[str, Any]
 Snapshot = Callable[[], Awaitable[Frame]]
 
 GOING_AWAY = 1001
-SESSION_ENDED = 4401
 
 
 class _Client:
@@ -66,42 +65,36 @@ class Channel:
         """Say goodbye to everybody; they come back when the control plane does."""
         self._closing.set()
 
-    async def serve(self, websocket: WebSocket, snapshot: Snapshot, session_seconds: float) -> None:
-        """Talk to one browser until it leaves, its session ends, or we stop."""
+    async def serve(self, websocket: WebSocket, snapshot: Snapshot) -> None:
+        """Send a snapshot and then every frame, until the client leaves or the server stops."""
         await websocket.accept()
         client = _Client()
         self._clients.add(client)  # before the snapshot, so that no change falls between the two
         try:
             await websocket.send_text(encode(await snapshot()))
-            await self._talk(websocket, _forward(websocket, client), session_seconds)
+            await self._talk(websocket, _forward(websocket, client))
         except WebSocketDisconnect:
             pass
         finally:
             self._clients.discard(client)
 
-    async def stream(
-        self, websocket: WebSocket, frames: AsyncGenerator[Frame, None], session_seconds: float
-    ) -> None:
-        """Send what `frames` yields, at the browser's own pace, until it leaves, its session ends, or we stop."""
+    async def stream(self, websocket: WebSocket, frames: AsyncGenerator[Frame, None]) -> None:
+        """Send what `frames` yields, as fast as the client takes it, until the client leaves or the server stops."""
         await websocket.accept()
         async with contextlib.aclosing(frames):
             with contextlib.suppress(WebSocketDisconnect):
-                await self._talk(websocket, _send_all(websocket, frames), session_seconds)
+                await self._talk(websocket, _send_all(websocket, frames))
 
-    async def _talk(
-        self, websocket: WebSocket, send: Coroutine[Any, Any, None], session_seconds: float
-    ) -> None:
+    async def _talk(self, websocket: WebSocket, send: Coroutine[Any, Any, None]) -> None:
         leaving = asyncio.create_task(_until_gone(websocket))
         closing = asyncio.create_task(self._closing.wait())
         sending = asyncio.create_task(send)
         tasks = (leaving, closing, sending)
         try:
-            done, _ = await asyncio.wait(tasks, timeout=session_seconds, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_and_wait(*tasks)
-        if not done:
-            await websocket.close(SESSION_ENDED, "sign in again")
-        elif closing in done and leaving not in done:
+        if closing in done and leaving not in done:
             await websocket.close(GOING_AWAY, "restarting")
 
 

@@ -1,6 +1,7 @@
 """Runs the real control plane on a loopback port, inside the test's own event loop."""
 
 import asyncio
+import itertools
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,7 +16,8 @@ from anyio.from_thread import start_blocking_portal
 from pydantic import SecretStr
 
 from backend.config.settings import Settings
-from backend.main.app import create_app, openapi_of
+from backend.main.app import create_app
+from backend.main.openapi import openapi_of
 from backend.main.server import Server
 from backend.web.features import Application
 
@@ -52,6 +54,7 @@ class ControlPlane:
         self.models = settings.models_folder
         self.client = self.anonymous()
         self._token = ""
+        self._key_numbers = itertools.count(1)
 
     def anonymous(self, **headers: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -67,6 +70,19 @@ class ControlPlane:
         self._token = answer.json()["access_token"]
         self.client.cookies.clear()
         self.client.headers["Authorization"] = f"Bearer {self._token}"
+
+    async def create_key(self, *scopes: str, **wanted: Any) -> str:
+        """Return the secret of a new API key."""
+        name = f"key {next(self._key_numbers)}"
+        response = await self.client.post("/api/keys", json={"name": name, "scopes": scopes, **wanted})
+        assert response.status_code == 201, response.text
+        secret: str = response.json()["secret"]
+        return secret
+
+    @property
+    def openapi(self) -> dict[str, Any]:
+        """The paths of the OpenAPI document."""
+        return _documented()
 
     def socket(self, path: str) -> Any:
         """An async context manager: a signed-in WebSocket."""

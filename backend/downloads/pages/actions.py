@@ -4,17 +4,20 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import Form, Request, Response
 from pydantic import ValidationError
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import InvalidRequest
 from backend.downloads.dependencies import BandwidthService, DownloadsService
 from backend.downloads.rate_limit_form import RateLimitForm, rate_limit_view, wishes
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
+)
 
 ForAll = Literal["pause", "resume", "retry", "clear"]
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]

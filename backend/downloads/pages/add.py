@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi import Form, Query, Request, Response
 from pydantic import ValidationError
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.core.errors import InvalidRequest, OutOfSpace
 from backend.core.model_folders import MODEL_FOLDERS
 from backend.downloads.dependencies import BatchesService, DownloadsService
@@ -18,7 +19,9 @@ from backend.sources.listing import view_of
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
+)
 
 # Rows of one look at a large repository.
 OFFERED = 300

@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
 from backend.downloads.dependencies import BandwidthService, DownloadsService
 from backend.downloads.models import UNFINISHED, State
 from backend.downloads.rate_limit_form import rate_limit_view
@@ -14,7 +15,9 @@ from backend.downloads.service import Downloads
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
+)
 
 SHOWN = 100
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
@@ -22,7 +23,13 @@ from backend.presets.service import Presets
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=htmx.PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ,
+    write=Scope.RUN,
+    max_body=UPLOAD_BODY,
+    include_in_schema=False,
+    route_class=htmx.PageRoute,
+)
 
 SHOWN = 60
 

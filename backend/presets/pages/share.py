@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from backend.auth.dependencies import signed_in
+from backend.auth.principal import Scope
+from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.core.errors import InvalidRequest
 from backend.presets.curated import MAX_BYTES
 from backend.presets.dependencies import SharingService
@@ -17,7 +18,9 @@ from backend.storage.dependencies import StorageService
 from backend.web.htmx import PageRoute
 from backend.web.templating import renderer_of
 
-router = APIRouter(include_in_schema=False, route_class=PageRoute, dependencies=[Depends(signed_in)])
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, include_in_schema=False, route_class=PageRoute
+)
 
 # How long one answer of the export waits: the page shows progress and asks again.
 PATIENCE_SECONDS = 1

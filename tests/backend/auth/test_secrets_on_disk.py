@@ -1,11 +1,10 @@
 """What is generated for a pod whose owner set no password."""
 
+from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
-from backend.auth.service import Gate, generated_password, signing_key
-from backend.core.errors import SignInRequired
+from backend.auth.installation import generated_password, signing_key
+from backend.auth.tokens import TokenKind, TokenSigner
 
 
 def test_the_generated_password_stays_the_same_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
@@ -17,7 +16,6 @@ def test_the_generated_password_stays_the_same_and_only_the_owner_can_read_it(tm
 
 def test_a_new_password_ends_every_session(tmp_path: Path) -> None:
     key = signing_key(tmp_path)
-    token = Gate("old", key, 3600).sign_in("old").access_token
-    Gate("old", key, 3600).check(token)
-    with pytest.raises(SignInRequired, match="Sign in again"):
-        Gate("new", key, 3600).check(token)
+    token = TokenSigner(key, "old").sign(TokenKind.SESSION, "id", timedelta(hours=1))
+    assert TokenSigner(key, "old").verify(TokenKind.SESSION, token) == "id"
+    assert TokenSigner(key, "new").verify(TokenKind.SESSION, token) is None

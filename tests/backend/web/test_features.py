@@ -6,16 +6,17 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import SecretStr
 
+from backend.auth.routing import PublicRouter
 from backend.config.settings import Settings
 from backend.main.app import create_app
 from backend.main.features import FEATURES
 from backend.storage.service import Storage
 from backend.web.features import Context, Feature, Registry, Running, provided
 
-router = APIRouter(prefix="/api/greetings")
+router = PublicRouter(prefix="/api/greetings")
 
 
 class Greetings:

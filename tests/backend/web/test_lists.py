@@ -7,9 +7,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import SecretStr
 
+from backend.auth.routing import PublicRouter
 from backend.config.settings import Settings
 from backend.main.app import create_app
 from backend.main.features import FEATURES
@@ -41,7 +42,7 @@ def colours() -> Colours:
 
 @pytest.fixture
 async def client(tmp_path: Path, colours: Colours) -> AsyncIterator[httpx.AsyncClient]:
-    router = APIRouter(prefix="/api/colours")
+    router = PublicRouter(prefix="/api/colours")
 
     @router.get("")
     async def show(

@@ -20,12 +20,14 @@ async def test_a_snapshot_comes_first(pod: ControlPlane, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*CHANNELS, "/ws/downloads/anything"])
-async def test_without_a_sign_in_the_door_stays_shut(pod: ControlPlane, path: str) -> None:
+async def test_a_socket_is_refused_without_a_sign_in(pod: ControlPlane, path: str) -> None:
     address = pod.url.replace("http://", "ws://") + path
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with websockets.connect(address):
             pass
-    assert refused.value.response.status_code == 403
+    response = refused.value.response
+    assert response.status_code == 401
+    assert json.loads(response.body)["error"]["code"] == "sign_in_required"
 
 
 async def test_another_site_cannot_listen_with_the_browsers_cookie(pod: ControlPlane) -> None:
@@ -79,9 +81,10 @@ async def test_somebody_who_comes_late_sees_the_present_state(pod: ControlPlane,
 
 
 async def test_an_unknown_download_has_no_channel(pod: ControlPlane) -> None:
-    with pytest.raises(websockets.InvalidStatus):
+    with pytest.raises(websockets.InvalidStatus) as refused:
         async with pod.socket("/ws/downloads/nothing"):
             pass
+    assert refused.value.response.status_code == 404
 
 
 async def test_listeners_hear_goodbye_when_the_control_plane_stops(pod: ControlPlane) -> None:
