@@ -24,6 +24,7 @@ PAGES = {
     "not-found": "/presets/nothing-here",
     "sign-in": "/_pod/sign-in",
     "starting": "/_pod/starting?service=comfyui",
+    "docs": "/docs",
 }
 
 
@@ -42,6 +43,8 @@ def test_pages_can_be_read_by_everybody(
             page.goto(plane.url + path)
             if name == "log":
                 page.get_by_text("ModuleNotFoundError").wait_for()
+            if name == "docs":
+                page.get_by_role("button", name="Authorize").wait_for()
             keep_picture(page, f"{name}-{theme}-{device}")
             assert violations(page, axe) == [], f"{name}, {theme}, {device}"
             overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -86,8 +86,8 @@ def test_a_queue_in_every_state_is_steered(
     keep_pictures(page, keep_picture, "downloads-every-state")
     assert violations(page, axe) == []
     last = page.get_by_role("listitem").filter(has_text="loras/style")
-    last.get_by_role("button", name="First dog.safetensors").click()
-    expect(last.get_by_role("button", name="First")).to_be_hidden()
+    last.get_by_role("button", name="Move to top dog.safetensors").click()
+    expect(last.get_by_role("button", name="Move to top")).to_be_hidden()
     # What a person has opened stays open while the page moves on.
     expect(row(page, "ant.safetensors").get_by_text("Asked for, from")).to_be_visible()
     page.get_by_role("button", name="Pause all").click()

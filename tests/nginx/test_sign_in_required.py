@@ -111,7 +111,7 @@ async def test_a_service_that_is_not_up_says_so_however_it_is_asked(
     with running_nginx(tmp_path / "nginx", httpx.URL(pod.url).port or 0, free_port()) as addresses:
         async with signed_in_browser(addresses) as owner:
             page = await owner.get("/", headers=PAGE)
-            assert (page.status_code, "ComfyUI is not up yet" in page.text) == (503, True)
+            assert (page.status_code, "ComfyUI is not ready yet" in page.text) == (503, True)
             assert (await owner.head("/")).status_code == 503
             refused = await owner.post("/prompt", json={"prompt": {}})
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")

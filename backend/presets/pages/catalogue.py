@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Form, Query, Request, Response
 
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
@@ -33,6 +33,9 @@ router = ProtectedRouter(
 
 SHOWN = 60
 
+Choice = Literal["", "true", "false"]
+CHOICES: dict[Choice, bool | None] = {"": None, "true": True, "false": False}
+
 
 @router.get("/presets")
 async def show_catalogue(
@@ -40,17 +43,24 @@ async def show_catalogue(
     presets: PresetsService,
     q: Annotated[str, Query(max_length=200)] = "",
     category: Annotated[str, Query(max_length=80)] = "",
-    installed: Literal["", "true", "false"] = "",
+    installed: Choice = "",
 ) -> Response:
-    wanted = {"true": True, "false": False}.get(installed)
     template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
-    return renderer_of(request).page(request, template, await _list(presets, q, category, wanted))
+    return renderer_of(request).page(request, template, await _list(presets, q, category, CHOICES[installed]))
 
 
 @router.post("/presets/update")
-async def update(request: Request, presets: PresetsService) -> Response:
+async def update(
+    request: Request,
+    presets: PresetsService,
+    q: Annotated[str, Form(max_length=200)] = "",
+    category: Annotated[str, Form(max_length=80)] = "",
+    installed: Annotated[Choice, Form()] = "",
+) -> Response:
+    """Read the presets again and show the list with the same search and filters."""
     report = await presets.catalogue.load()
-    response = renderer_of(request).page(request, "presets/_list.html", await _list(presets))
+    view = await _list(presets, q, category, CHOICES[installed])
+    response = renderer_of(request).page(request, "presets/_list.html", view)
     changes = f"{len(report.added)} added, {len(report.removed)} gone"
     return htmx.with_toast(response, "success", f"{report.presets} presets were read: {changes}.")
 

@@ -11,12 +11,18 @@ export function watchRequests() {
   document.addEventListener("htmx:before:response", rejectForeignErrors);
   document.addEventListener("htmx:before:request", start);
   document.addEventListener("htmx:finally:request", finish);
+  document.addEventListener("visibilitychange", catchUp);
 }
 
 function start(event) {
   const { ctx } = event.detail;
   if (!isPoll(ctx)) pressedElement(ctx).setAttribute("aria-busy", "true");
-  else if (!connection.isOpen) event.preventDefault();
+  else if (!connection.isOpen || document.hidden) event.preventDefault();
+}
+
+// A hidden tab does not poll. What it missed arrives when it is shown again.
+function catchUp() {
+  if (!document.hidden) document.body.dispatchEvent(new CustomEvent("transfers-changed"));
 }
 
 function finish(event) {
