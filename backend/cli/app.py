@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from backend import __version__
-from backend.cli import downloads, presets, rate_limits, sharing, storage, workflow
+from backend.cli import downloads, presets, rate_limits, sharing, storage, workflow_convert
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
 from backend.cli.lazy import control_plane
@@ -21,7 +21,7 @@ app = typer.Typer(
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(storage.app, name="storage")
-app.command()(workflow.workflow)
+app.add_typer(workflow_convert.app, name="workflow")
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)

@@ -71,3 +71,19 @@ def test_what_is_no_workflow_is_refused_in_words(
     refused = comfypod.run("workflow", "file")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert sentence in refused.stderr
+
+
+def test_the_prompt_that_comfyui_runs_is_printed(comfypod: CommandLine, tmp_path: Path) -> None:
+    graph = drawn(node("VAELoader", "ae.safetensors"), node("Odd", 1))
+    info = {"VAELoader": {"input": {"required": {"vae_name": [["other.safetensors"]]}}}}
+    (tmp_path / "workflow.json").write_text(json.dumps(graph))
+    (tmp_path / "info.json").write_text(json.dumps(info))
+    done = comfypod.run("workflow", "convert", "workflow.json", "--object-info", "info.json")
+    assert json.loads(done.stdout)["0"]["inputs"] == {"vae_name": "ae.safetensors"}
+    assert "no node Odd" in done.stderr
+    (tmp_path / "info.json").write_text("[]")
+    refused = comfypod.run("workflow", "convert", "workflow.json", "--object-info", "info.json")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "info.json is not what ComfyUI's /object_info returns" in refused.stderr
+    unreachable = comfypod.run("workflow", "convert", "workflow.json")
+    assert "ComfyUI does not answer" in unreachable.stderr

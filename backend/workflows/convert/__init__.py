@@ -1,0 +1,5 @@
+"""Converts the graph that the editor saves to the prompt that ComfyUI runs, as the editor itself does."""
+
+from backend.workflows.convert.prompt import Conversion, convert
+
+__all__ = ["Conversion", "convert"]

@@ -1,0 +1,68 @@
+"""Puts the prompt together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from backend.core.errors import InvalidRequest
+from backend.workflows.convert.editor_nodes import EDITOR_ONLY
+from backend.workflows.convert.instances import Scope, root_scope, running_nodes
+from backend.workflows.convert.links import Links, Output
+from backend.workflows.convert.values import Value, Values
+from backend.workflows.graph import Format, Json, Node, Workflow
+from backend.workflows.signatures import Signatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """A prompt for `POST /prompt`, and what could not be known while it was made."""
+
+    prompt: Json
+    # Types that the `object_info` does not have, by the ids of their nodes. Their widgets are taken as far
+    # as the file names them.
+    unknown_types: dict[str, str]
+
+
+def convert(workflow: Workflow, object_info: Json) -> Conversion:
+    """Convert a workflow; raise InvalidRequest when its links or subgraphs form a circle, or nothing runs.
+
+    `object_info` is what ComfyUI tells about the node types of the workflow; more does no harm.
+    """
+    if workflow.format is Format.API:
+        unknown = {node.id: node.type for node in workflow.graph.nodes if node.type not in object_info}
+        return Conversion(prompt=workflow.document, unknown_types=unknown)
+    signatures = Signatures(object_info)
+    values = Values(signatures)
+    links = Links(values)
+    prompt: Json = {}
+    for scope, node in running_nodes(root_scope(workflow)):
+        if node.type not in EDITOR_ONLY:
+            prompt[f"{scope.prefix}{node.id}"] = _entry(scope, node, values, links, signatures)
+    if not prompt:
+        raise InvalidRequest(
+            "No node of the workflow runs: all are muted, bypassed or notes.", code="nothing_runs"
+        )
+    kinds = {key: entry["class_type"] for key, entry in prompt.items()}
+    return Conversion(
+        prompt=prompt, unknown_types={key: kind for key, kind in kinds.items() if kind not in object_info}
+    )
+
+
+def _entry(scope: Scope, node: Node, values: Values, links: Links, signatures: Signatures) -> Json:
+    signature = signatures.get(node.type)
+    curves = {item.name for item in signature.inputs if item.type == "CURVE"} if signature else set()
+    inputs = {name: _literal(value, curve=name in curves) for name, value in values.of(scope, node).items()}
+    for item in node.inputs:
+        match links.origin(scope, item):
+            case Output(node_id, slot):
+                inputs[item.name] = [node_id, slot]
+            case Value(value):
+                inputs[item.name] = _literal(value, curve=False)
+    title = node.title or (signature.title if signature else node.type)
+    return {"class_type": node.type, "inputs": inputs, "_meta": {"title": title}}
+
+
+def _literal(value: Any, *, curve: bool) -> Any:
+    """A value as ComfyUI takes it: a bare list would be a link."""
+    if curve and value is not None:
+        return {"__type__": "CURVE", "__value__": value}
+    return {"__value__": value} if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""ComfyUI's own editor in a browser, as the reference for the conversion of workflows."""
