@@ -88,9 +88,27 @@ async def test_comfyui_never_sees_the_session(owner: httpx.AsyncClient, pod: Con
         answer = await owner.get("/", headers={"Cookie": sent})
         assert answer.json()["headers"].get("Cookie") == left
         assert token not in answer.text
-    credentials = {"Authorization": pod.client.headers["Authorization"], "X-API-Key": "a key"}
-    seen = (await owner.get("/", headers=credentials)).json()["headers"]
-    assert not {"Authorization", "X-API-Key"} & set(seen)
+    key = await pod.create_key("run")
+    for credentials in (
+        {"Authorization": pod.client.headers["Authorization"]},
+        {"Authorization": f"Bearer {key}"},
+        {"X-API-Key": key},
+    ):
+        seen = (await owner.get("/", headers=credentials)).json()["headers"]
+        assert not {"Authorization", "X-API-Key"} & set(seen)
+
+
+async def test_an_api_key_reaches_comfyui_with_the_scope_run_only(
+    addresses: Addresses, pod: ControlPlane
+) -> None:
+    async with httpx.AsyncClient(base_url=addresses.comfyui) as client:
+        for scope, allowed in (("read", False), ("run", True), ("admin", True)):
+            key = {"X-API-Key": await pod.create_key(scope)}
+            for method in ("GET", "POST"):
+                response = await client.request(method, "/prompt", headers=key)
+                assert response.status_code == (200 if allowed else 403), (scope, method)
+            if not allowed:
+                assert response.json()["error"]["code"] == "missing_scope"
 
 
 async def test_an_address_that_the_client_invents_does_not_count(addresses: Addresses) -> None:
