@@ -38,16 +38,16 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
     from backend.downloads.engine.throttle import Throttle  # noqa: PLC0415
     from backend.downloads.models import Progress, Transfer  # noqa: PLC0415
     from backend.sources.hubs import hubs_of  # noqa: PLC0415
+    from backend.storage.index import FileIndex  # noqa: PLC0415
     from backend.storage.service import Storage  # noqa: PLC0415
-    from backend.storage.store import HashStore  # noqa: PLC0415
+    from backend.storage.store import DirectoryStore, HashStore, prepare  # noqa: PLC0415
 
     host = origin.removeprefix("https://")
     settings = Settings(workspace=folder, download_allowed_hosts=(host,))
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(folder / "state.db"))
-        hashes = HashStore(database)
-        await hashes.prepare()
-        storage = Storage(folder, hashes)
+        await prepare(database)
+        storage = Storage(folder, HashStore(database), FileIndex(folder, (), DirectoryStore(database)))
         sources = (await hubs_of(settings, stack, folder / "tokens.json")).sources
         fetcher = Fetcher(sources, Deduplication(storage), folder, FetchLimits(), Throttle())
         url = f"{origin}/{path_of(name)}"
