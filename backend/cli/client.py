@@ -132,7 +132,14 @@ class ControlPlane:
         return self._read(self._ask("PUT", "/api/downloads/policy", json=policy), Policy)
 
     def models(self) -> list[ModelView]:
-        return self._get("/api/storage/models", list[ModelView])
+        """Every model: the pages of the list, one after the other."""
+        found: list[ModelView] = []
+        address = "/api/storage/models?limit=1000"
+        while address:
+            answer = self._ask("GET", address)
+            found += self._read(answer, list[ModelView])
+            address = answer.links.get("next", {}).get("url", "")
+        return found
 
     def delete_model(self, path: str) -> None:
         self._ask("DELETE", f"/api/storage/models/{quote(path)}")

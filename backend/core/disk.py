@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 
-class Disk(BaseModel):
+class Disk(BaseModel, frozen=True):
     """A file system, in bytes."""
 
     total: int

@@ -27,6 +27,8 @@ class Catalogue:
         self._loaded = asyncio.Event()
         self._by_filename: dict[str, list[Offer]] = {}
         self.problems: list[FileProblem] = []
+        # Grows whenever definitions were read again.
+        self.revision = 0
 
     def __iter__(self) -> Iterator[Preset]:
         return iter(self._presets.values())
@@ -45,6 +47,7 @@ class Catalogue:
         curated, official, added, problems = await self.reader.run(_read_all, self._shipped, self._added)
         self.problems = problems
         before = self._presets
+        self.revision += 1
         self._presets = self._by_id((*curated, *official, *added))
         self._by_filename = _by_filename((*curated, *added, *official))
         return UpdateReport(

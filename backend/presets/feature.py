@@ -34,7 +34,7 @@ async def start(context: Context) -> Running:
             presets,
             Requirements(presets, downloads, storage, registry.get(ComfyClient)),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
-            ModelUsers(catalogue.users),
+            ModelUsers(catalogue.users, lambda: catalogue.revision),
         ),
         background=(
             catalogue.load_first,

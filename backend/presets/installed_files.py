@@ -64,6 +64,5 @@ def differs(file: PresetFile, found: int) -> str:
 
 
 async def installed_files_of(storage: Storage) -> InstalledFiles:
-    files = await storage.files()
-    # Where two folders have a file of that name, ComfyUI takes the first.
-    return InstalledFiles({file.place: file for file in reversed(files)}, await storage.known_hashes(files))
+    snapshot = await storage.snapshot()
+    return InstalledFiles(snapshot.by_place, await storage.known_hashes(snapshot.files))

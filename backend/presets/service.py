@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
-from backend.core.errors import Conflict
+from backend.core.errors import Conflict, NotFound
 from backend.downloads.models import ACTIVE, FileRequest, State, Transfer
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
@@ -55,6 +55,7 @@ class Presets:
         """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
         preset = self.catalogue.get(preset_id)
         known = await self.known(preset.files, ask=ask)
+        await self._storage.look_again([file.place for file in preset.files])
         presence, coming = await installed_files_of(self._storage), await self._coming()
         files = [await self._file_status(file, presence) for file in known]
         summary = _summary(preset, [entry.file for entry in known], coming, presence)
@@ -92,6 +93,7 @@ class Presets:
         With `replace` also for those whose name another file has, which is put aside.
         """
         preset = self.catalogue.get(preset_id)
+        await self._storage.look_again([file.place for file in preset.files])
         presence, coming = await installed_files_of(self._storage), await self._coming()
         check_consent(
             [file for file in preset.files if file.place not in presence.files], allow_pickle=allow_pickle
@@ -155,24 +157,30 @@ class Presets:
         ]
 
     async def removable(self, preset_id: str) -> list[PresetFile]:
-        """Its files in the workspace that no other preset has a use for, with their sizes on disk."""
+        """Return its files in the workspace that no other preset needs, with their sizes on disk."""
+        return [file for file, _ in await self._removable(preset_id)]
+
+    async def remove(self, preset_id: str) -> list[PresetFile]:
+        """Stop what is under way, and delete what `removable` names. Return the deleted files."""
+        await self.cancel(preset_id)
+        removed = []
+        for file, found in await self._removable(preset_id):
+            with contextlib.suppress(NotFound):  # deleted meanwhile
+                await self._storage.delete_file(found)
+                removed.append(file)
+        return removed
+
+    async def _removable(self, preset_id: str) -> list[tuple[PresetFile, ModelFile]]:
         preset = self.catalogue.get(preset_id)
         presence, coming = await installed_files_of(self._storage), await self._coming()
         needed = needed_elsewhere(preset, self.catalogue, presence, coming)
-        sizes = {file.place: self._storage.size_of(file.folder, file.filename) for file in preset.files}
+        here = [entry.file for entry in await self.known(preset.files) if presence.has(entry.file)]
+        pairs = [(file, presence.files[file.place]) for file in here if file.place not in needed]
         return [
-            entry.file.model_copy(update={"bytes": sizes[entry.file.place]})
-            for entry in await self.known(preset.files)
-            if presence.has(entry.file) and sizes[entry.file.place] and entry.file.place not in needed
+            (file.model_copy(update={"bytes": found.bytes}), found)
+            for file, found in pairs
+            if found.in_workspace
         ]
-
-    async def remove(self, preset_id: str) -> list[PresetFile]:
-        """Stop what is under way, and delete what `removable` names. Returns the deleted files."""
-        await self.cancel(preset_id)
-        removable = await self.removable(preset_id)
-        for file in removable:
-            await self._storage.remove(file.folder, file.filename)
-        return removable
 
     async def _restarted(self, transfer: Transfer) -> Transfer:
         """Pressing download on something that is paused means: go on. What was put aside needs a decision."""

@@ -40,12 +40,14 @@ class Sharing:
 
         Reads files for `patience` seconds; who asks again goes on from there.
         """
-        files = [file for file in await self._storage.files() if wanted.takes(file.place)]
-        if len(files) > MOST_FILES:
+        chosen = [file.place for file in await self._storage.files() if wanted.takes(file.place)]
+        if len(chosen) > MOST_FILES:
             raise InvalidRequest(
-                f"A preset has at most {MOST_FILES} files, these are {len(files)}: choose fewer.",
+                f"A preset has at most {MOST_FILES} files, these are {len(chosen)}: choose fewer.",
                 code="too_many_files",
             )
+        await self._storage.look_again(chosen)
+        files = [file for file in await self._storage.files() if wanted.takes(file.place)]
         hashes = await self._hashes(files, patience)
         report = ExportReport(
             preset=None,

@@ -18,11 +18,9 @@ class ModelUsers:
     """Finds which presets use a file. Provided by presets, a package above this one."""
 
     find: Callable[[], Awaitable[Users]]
-
-
-async def _users(model_users: Annotated[ModelUsers, Depends(provided(ModelUsers))]) -> Users:
-    return await model_users.find()
+    # Changes whenever `find` would return something else.
+    revision: Callable[[], int]
 
 
 StorageService = Annotated[Storage, Depends(provided(Storage))]
-UsersOfModels = Annotated[Users, Depends(_users)]
+UsersOfModels = Annotated[ModelUsers, Depends(provided(ModelUsers))]

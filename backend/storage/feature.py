@@ -5,8 +5,10 @@ from pathlib import Path
 
 from backend.config.settings import Settings
 from backend.storage import api, pages, sockets
+from backend.storage.index import FileIndex
 from backend.storage.service import Storage
-from backend.storage.store import HashStore
+from backend.storage.store import DirectoryStore, HashStore, prepare
+from backend.storage.worker import IndexWorker
 from backend.web.features import Context, Feature, Running
 from backend.web.ticker import publish_every
 
@@ -14,15 +16,24 @@ EXTRA_PATHS = "extra_model_paths.yaml"
 
 
 async def start(context: Context) -> Running:
-    hashes = HashStore(context.database)
-    await hashes.prepare()
-    storage = Storage(context.settings.models_folder, hashes, _path_files(context.settings))
+    await prepare(context.database)
+    hashes, directories = HashStore(context.database), DirectoryStore(context.database)
+    await hashes.load()
+    models = context.settings.models_folder
+    index = FileIndex(models, _path_files(context.settings), directories)
+    await index.load()
+    storage, worker = Storage(models, hashes, index), IndexWorker(index, hashes)
     context.stack.push_async_callback(storage.close)
     channel = sockets.StorageChannel()
+    index.on_change = lambda: channel.tell_change(index.revision)
     return Running(
         services=(storage, channel),
         channels=(channel,),
-        background=(partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, storage)),),
+        background=(
+            worker.scan,
+            worker.watch,
+            partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, storage)),
+        ),
     )
 
 

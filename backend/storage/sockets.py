@@ -1,4 +1,4 @@
-"""`/ws/storage`: the same view as `/api/storage`, every few seconds."""
+"""`/ws/storage`: the same view as `/api/storage` every few seconds, and a frame whenever model files change."""
 
 from typing import Annotated
 
@@ -21,6 +21,10 @@ class StorageChannel(Channel):
 
     def __init__(self) -> None:
         super().__init__("storage")
+
+    def tell_change(self, revision: int) -> None:
+        """Let pages know that their list of models is out of date."""
+        self.publish({"type": "models", "revision": revision}, key="models")
 
 
 async def frame(storage: Storage) -> Frame:

@@ -1,48 +1,127 @@
-"""Keeps the hash of a file for as long as the file stays as it is."""
+"""Keeps hashes of files, and the file index between two processes."""
 
+import contextlib
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from backend.core.database import Database, Value
-from backend.core.queries import queries_beside
+from backend.core.errors import CannotRecord
+from backend.core.queries import as_json, queries_beside
 from backend.storage.models import ModelFile
+from backend.storage.scan import Directories, Directory
 
 SQL = queries_beside(__file__)
 
+# Size, time and inode: what a file's hash holds for.
+_State = tuple[int, int, int]
+
+
+async def prepare(database: Database) -> None:
+    """Create the tables of both stores."""
+    await database.migrate("storage", SQL.migrations)
+
 
 class HashStore:
-    """One row for each file that was hashed, by us or while it was downloaded."""
+    """The hashes of files that were read or downloaded, each for as long as its file stays as it is.
+
+    All of them are in memory as well: lists show them for thousands of files.
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+        self._hashes: dict[str, tuple[_State, str]] = {}
+        self._unsaved: set[str] = set()
+        # Grows with every hash.
+        self.revision = 0
+
+    async def load(self) -> None:
+        for path, *state, sha256 in await self._database.fetch_all(SQL.all_hashes):
+            self._hashes[path] = ((state[0], state[1], state[2]), sha256)
+
+    def get(self, file: ModelFile) -> str | None:
+        """Return the hash unless the file has changed since."""
+        state, sha256 = self._hashes.get(f"{file.directory}/{file.filename}", (None, None))
+        return sha256 if state == file.state else None
+
+    def of(self, files: Iterable[ModelFile]) -> dict[ModelFile, str]:
+        """Return the hashes that are known."""
+        return {file: sha256 for file in files if (sha256 := self.get(file))}
+
+    async def set(self, file: ModelFile, sha256: str) -> None:
+        """Remember the hash. While the disk refuses to record it, it is kept in memory and saved later."""
+        path = f"{file.directory}/{file.filename}"
+        self._hashes[path] = (file.state, sha256)
+        self._unsaved.add(path)
+        self.revision += 1
+        await self.save()
+
+    async def save(self) -> None:
+        """Write what the disk has refused so far."""
+        paths = self._unsaved.copy()
+        with contextlib.suppress(CannotRecord):
+            await self._database.execute_many(SQL.save_hash, [self._row(path) for path in paths])
+            self._unsaved -= paths
+
+    def _row(self, path: str) -> dict[str, Value]:
+        (size, mtime_ns, inode), sha256 = self._hashes[path]
+        return {"path": path, "bytes": size, "mtime_ns": mtime_ns, "inode": inode, "sha256": sha256}
+
+    def paths_of(self, sha256: str) -> list[str]:
+        """Return the paths that had this content. They may have changed or vanished since."""
+        return [path for path, (_, known) in self._hashes.items() if known == sha256]
+
+
+class DirectoryStore:
+    """The file index as the last process left it."""
 
     def __init__(self, database: Database):
         self._database = database
 
-    async def prepare(self) -> None:
-        await self._database.migrate("storage", SQL.migrations)
+    async def all(self) -> Directories:
+        rows = await self._database.fetch_all(SQL.all_directories)
+        loaded = (_directory_of(json.loads(row["path"]), json.loads(row["content"])) for row in rows)
+        return {directory.path: directory for directory in loaded}
 
-    async def get(self, file: ModelFile) -> str | None:
-        """Return the hash unless the file has changed since."""
-        row = await self._database.fetch_one(SQL.hash_of_file, _key(file))
-        return row["sha256"] if row else None
-
-    async def of(self, files: Iterable[ModelFile]) -> dict[ModelFile, str]:
-        """Return the hashes that are known."""
-        rows = await self._database.fetch_all(SQL.all_hashes)
-        known = {tuple(row)[:4]: row["sha256"] for row in rows}
-        keys = {file: tuple(_key(file).values()) for file in files}
-        return {file: known[key] for file, key in keys.items() if key in known}
-
-    async def set(self, file: ModelFile, sha256: str) -> None:
-        await self._database.execute(SQL.save_hash, {**_key(file), "sha256": sha256})
-
-    async def paths_of(self, sha256: str) -> list[str]:
-        """Return the paths that had this content. They may have changed or vanished since."""
-        rows = await self._database.fetch_all(SQL.paths_of_hash, {"sha256": sha256})
-        return [row["path"] for row in rows]
+    async def save(self, before: Directories, now: Directories) -> None:
+        """Write what differs."""
+        changed = [directory for path, directory in now.items() if before.get(path) is not directory]
+        removed = [json.dumps(path) for path in before.keys() - now.keys()]
+        if not changed and not removed:
+            return
+        async with self._database.transaction():
+            await self._database.execute(SQL.remove_directories, {"paths": as_json(removed)})
+            rows = [{"path": json.dumps(entry.path), "content": _content_of(entry)} for entry in changed]
+            await self._database.execute_many(SQL.save_directory, rows)
 
 
-def _key(file: ModelFile) -> dict[str, Value]:
-    return {
-        "path": str(file.path),
-        "bytes": file.bytes,
-        "mtime_ns": file.mtime_ns,
-        "inode": file.inode,
-    }
+def _content_of(directory: Directory) -> str:
+    """JSON is ASCII, so names that are not UTF-8 survive as well."""
+    return json.dumps(
+        {
+            "folder": directory.folder,
+            "linked": directory.linked,
+            "in_workspace": directory.in_workspace,
+            "mtime_ns": directory.mtime_ns,
+            "scanned_ns": directory.scanned_ns,
+            "files": [[file.filename, *file[3:]] for file in directory.files],
+            "subdirectories": directory.subdirectories,
+            "links": sorted(directory.links),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _directory_of(path: str, content: dict[str, Any]) -> Directory:
+    folder = content["folder"]
+    return Directory(
+        path=path,
+        folder=folder,
+        linked=content["linked"],
+        in_workspace=content["in_workspace"],
+        mtime_ns=content["mtime_ns"],
+        scanned_ns=content["scanned_ns"],
+        files=tuple(ModelFile(path, name, folder, *state) for name, *state in content["files"]),
+        subdirectories=tuple(content["subdirectories"]),
+        links=frozenset(content["links"]),
+    )

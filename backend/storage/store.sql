@@ -7,20 +7,25 @@ CREATE TABLE hashes (
     inode INTEGER NOT NULL,
     sha256 TEXT NOT NULL
 );
-CREATE INDEX hashes_by_content ON hashes (sha256);
-
--- name: hash_of_file
--- Return the hash unless the file has changed since.
-SELECT sha256 FROM hashes
-WHERE path = :path AND bytes = :bytes AND mtime_ns = :mtime_ns AND inode = :inode;
+-- The file index as the last process left it; path and content are JSON.
+CREATE TABLE directories (path TEXT PRIMARY KEY, content TEXT NOT NULL);
 
 -- name: all_hashes
+-- Return every row; the store keeps them in memory.
 SELECT path, bytes, mtime_ns, inode, sha256 FROM hashes;
 
 -- name: save_hash
 INSERT OR REPLACE INTO hashes (path, bytes, mtime_ns, inode, sha256)
 VALUES (:path, :bytes, :mtime_ns, :inode, :sha256);
 
--- name: paths_of_hash
--- Return the paths that had this content. They may have changed or vanished since.
-SELECT path FROM hashes WHERE sha256 = :sha256;
+-- name: all_directories
+-- Return the index in the order in which ComfyUI looks for models.
+SELECT path, content FROM directories ORDER BY rowid;
+
+-- name: remove_directories
+DELETE FROM directories WHERE path IN (SELECT value FROM json_each(:paths));
+
+-- name: save_directory
+-- Keep the row's place in the order.
+INSERT INTO directories (path, content) VALUES (:path, :content)
+ON CONFLICT (path) DO UPDATE SET content = :content;

@@ -5,7 +5,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -17,6 +17,9 @@ from backend.web.features import provided
 
 # Entries are pages of lists, some 50 kB each.
 MAX_ENTRIES = 64
+
+# For the `responses` of routes that use `ResponseCache.json`.
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing has changed since."}}
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,15 @@ class ResponseCache:
         return Response(body.content, media_type="text/html", headers=headers)
 
     async def _body(self, key: Hashable, build: Builder) -> Body:
-        body = self._bodies.get(key)
-        if body is None:
-            body = await self._flights.run(key, build)
-            self._bodies[key] = body
-            while len(self._bodies) > self._max_entries:
-                self._bodies.popitem(last=False)
+        if key not in self._bodies:
+            return await self._flights.run(key, lambda: self._build(key, build))
         self._bodies.move_to_end(key)
+        return self._bodies[key]
+
+    async def _build(self, key: Hashable, build: Builder) -> Body:
+        body = self._bodies[key] = await build()
+        if len(self._bodies) > self._max_entries:
+            self._bodies.popitem(last=False)
         return body
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeAlias, TypeVar
 
-from fastapi import Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 
 from backend.core.errors import InvalidRequest
@@ -29,6 +29,20 @@ Cursor = Annotated[
     str | None,
     Query(max_length=MAX_CURSOR, description="Where the page starts; the `Link` header names the next one."),
 ]
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    limit: int
+    cursor: str | None
+
+
+def _page_request(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> PageRequest:
+    return PageRequest(limit, cursor)
+
+
+# `limit` and `cursor` as one parameter of a route.
+Paging = Annotated[PageRequest, Depends(_page_request)]
 
 
 @dataclass(frozen=True)

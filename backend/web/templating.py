@@ -40,10 +40,16 @@ class Renderer:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """Render `template` with `view`. Pages show the state of this moment, so nothing may cache them."""
-        html = self._environment.get_template(template).render(request=request, path=request.url.path, **view)
         return HTMLResponse(
-            html, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}
+            self.render(request, template, view),
+            status_code=status,
+            headers={"Cache-Control": "no-store", **(headers or {})},
         )
+
+    def render(self, request: Request, template: str, view: Mapping[str, Any]) -> bytes:
+        """Return the HTML of `template` with `view`."""
+        html = self._environment.get_template(template).render(request=request, path=request.url.path, **view)
+        return html.encode()
 
 
 def renderer_of(request: Request) -> Renderer:

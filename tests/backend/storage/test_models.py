@@ -1,6 +1,9 @@
 """Somebody looks what takes the room, and deletes what is not needed any more."""
 
+import asyncio
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,6 +36,15 @@ async def listed(pod: ControlPlane) -> dict[str, dict[str, object]]:
     return {model["path"]: model for model in (await pod.client.get("/api/storage/models")).json()}
 
 
+async def changed(pod: ControlPlane, change: Callable[[], object]) -> None:
+    """Change something on disk, and wait until the control plane has noticed."""
+    async with asyncio.timeout(30), pod.socket("/ws/storage") as frames:
+        await frames.recv()
+        change()
+        while json.loads(await frames.recv())["type"] != "models":
+            pass
+
+
 async def test_every_model_is_listed_with_what_is_known_of_it(
     pod: ControlPlane, hub: Hub, elsewhere: Path
 ) -> None:
@@ -51,7 +63,7 @@ async def test_every_model_is_listed_with_what_is_known_of_it(
     assert fetched["sha256"] == content.sha256
     assert (adopted["sha256"], "image_z_image_turbo" in str(adopted["presets"])) == (None, True)
     assert (found[shared]["folder"], found[shared]["deletable"]) == ("loras", False)
-    (pod.models / "loras/style/daisy.safetensors").write_bytes(b"another content")
+    await changed(pod, lambda: (pod.models / "loras/style/daisy.safetensors").write_bytes(b"another content"))
     assert (await listed(pod))["loras/style/daisy.safetensors"]["sha256"] is None
 
 

@@ -1,0 +1,50 @@
+"""Deletes model files of the workspace, and nothing else: the only function of the control plane that does."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from backend.core.errors import Conflict, NotFound
+from backend.core.files import sync_folder
+from backend.core.model_folders import current_name
+from backend.storage.models import Deleted, ModelFile
+from backend.storage.scan import is_below, look_at
+
+
+def find(models: Path, path: str) -> ModelFile:
+    """Look at the model at `path` below the workspace's folder of models now. Raise NotFound when there is none."""
+    parts = PurePosixPath(path).parts
+    if len(parts) > 1 and not {"..", "/"} & set(parts):
+        file = look_at(models.joinpath(*parts), current_name("/".join(parts[:-1])), models)
+        if file:
+            return file
+    raise NotFound(f"There is no model at {path[:300]}.", path=path[:300])
+
+
+def delete(models: Path, path: str) -> Deleted:
+    """Delete the model at `path`. Raise Conflict when a link leads to it from outside. Blocks for disk accesses."""
+    file = find(models, path)
+    if not file.in_workspace:
+        raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
+    with _directory(file.directory) as directory:
+        # Whatever has happened to the path meanwhile, this is the directory that loses the name.
+        if not is_below(f"/proc/self/fd/{directory}", os.path.realpath(models)):
+            raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
+        try:
+            was_link = stat.S_ISLNK(os.lstat(file.filename, dir_fd=directory).st_mode)
+            os.unlink(file.filename, dir_fd=directory)
+        except FileNotFoundError:
+            raise NotFound(f"There is no model at {path}.", path=path) from None
+    sync_folder(file.path.parent)
+    return Deleted(file=file, freed=0 if file.links > 1 or was_link else file.bytes)
+
+
+@contextmanager
+def _directory(path: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

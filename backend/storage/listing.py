@@ -1,0 +1,73 @@
+"""The list of models: ordered, filtered and in pages, as the API and the page show it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from backend.storage.index import Snapshot
+from backend.storage.models import ModelFile, ModelView
+from backend.web.paging import SortKey
+
+Order = Literal["path", "name", "newest", "size"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which models are listed, and in which order."""
+
+    order: Order = "path"
+    # Part of the path.
+    q: str = ""
+    # ComfyUI's name of a folder; folders below it are included.
+    folder: str = ""
+
+
+# Sorting thousands of files takes a while, and a page after the first asks for the same order.
+REMEMBERED = 8
+
+
+def key_of(order: Order) -> Callable[[ModelFile], SortKey]:
+    """Return what a list is sorted by; the path makes it unique."""
+    keys: dict[Order, Callable[[ModelFile], SortKey]] = {
+        "path": lambda file: (file.folder, file.filename, file.directory),
+        "name": lambda file: (file.filename.lower(), file.folder, file.directory),
+        "newest": lambda file: (-file.mtime_ns, file.folder, file.filename, file.directory),
+        "size": lambda file: (-file.bytes, file.folder, file.filename, file.directory),
+    }
+    return keys[order]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def listed(snapshot: Snapshot, models: Path, filters: Filters) -> Sequence[ModelFile]:
+    """Return the files that match, in order. Takes a while."""
+    q, below = filters.q.lower(), f"{filters.folder.strip('/')}/"
+    found = (
+        file
+        for file in snapshot.files
+        if (not q or q in path_of(file, models).lower())
+        and (below == "/" or f"{file.folder}/".startswith(below))
+    )
+    return sorted(found, key=key_of(filters.order))
+
+
+def path_of(file: ModelFile, models: Path) -> str:
+    """Return what a user calls the file: its path in the workspace, elsewhere the whole path."""
+    path = f"{file.directory}/{file.filename}"
+    return path.removeprefix(f"{models}/") if file.in_workspace else path
+
+
+def view_of(file: ModelFile, models: Path, sha256: str | None, users: Mapping[str, list[str]]) -> ModelView:
+    return ModelView(
+        path=path_of(file, models),
+        folder=file.folder,
+        filename=file.filename,
+        bytes=file.bytes,
+        modified_at=datetime.fromtimestamp(file.mtime_ns / 1e9, UTC),
+        sha256=sha256,
+        presets=users.get(file.place, []),
+        deletable=file.in_workspace,
+        hard_links=file.links,
+    )

@@ -1,0 +1,52 @@
+"""What kind of file system a folder is on."""
+
+import os
+import re
+from pathlib import Path
+
+MOUNTS = Path("/proc/self/mountinfo")
+# Everything else counts as a network volume: NFS, SMB, Ceph, Lustre, 9p, and what FUSE brings (JuiceFS, MooseFS, S3).
+LOCAL_TYPES = frozenset(
+    {
+        "bcachefs",
+        "btrfs",
+        "exfat",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "ntfs3",
+        "overlay",
+        "ramfs",
+        "tmpfs",
+        "vfat",
+        "xfs",
+        "zfs",
+    }
+)
+OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def is_network_volume(folder: Path) -> bool:
+    """Whether other machines may change the folder without inotify noticing. True when that is unknown."""
+    real = Path(os.path.realpath(folder))
+    kind, depth = "", -1
+    for mount, its_kind in _mounts():
+        if len(mount.parts) > depth and real.is_relative_to(mount):
+            kind, depth = its_kind, len(mount.parts)
+    return kind not in LOCAL_TYPES
+
+
+def _mounts() -> list[tuple[Path, str]]:
+    """Return (where it is mounted, its type); the last of several on one folder hides the others."""
+    try:
+        lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    return [_mount(line) for line in reversed(lines)]
+
+
+def _mount(line: str) -> tuple[Path, str]:
+    before, _, after = line.partition(" - ")
+    escaped = before.split()[4]
+    return Path(OCTAL.sub(lambda match: chr(int(match[1], 8)), escaped)), after.split()[0]

@@ -1,0 +1,77 @@
+"""Keeps the file index up to date in the background: by scanning, and by what inotify reports."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from backend.storage.index import FileIndex
+from backend.storage.models import UNFINISHED
+from backend.storage.store import HashStore
+from backend.storage.volume import is_network_volume
+from backend.storage.watch import Reports, watching
+
+# Between two scans that look at directories alone.
+NETWORK_SECONDS = 10.0
+LOCAL_SECONDS = 60.0
+# Between two scans that look at every file.
+FULL_SECONDS = 600.0
+# A scan takes at most one part in so many of the time.
+DUTY = 20
+SAVE_SECONDS = 60.0
+# Between two attempts to watch.
+RETRY_SECONDS = 60.0
+# Between two looks whether there is a folder of models by now.
+MISSING_SECONDS = 2.0
+
+
+class IndexWorker:
+    """The background work of one index."""
+
+    def __init__(self, index: FileIndex, hashes: HashStore):
+        self._index = index
+        self._hashes = hashes
+
+    async def scan(self) -> None:
+        """Scan at start, then again and again. Runs until cancelled."""
+        full_at, save_at = time.monotonic(), time.monotonic() + SAVE_SECONDS
+        await self._index.scan(recheck=True)
+        while True:
+            is_full = time.monotonic() >= full_at
+            await asyncio.sleep(await asyncio.to_thread(self._pause))
+            await self._index.scan(full=is_full, recheck=True)
+            if is_full:
+                full_at = time.monotonic() + max(FULL_SECONDS, DUTY * self._index.scan_seconds)
+            if time.monotonic() > save_at:
+                await self._index.save()
+                await self._hashes.save()
+                save_at = time.monotonic() + SAVE_SECONDS
+
+    def _pause(self) -> float:
+        on_network = any(is_network_volume(path) for _, path in self._index.roots)
+        return max(NETWORK_SECONDS if on_network else LOCAL_SECONDS, DUTY * self._index.scan_seconds)
+
+    async def watch(self) -> None:
+        """Follow what inotify reports. Runs until cancelled."""
+        await self._index.filled.wait()
+        while True:
+            folders = await asyncio.to_thread(self._index.folders)
+            if folders:
+                async with watching(folders) as reports:
+                    await self._follow(folders, reports)
+            has_changed = await asyncio.to_thread(self._index.folders) != folders
+            await asyncio.sleep(MISSING_SECONDS if has_changed or not folders else RETRY_SECONDS)
+
+    async def _follow(self, folders: tuple[Path, ...], reports: Reports) -> None:
+        """Until other folders are to be watched, or watching ends."""
+        if await reports.get() is None:
+            return
+        await self._index.scan(recheck=True)  # what happened before the folders were watched
+        while (paths := await reports.get()) is not None:
+            await self._index.refresh(*map(Path, paths))
+            if any(self._may_be_directory(path) for path in paths):
+                await self._index.scan()
+            if await asyncio.to_thread(self._index.folders) != folders:
+                return
+
+    def _may_be_directory(self, path: str) -> bool:
+        return not path.endswith(UNFINISHED) and not self._index.has_file(path)
