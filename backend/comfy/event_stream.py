@@ -7,16 +7,16 @@ then stays open and hears nothing. That cannot be seen from here; `reconnect` is
 """
 
 import asyncio
-import contextlib
 import json
 import random
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 from backend.comfy.events import (
     Connected,
@@ -25,13 +25,11 @@ from backend.comfy.events import (
     ExecutionEnded,
     ExecutionStarted,
     NodeStarted,
-    read_text,
 )
+from backend.comfy.frames import read_text
 from backend.comfy.previews import read_binary
 from backend.comfy.subscription import RecentPrompts, Subscription
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection, connect
+from backend.core.async_tools import cancel_and_wait
 
 log = structlog.get_logger(__name__)
 
@@ -115,9 +113,7 @@ class EventStream:
     async def _stop(self) -> None:
         task, self._task = self._task, None
         if task:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await cancel_and_wait(task)
 
     async def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
@@ -129,9 +125,6 @@ class EventStream:
 
     async def _listen(self) -> bool:
         """Read one socket until it closes. Return whether it has opened at all."""
-        # Takes 0.1 s and some megabytes, which a pod that never runs a prompt saves.
-        from websockets.exceptions import WebSocketException  # noqa: PLC0415
-
         was_open = False
         try:
             async with _connect(self._url) as socket:
@@ -172,9 +165,7 @@ class EventStream:
             subscription.add(event)
 
 
-def _connect(url: str) -> "connect":
-    from websockets.asyncio.client import connect  # noqa: PLC0415
-
+def _connect(url: str) -> connect:
     return connect(
         url,
         open_timeout=OPEN_SECONDS,

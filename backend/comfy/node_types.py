@@ -9,6 +9,7 @@ from typing import Any, Self
 from backend.comfy.identity import ProcessIdentity
 from backend.comfy.transport import MEGABYTE, Transport, segment
 from backend.comfy.wire import as_dict, as_text
+from backend.core.async_tools import SingleFlight
 
 # ComfyUI answers one after the other; more at once only makes each of them wait.
 REQUESTS_AT_ONCE = 8
@@ -78,6 +79,7 @@ class NodeTypes:
         # The least recently used first; None for a name that ComfyUI does not know.
         self._cached: OrderedDict[str, NodeType | None] = OrderedDict()
         self._summaries: dict[str, NodeSummary] | None = None
+        self._loading: SingleFlight[str, dict[str, NodeSummary]] = SingleFlight()
 
     async def describe(self, names: Iterable[str], *, fresh: bool = False) -> dict[str, NodeType]:
         """Return those of `names` that ComfyUI knows. Each is asked for on its own: all at once takes seconds."""
@@ -100,14 +102,14 @@ class NodeTypes:
         """Return every node type that ComfyUI knows, by name. The first call after its start takes seconds."""
         await self._forget_after_restart()
         if self._summaries is None:
-            found = await self._transport.get_json(
-                "/object_info", most_bytes=MOST_BYTES, seconds=self._transport.timing.all_node_types
-            )
-            everything = as_dict(found, "GET /object_info")
-            self._summaries = {
-                name: _summary(name, info) for name, info in everything.items() if isinstance(info, dict)
-            }
+            self._summaries = await self._loading.run(self._process, self._ask_for_all)
         return self._summaries
+
+    async def _ask_for_all(self) -> dict[str, NodeSummary]:
+        seconds = self._transport.timing.all_node_types
+        found = await self._transport.get_json("/object_info", most_bytes=MOST_BYTES, seconds=seconds)
+        everything = as_dict(found, "GET /object_info")
+        return {name: _summary(name, info) for name, info in everything.items() if isinstance(info, dict)}
 
     async def _ask(self, name: str) -> NodeType | None:
         ending = segment(name)

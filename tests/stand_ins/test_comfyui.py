@@ -4,6 +4,7 @@ What the client relies on is tested at both: tests/backend/comfy/test_contract.p
 """
 
 import io
+import json
 import signal
 import struct
 import subprocess
@@ -167,6 +168,40 @@ def test_numbers_of_files_go_on_where_they_ended(http: httpx.Client) -> None:
     names = [ended(http, picture(color))["outputs"]["9"]["images"][0]["filename"] for color in (3, 4)]
     first, second = (int(name.split("_")[1]) for name in names)
     assert second == first + 1
+
+
+def test_any_node_types_can_be_described_and_then_run(tmp_path: Path) -> None:
+    image = {"required": {"model": ["MODEL"], "strength": ["FLOAT", {"default": 1.0, "max": 2.0}]}}
+    saver = {"required": {"audio": ["AUDIO"], "filename_prefix": ["STRING", {}]}}
+    described = {
+        "LoadAnything": {
+            "input": {"required": {}},
+            "output": ["MODEL", "AUDIO"],
+            "python_module": "comfy_extras.any",
+        },
+        "MakeImage": {"input": image, "output": ["IMAGE"]},
+        "KeepAudio": {"input": saver, "output": [], "output_node": True},
+    }
+    (tmp_path / "object_info.json").write_text(json.dumps(described))
+    environment = {"FAKE_COMFYUI_OBJECT_INFO": str(tmp_path / "object_info.json")}
+    graph = {
+        "1": node("LoadAnything"),
+        "2": node("MakeImage", model=["1", 0], strength=1),
+        "3": node("SaveImage", images=["2", 0], filename_prefix="made"),
+        "4": node("KeepAudio", audio=["1", 1], filename_prefix="heard"),
+    }
+    comfyui = ComfyUI(tmp_path / "base", environment=environment)
+    with running(comfyui), httpx.Client(base_url=comfyui.url) as http:
+        assert http.get("/object_info/LoadAnything").json()["LoadAnything"]["output"] == [
+                "MODEL",
+                "AUDIO",
+            ]
+        outputs = ended(http, graph)["outputs"]
+        assert content(http, outputs["3"]["images"][0]).startswith(b"\x89PNG")
+        assert content(http, outputs["4"]["audio"][0]).startswith(b"RIFF")
+        graph["2"]["inputs"]["strength"] = 3
+        refused = http.post("/prompt", json={"prompt": graph}).json()
+        assert refused["node_errors"]["2"]["errors"][0]["type"] == "value_bigger_than_max"
 
 
 # Failures

@@ -22,8 +22,8 @@ from backend.comfy.errors import (
     Rejected,
     Unreachable,
 )
-from backend.comfy.events import read_text
 from backend.comfy.follow import ContactLost, ContactRestored
+from backend.comfy.frames import read_text
 from backend.comfy.node_types import NodeType
 from backend.comfy.outcomes import FileReference, PromptState, outcome_of
 from backend.comfy.outputs import read_outputs

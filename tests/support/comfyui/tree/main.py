@@ -1,9 +1,11 @@
 """A stand-in for ComfyUI's main.py: the same flags, layout and behaviour, and nothing that needs a GPU.
 
 Environment variables decide what goes wrong:
+
     FAKE_COMFYUI_CRASH=1          crash before it listens
     FAKE_COMFYUI_CRASH_AFTER=8.5  crash that many seconds after it listens
     FAKE_COMFYUI_OLD=1            know no /api/jobs, as older versions
+and FAKE_COMFYUI_OBJECT_INFO names a file with what a real one answers at /object_info, to know its node types, too.
 """
 
 import comfy.options
@@ -19,6 +21,7 @@ import threading
 from itertools import chain
 from pathlib import Path
 
+import described_nodes
 import folder_paths
 import log
 from aiohttp import web
@@ -63,6 +66,8 @@ def main() -> None:
     load_custom_nodes(
         paths.custom_nodes, args.whitelist_custom_nodes if args.disable_all_custom_nodes else None
     )
+    if "FAKE_COMFYUI_OBJECT_INFO" in os.environ:
+        described_nodes.load(Path(os.environ["FAKE_COMFYUI_OBJECT_INFO"]))
     (args.base_directory / "user").mkdir(exist_ok=True)
     _lock = lock_database(args.database_url)
     shutil.rmtree(temp, ignore_errors=True)
