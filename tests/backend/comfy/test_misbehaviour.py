@@ -363,9 +363,9 @@ SCALARS = (
 JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(KEYS, inner, max_size=8),
-    max_leaves=30,
+    max_leaves=10,
 )
-JSON_OBJECT = st.dictionaries(KEYS, JSON, max_size=12)
+JSON_OBJECT = st.dictionaries(KEYS, JSON, max_size=5)
 TYPES = [
     *("status", "logs", "execution_start", "execution_cached", "executing", "progress", "progress_state"),
     *("executed", "execution_success", "execution_error", "execution_interrupted", "unknown"),
