@@ -1,5 +1,6 @@
 """Puts the prompt together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,9 @@ from backend.core.errors import InvalidRequest
 from backend.workflows.convert.editor_nodes import EDITOR_ONLY
 from backend.workflows.convert.instances import Scope, root_scope, running_nodes
 from backend.workflows.convert.links import Links, Output
-from backend.workflows.convert.values import Value, Values
+from backend.workflows.convert.values import Replacements, Value, Values
 from backend.workflows.graph import Format, Json, Node, Workflow
+from backend.workflows.parsing import as_dict
 from backend.workflows.signatures import Signatures
 
 
@@ -22,16 +24,17 @@ class Conversion:
     unknown_types: dict[str, str]
 
 
-def convert(workflow: Workflow, object_info: Json) -> Conversion:
+def convert(workflow: Workflow, object_info: Json, replaced: Replacements | None = None) -> Conversion:
     """Convert a workflow; raise InvalidRequest when its links or subgraphs form a circle, or nothing runs.
 
     `object_info` is what ComfyUI tells about the node types of the workflow; more does no harm.
+    `replaced` are values to take instead of those in the file, by the id of the node or instance and by name.
     """
     if workflow.format is Format.API:
         unknown = {node.id: node.type for node in workflow.graph.nodes if node.type not in object_info}
-        return Conversion(prompt=workflow.document, unknown_types=unknown)
+        return Conversion(prompt=_with(workflow.document, replaced or {}), unknown_types=unknown)
     signatures = Signatures(object_info)
-    values = Values(signatures)
+    values = Values(signatures, replaced)
     links = Links(values)
     prompt: Json = {}
     for scope, node in running_nodes(root_scope(workflow)):
@@ -66,3 +69,17 @@ def _literal(value: Any, *, curve: bool) -> Any:
     if curve and value is not None:
         return {"__type__": "CURVE", "__value__": value}
     return {"__value__": value} if isinstance(value, list) else value
+
+
+def _with(prompt: Json, replaced: Replacements) -> Json:
+    """A prompt with other values; what is not replaced is shared with the original."""
+    changed = {
+        key: {**prompt[key], "inputs": {**as_dict(prompt[key].get("inputs")), **_literals(values)}}
+        for key, values in replaced.items()
+        if key in prompt
+    }
+    return {**prompt, **changed}
+
+
+def _literals(values: Mapping[str, Any]) -> Json:
+    return {name: _literal(value, curve=False) for name, value in values.items()}

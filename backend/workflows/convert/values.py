@@ -5,19 +5,24 @@ values belong, in order, to those inputs that lead to a widget. Older files list
 `properties.proxyWidgets`, and a value for each, or none: then the inner node's own value holds.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from backend.workflows.convert.instances import Scope
-from backend.workflows.convert.widgets import widget_values
+from backend.workflows.convert.widgets import AssignedWidget, assigned_widgets, widget_values
 from backend.workflows.graph import Input, Json, Node
 from backend.workflows.parsing import as_list
 from backend.workflows.signatures import Signatures
 
 # In `proxyWidgets`, the id that stands for the subgraph's own inputs.
 _OWN_INPUTS = "-1"
+# The name of a primitive's only widget.
+PRIMITIVE_VALUE = "value"
 # Values by inner node and widget.
 _Proxies = dict[str, dict[str, Any]]
+# Values to take instead of those in the file, by the id of the running node or the instance, and by name.
+Replacements: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,9 @@ class _Target:
 class Values:
     """What the widgets of a workflow are set to."""
 
-    def __init__(self, signatures: Signatures):
+    def __init__(self, signatures: Signatures, replaced: Replacements | None = None):
         self._signatures = signatures
+        self._replaced = replaced or {}
         self._proxies: dict[int, _Proxies] = {}
         self._targets: dict[tuple[int, int], _Target | None] = {}
         self._promoted: dict[int, dict[int, Value]] = {}
@@ -48,16 +54,25 @@ class Values:
         """The values of a node's own widgets, as the instance around it has set them."""
         own = widget_values(node, self._signatures.get(node.type))
         shown = self._proxies_of(scope).get(node.id, {})
-        return own | {name: value for name, value in shown.items() if name in own}
+        own |= {name: value for name, value in shown.items() if name in own}
+        return {**own, **self._replaced.get(f"{scope.prefix}{node.id}", {})}
 
     def primitive(self, scope: Scope, node: Node) -> Value | None:
         """The value of a node that only holds one."""
+        replaced = self._replaced.get(f"{scope.prefix}{node.id}", {})
+        if PRIMITIVE_VALUE in replaced:
+            return Value(replaced[PRIMITIVE_VALUE])
         shown = self._proxies_of(scope).get(node.id, {}).values()
         own = (widget.value for widget in node.widgets)
         return next((Value(value) for value in (*shown, *own)), None)
 
     def promoted(self, scope: Scope, slot: int) -> Value | None:
         """What an instance shows for one of its inputs that nothing is linked to."""
+        if scope.definition is not None and 0 <= slot < len(scope.definition.inputs):
+            replaced = self._replaced.get(scope.prefix.rstrip(":"), {})
+            name = scope.definition.inputs[slot].name
+            if name in replaced:
+                return Value(replaced[name])
         set_outside = self._set_outside(scope, slot)
         if set_outside is not None:
             return set_outside
@@ -66,6 +81,20 @@ class Values:
         found = self._promoted[id(scope)].get(slot)
         target = self._target(scope, slot)
         return found or (self._inner(scope, target) if target else None)
+
+    def target_widget(self, scope: Scope, slot: int) -> AssignedWidget | None:
+        """The widget that an input of an instance shows, in the innermost subgraph."""
+        target = self._target(scope, slot)
+        return self.widget(scope, target.node, target.name) if target else None
+
+    def widget(self, scope: Scope, node: Node, name: str) -> AssignedWidget | None:
+        """A widget of a node, or the one that an instance shows under that name."""
+        inner = scope.inner.get(node.id)
+        if inner is not None and inner.definition is not None:
+            return self.target_widget(inner, _position(inner.definition.inputs, name))
+        signature = self._signatures.get(node.type)
+        widgets = assigned_widgets(node, signature) if signature else []
+        return next((widget for widget in widgets if widget.signature.name == name), None)
 
     def _set_outside(self, scope: Scope, slot: int) -> Value | None:
         """What the instance around this instance shows for it."""
