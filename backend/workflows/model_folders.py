@@ -70,7 +70,7 @@ ORDERS = {"LTXAVTextEncoderLoader": ("text_encoder", "ckpt_name")}
 
 
 def folder_of(node_type: str, widget: str | None) -> str | None:
-    """The model folder that the widget chooses from, or None when nobody can tell."""
+    """The model folder that the widget chooses from, or None when that is unknown."""
     return NODES.get(node_type) or WIDGETS.get(widget or "")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend.core.errors import InvalidRequest
+from backend.workflows.editor_nodes import EDITOR_ONLY
 from backend.workflows.graph import Node, Workflow
 from backend.workflows.model_folders import widget_at
 from backend.workflows.parsing import as_dict, as_list
@@ -15,8 +16,6 @@ MODEL_FILE = re.compile(r".+\.(safetensors|sft|gguf|ckpt|pt|pth|bin|onnx)", re.I
 MAX_FILES = 500
 MAX_TYPES = 1_000
 MAX_NAME = 255
-# Part of the editor only: ComfyUI's server does not know them.
-EDITOR_ONLY = frozenset({"Note", "MarkdownNote", "Reroute", "PrimitiveNode"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

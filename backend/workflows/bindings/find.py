@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from backend.workflows.bindings.models import Binding, Kind, kind_of
-from backend.workflows.convert.editor_nodes import EDITOR_ONLY, PRIMITIVES
 from backend.workflows.convert.instances import Scope, outer_input, root_scope, running_nodes
 from backend.workflows.convert.links import Links
 from backend.workflows.convert.values import PRIMITIVE_VALUE, Values
 from backend.workflows.convert.widgets import CONTROL_WORDS, assigned_widgets
+from backend.workflows.editor_nodes import EDITOR_ONLY, PRIMITIVES
 from backend.workflows.graph import Format, Json, Node, Workflow
 from backend.workflows.parsing import as_dict, as_list
 from backend.workflows.signatures import Signatures

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from backend.core.errors import InvalidRequest
-from backend.workflows.convert.editor_nodes import SETTER
+from backend.workflows.editor_nodes import SETTER
 from backend.workflows.graph import Graph, Input, Node, NodeId, Subgraph, Workflow
 from backend.workflows.reader import MAX_NODES
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from backend.core.errors import InvalidRequest
-from backend.workflows.convert.editor_nodes import EDITOR_ONLY, GETTER, PASS_THROUGH, PRIMITIVES, SETTER
 from backend.workflows.convert.instances import Scope, first_value, outer_input
 from backend.workflows.convert.values import Value, Values
+from backend.workflows.editor_nodes import EDITOR_ONLY, GETTER, PASS_THROUGH, PRIMITIVES, SETTER
 from backend.workflows.graph import SUBGRAPH_INPUT, Input, Link, LinkId, Node
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.core.errors import InvalidRequest
-from backend.workflows.convert.editor_nodes import EDITOR_ONLY
 from backend.workflows.convert.instances import Scope, root_scope, running_nodes
 from backend.workflows.convert.links import Links, Output
 from backend.workflows.convert.values import Replacements, Value, Values
+from backend.workflows.editor_nodes import EDITOR_ONLY
 from backend.workflows.graph import Format, Json, Node, Workflow
 from backend.workflows.parsing import as_dict
 from backend.workflows.signatures import Signatures
@@ -33,6 +33,7 @@ def convert(workflow: Workflow, object_info: Json, replaced: Replacements | None
     if workflow.format is Format.API:
         unknown = {node.id: node.type for node in workflow.graph.nodes if node.type not in object_info}
         return Conversion(prompt=_with(workflow.document, replaced or {}), unknown_types=unknown)
+    _refuse_group_nodes(workflow)
     signatures = Signatures(object_info)
     values = Values(signatures, replaced)
     links = Links(values)
@@ -48,6 +49,18 @@ def convert(workflow: Workflow, object_info: Json, replaced: Replacements | None
     return Conversion(
         prompt=prompt, unknown_types={key: kind for key, kind in kinds.items() if kind not in object_info}
     )
+
+
+def _refuse_group_nodes(workflow: Workflow) -> None:
+    group = next(
+        (node for node in workflow.all_nodes if node.type in workflow.groups and node.is_active), None
+    )
+    if group is not None:
+        raise InvalidRequest(
+            f"The workflow has the group node `{group.type[:100]}`, which only older versions of ComfyUI run. "
+            "Open it in ComfyUI, convert the group to a subgraph and save it.",
+            code="group_nodes",
+        )
 
 
 def _entry(scope: Scope, node: Node, values: Values, links: Links, signatures: Signatures) -> Json:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from backend.workflows.convert.editor_nodes import CONSTANTS, added_widgets
+from backend.workflows.editor_nodes import CONSTANTS, added_widgets
 from backend.workflows.graph import Json, Node
 from backend.workflows.signatures import COMBO, DYNAMIC_COMBO, InputSignature, NodeSignature
 

@@ -279,6 +279,7 @@ HOPELESS = {
     "circular_links": drawn(
         item(1, "Reroute", inputs={"": 2}), item(2, "Reroute", inputs={"": 1}), item(3, "Sample", inputs={"model": 3}),
         links=[link(1, 1, 2), link(2, 2, 1), link(3, 1, 3)]),
+    "group_nodes": drawn(item(1, "workflow>Two"), extra={"groupNodes": {"Two": {"nodes": [item(1, "Load")]}}}),
     "nothing_runs": drawn(item(1, "Note", "hello"), item(2, "Sample", mode=2)),
     "too_large": around(item(2, "Loop"), definitions=[subgraph("Loop", [item(3, "Loop"), item(4, "Load")], [])]),
 }  # fmt: skip
