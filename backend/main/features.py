@@ -3,6 +3,7 @@
 from backend.activity.feature import FEATURE as ACTIVITY
 from backend.auth.feature import FEATURE as AUTH
 from backend.downloads.feature import FEATURE as DOWNLOADS
+from backend.jobs.feature import FEATURE as JOBS
 from backend.presets.feature import FEATURE as PRESETS
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
@@ -19,4 +20,5 @@ FEATURES: tuple[Feature, ...] = (
     DOWNLOADS,
     PRESETS,
     SETTINGS,
+    JOBS,
 )

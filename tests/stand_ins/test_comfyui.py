@@ -193,9 +193,9 @@ def test_any_node_types_can_be_described_and_then_run(tmp_path: Path) -> None:
     comfyui = ComfyUI(tmp_path / "base", environment=environment)
     with running(comfyui), httpx.Client(base_url=comfyui.url) as http:
         assert http.get("/object_info/LoadAnything").json()["LoadAnything"]["output"] == [
-                "MODEL",
-                "AUDIO",
-            ]
+            "MODEL",
+            "AUDIO",
+        ]
         outputs = ended(http, graph)["outputs"]
         assert content(http, outputs["3"]["images"][0]).startswith(b"\x89PNG")
         assert content(http, outputs["4"]["audio"][0]).startswith(b"RIFF")

@@ -1,0 +1,120 @@
+"""An append-only file of JSON lines on the volume, for state that has to outlive the pod and its local database.
+
+SQLite does not belong on network volumes: they lack its locks or answer slowly. Appending to a file works on all of them.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from backend.core.async_tools import run_to_completion
+from backend.core.errors import CannotRecord
+from backend.core.files import write_atomically
+
+log = structlog.get_logger(__name__)
+
+
+class Journal:
+    """One writer per file. An entry that `append` has returned for survives a crash of the machine."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._lock = asyncio.Lock()
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    async def append(self, entries: Iterable[str]) -> None:
+        """Add entries, each a JSON object in one line: all of them or none. CannotRecord when the volume refuses them."""
+        async with self._lock:
+            await self._in_thread(_append, self._path, _joined(entries))
+
+    async def rewrite(self, entries: Iterable[str]) -> None:
+        """Replace everything with `entries`. CannotRecord when the volume refuses them."""
+        async with self._lock:
+            await self._in_thread(write_atomically, self._path, _joined(entries), 0o600)
+
+    async def read(self) -> list[dict[str, Any]]:
+        """Return every entry, oldest first. A last line that was torn by a crash was never acknowledged, and is left out."""
+        return await asyncio.to_thread(lambda: list(read_entries(self._path)))
+
+    async def size(self) -> int:
+        """Return the bytes on disk; 0 where there is no file."""
+        return await asyncio.to_thread(lambda: self._path.stat().st_size if self._path.exists() else 0)
+
+    async def _in_thread(self, write: Any, *arguments: Any) -> None:
+        try:
+            await run_to_completion(asyncio.to_thread(write, *arguments))
+        except OSError as error:
+            raise CannotRecord(
+                f"{self._path.name} on the volume cannot be written: {error.strerror or error}. "
+                "Check whether the volume is full or read-only, then try again."
+            ) from error
+
+
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a journal file; none where there is no file. Lines that are no JSON objects are skipped."""
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if entry := _entry(line):
+                    yield entry
+    except FileNotFoundError:
+        return
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        log.warning("a line of a journal cannot be read and is skipped", bytes=len(line))
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _joined(entries: Iterable[str]) -> bytes:
+    return "".join(f"{entry}\n" for entry in entries).encode()
+
+
+def _append(path: Path, lines: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        end = _end_of_last_line(descriptor)
+        try:
+            _write_all(descriptor, lines, end)
+            os.ftruncate(descriptor, end + len(lines))
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)  # half a batch must not be read back as a whole one
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes, offset: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    """Return where to append: after the last newline, so that a torn line is overwritten."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    step = 4096
+    while end > 0:
+        start = max(0, end - step)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0

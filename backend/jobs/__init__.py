@@ -1,0 +1,1 @@
+"""Runs ComfyUI workflows in batches: a queue that survives anything, attempts, retries, results."""

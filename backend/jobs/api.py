@@ -1,0 +1,154 @@
+"""JSON routes of jobs."""
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+
+from backend.auth.dependencies import CurrentPrincipal
+from backend.auth.principal import Scope
+from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
+from backend.core.errors import Conflict, NotFound, OutOfSpace, TooManyRequests
+from backend.jobs.dependencies import JobsService, OutputFiles, Watch
+from backend.jobs.event_stream import events_of
+from backend.jobs.paging import decode, encode
+from backend.jobs.schemas import (
+    AttemptView,
+    ChangeRequest,
+    JobDetails,
+    JobQuery,
+    JobView,
+    MoveRequest,
+    OutputView,
+    QueueStatus,
+    SubmitReport,
+    SubmitRequest,
+)
+from backend.jobs.store import JobFilter
+from backend.web.errors import Responses, responses
+from backend.web.paging import Limit, Page
+
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, prefix="/api/jobs", tags=["jobs"]
+)
+
+RANGES: Responses = {
+    206: {"description": "The range that was asked for."},
+    416: {"description": "The range is not in the file."},
+}
+CHANGE = responses(NotFound, Conflict, OutOfSpace)
+
+
+@router.post("", status_code=201, responses=responses(NotFound, OutOfSpace, TooManyRequests))
+async def submit(request: SubmitRequest, jobs: JobsService, principal: CurrentPrincipal) -> SubmitReport:
+    """Queue one or many runs of a workflow: all of them or none."""
+    submitted = await jobs.submit(request, principal.label)
+    return SubmitReport(batch_id=submitted[0].batch_id, jobs=[JobView.of(job) for job in submitted])
+
+
+@router.get("", responses=responses())
+async def show_all(
+    request: Request, response: Response, jobs: JobsService, query: Annotated[JobQuery, Query()]
+) -> list[JobView]:
+    """Jobs, newest first. The `Link` header names the next page."""
+    wanted = JobFilter(states=tuple(sorted(query.state)), batch_id=query.batch, template=query.template)
+    found = await jobs.newest(wanted, query.limit + 1, decode(query.cursor))
+    shown, has_more = found[: query.limit], len(found) > query.limit
+    page = Page(shown, encode(shown[-1]) if has_more else None)
+    response.headers.update(page.headers(request))
+    return [JobView.of(job) for job in shown]
+
+
+@router.get("/queue", responses=responses())
+async def show_queue(jobs: JobsService, limit: Limit = 100) -> list[JobView]:
+    """The jobs that run next, in that order."""
+    return [JobView.of(job) for job in await jobs.queued(limit)]
+
+
+@router.get("/status", responses=responses())
+async def show_status(jobs: JobsService) -> QueueStatus:
+    """Whether the queue is paused, and how many jobs are in each state."""
+    return QueueStatus(paused=jobs.is_paused, counts=await jobs.counts())
+
+
+@router.post("/pause", status_code=204, responses=responses(OutOfSpace))
+async def pause(jobs: JobsService) -> None:
+    """Start no more jobs. The one that runs ends normally."""
+    await jobs.pause()
+
+
+@router.post("/resume", status_code=204, responses=responses(OutOfSpace))
+async def resume(jobs: JobsService) -> None:
+    """Start jobs again."""
+    await jobs.resume()
+
+
+@router.post("/move", responses=CHANGE)
+async def move(request: MoveRequest, jobs: JobsService) -> list[JobView]:
+    """Put jobs before or after all others of their priority."""
+    return [JobView.of(job) for job in await jobs.move(request.ids, first=request.to == "first")]
+
+
+@router.get("/{job_id}", responses=responses(NotFound))
+async def show(job_id: str, jobs: JobsService) -> JobDetails:
+    """One job with its attempts and outputs."""
+    job = await jobs.get(job_id)
+    return JobDetails(
+        **JobView.of(job).model_dump(),
+        attempts=[AttemptView.of(attempt) for attempt in await jobs.attempts(job_id)],
+        outputs=[OutputView.of(output) for output in await jobs.outputs(job_id)],
+    )
+
+
+@router.patch("/{job_id}", responses=CHANGE)
+async def change(job_id: str, request: ChangeRequest, jobs: JobsService) -> JobView:
+    """Change a job that has not started; of one that runs, only the priority."""
+    return JobView.of(await jobs.change(job_id, request))
+
+
+@router.post("/{job_id}/cancel", responses=CHANGE)
+async def cancel(job_id: str, jobs: JobsService) -> JobView:
+    """Cancel a job. One that runs is interrupted at ComfyUI's next step."""
+    return JobView.of(await jobs.cancel(job_id))
+
+
+@router.post("/{job_id}/retry", responses=CHANGE)
+async def retry(job_id: str, jobs: JobsService) -> JobView:
+    """Queue a job again that has failed, was cancelled, is blocked or has expired."""
+    return JobView.of(await jobs.retry(job_id))
+
+
+@router.post("/{job_id}/next", responses=CHANGE)
+async def run_next(job_id: str, jobs: JobsService) -> JobView:
+    """Give a job the highest priority."""
+    return JobView.of(await jobs.run_next(job_id))
+
+
+@router.get("/{job_id}/workflow", responses=responses(NotFound))
+async def show_workflow(job_id: str, jobs: JobsService) -> dict[str, Any]:
+    """The prompt of a job with its values set, and the graph as the editor draws it."""
+    content = await jobs.prompt_of(await jobs.get(job_id))
+    return {"prompt": content.prompt, "workflow": content.workflow}
+
+
+@router.get(
+    "/{job_id}/outputs/{number}", response_class=FileResponse, responses={**responses(NotFound), **RANGES}
+)
+async def show_output(job_id: str, number: int, jobs: JobsService, files: OutputFiles) -> FileResponse:
+    """The bytes of one output; `number` counts from 0. Answers range requests."""
+    outputs = await jobs.outputs(job_id)
+    if not 0 <= number < len(outputs):
+        raise NotFound(f"Job {job_id} has no output {number}.")
+    output = outputs[number]
+    path = await files.find(output)
+    return FileResponse(
+        path, media_type=output.media_type, filename=path.name, content_disposition_type="inline"
+    )
+
+
+@router.get("/{job_id}/events", response_class=StreamingResponse, responses=responses(NotFound))
+async def follow(job_id: str, jobs: JobsService, watch: Watch) -> StreamingResponse:
+    """Server-sent events: `status`, `progress`, `output`. Outputs come before the last status."""
+    await jobs.get(job_id)
+    stream = events_of(job_id, jobs, watch)
+    return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,193 @@
+"""How jobs move on by themselves: claimed, ended, tried again, released by what they waited for."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from backend.core import clock
+from backend.core.errors import NotFound
+from backend.core.events import EventBus
+from backend.jobs.models import (
+    Attempt,
+    AttemptState,
+    ErrorKind,
+    Job,
+    JobChanged,
+    JobError,
+    JobState,
+    Output,
+    QueueFinished,
+)
+from backend.jobs.retry import Decision, decide
+from backend.jobs.store import Changes, JobStore
+from backend.jobs.transitions import LOSSES, Event, after
+
+
+class Lifecycle:
+    """Every change is on disk before it is returned or published."""
+
+    def __init__(self, store: JobStore, events: EventBus):
+        self._store = store
+        self._events = events
+        # One change at a time: what is read before a change must still hold when it is written.
+        self.lock = asyncio.Lock()
+        # Set whenever a worker may find something to do.
+        self.work_available = asyncio.Event()
+        self._succeeded = self._failed = 0
+
+    async def get(self, job_id: str) -> Job:
+        job = await self._store.get(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id}. `comfypod jobs ls` lists all jobs.")
+        return job
+
+    async def claim(
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+    ) -> tuple[Job, Attempt] | None:
+        """Start an attempt of the next job; None where nothing is queued."""
+        async with self.lock:
+            claimed = await self._store.claim(worker_id, lease_expires_at, attempt_id)
+        if claimed:
+            self.publish([claimed[0]])
+        return claimed
+
+    async def take_over(self, worker_id: str, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
+        """Return an attempt under way whose worker is gone, now owned by `worker_id`."""
+        async with self.lock:
+            return await self._store.take_over(worker_id, lease_expires_at)
+
+    async def renew(self, attempt: Attempt, lease_expires_at: datetime) -> bool:
+        """Return whether the worker still owns the attempt."""
+        return await self._store.renew_lease(attempt, lease_expires_at)
+
+    async def note_attempt(self, attempt: Attempt) -> None:
+        """Keep what is new about an attempt under way."""
+        await self._store.save(Changes(attempts=[attempt]))
+
+    async def succeed(self, job_id: str, attempt: Attempt, outputs: tuple[Output, ...]) -> Job:
+        """End a job with its outputs."""
+        async with self.lock:
+            job = ended(await self.get(job_id), Event.SUCCEEDED).changed(error=None)
+            attempt = attempt.changed(state=AttemptState.SUCCEEDED, finished_at=clock.now())
+            await self.save_with_dependants(
+                Changes(jobs=[job], attempts=[attempt], outputs={job.id: outputs}), job
+            )
+        await self._published_end(job)
+        return job
+
+    async def end_cancelled(self, job_id: str, attempt: Attempt) -> Job:
+        """End a job whose prompt was interrupted."""
+        async with self.lock:
+            job = ended(await self.get(job_id), Event.CANCELLED)
+            attempt = attempt.changed(state=AttemptState.CANCELLED, finished_at=clock.now())
+            await self.save_with_dependants(Changes(jobs=[job], attempts=[attempt]), job)
+        await self._published_end(job)
+        return job
+
+    async def fail(self, job_id: str, attempt: Attempt, error: JobError) -> tuple[Job, Decision]:
+        """End an attempt with an error, and the job too unless it is to be tried again."""
+        async with self.lock:
+            job = await self.get(job_id)
+            decision = decide(job, error.kind)
+            job = _after_failure(job, decision, error)
+            lost = error.kind in LOSSES
+            attempt = attempt.changed(
+                state=AttemptState.LOST if lost else AttemptState.FAILED, error=error, finished_at=clock.now()
+            )
+            await self.save_with_dependants(Changes(jobs=[job], attempts=[attempt]), job)
+        await self._published_end(job)
+        return job, decision
+
+    async def release_waiting(self) -> None:
+        """Queue the jobs whose start time has come, and let those expire whose deadline has passed."""
+        async with self.lock:
+            expired = [ended(job, Event.EXPIRED) for job in await self._store.overdue()]
+            ready = [
+                ready for job in await self._store.due(limit=1000) if (ready := await self._if_ready(job))
+            ]
+            changes = Changes(jobs=[*expired, *ready])
+            for job in expired:
+                changes.jobs.extend(await self._released_by(job))
+            if changes.jobs:
+                await self._store.save(changes)
+        self.publish(changes.jobs)
+
+    async def _if_ready(self, job: Job) -> Job | None:
+        state = waiting_state(job, await self._store.states(job.depends_on))
+        return job.changed(state=state) if state != JobState.WAITING else None
+
+    async def save_with_dependants(self, changes: Changes, job: Job) -> None:
+        """Save `changes`, and what the end of `job` means for the jobs that wait for it."""
+        if job.state.is_final or job.state == JobState.BLOCKED:
+            changes.jobs.extend(await self._released_by(job))
+        await self._store.save(changes)
+
+    async def _released_by(self, ended: Job) -> Iterable[Job]:
+        """Return the jobs that wait for `ended`, and for those that are blocked with it, in their new states."""
+        released: dict[str, Job] = {}
+        ends = {ended.id: ended.state}
+        open_ids = [ended.id]
+        while open_ids:
+            for job in await self._store.dependants(open_ids.pop()):
+                states = await self._store.states(job.depends_on) | {
+                    other: state for other, state in ends.items() if other in job.depends_on
+                }
+                state = waiting_state(job, states)
+                if state != job.state and job.id not in released:
+                    released[job.id] = job.changed(state=state)
+                if state == JobState.BLOCKED and job.id not in ends:
+                    ends[job.id] = state
+                    open_ids.append(job.id)
+        return released.values()
+
+    async def _published_end(self, job: Job) -> None:
+        self.publish([job])
+        if job.state == JobState.SUCCEEDED:
+            self._succeeded += 1
+        elif job.state in (JobState.FAILED, JobState.BLOCKED):
+            self._failed += 1
+        counts = await self._store.counts()
+        if not any(counts.get(state) for state in (JobState.QUEUED, JobState.RUNNING)):
+            self._events.publish(QueueFinished(succeeded=self._succeeded, failed=self._failed))
+            self._succeeded = self._failed = 0
+
+    def publish(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self._events.publish(JobChanged(job=job))
+            self.work_available.set()
+
+
+def ended(job: Job, event: Event) -> Job:
+    return job.changed(state=after(job.state, event), finished_at=clock.now())
+
+
+def _after_failure(job: Job, decision: Decision, error: JobError) -> Job:
+    changes: dict[str, Any] = {"state": after(job.state, decision.event), "error": error}
+    if decision.advice:
+        changes["error"] = replace(error, message=f"{error.message} {decision.advice}")
+    if decision.counts:
+        changes["failures"] = job.failures + 1
+    if error.kind == ErrorKind.COMFYUI_DIED:
+        changes["crashes"] = job.crashes + 1
+    if changes["state"].is_final:
+        changes["finished_at"] = clock.now()
+    return job.changed(**changes)
+
+
+def waiting_state(job: Job, states: dict[str, JobState]) -> JobState:
+    """Return whether the job can run, still waits, or never will."""
+    ends = [states.get(other) for other in job.depends_on]
+    if any(
+        state is None or (state != JobState.SUCCEEDED and (state.is_final or state == JobState.BLOCKED))
+        for state in ends
+    ):
+        return JobState.BLOCKED
+    if _is_later(job.start_at) or any(state != JobState.SUCCEEDED for state in ends):
+        return JobState.WAITING
+    return JobState.QUEUED
+
+
+def _is_later(moment: datetime | None) -> bool:
+    return moment is not None and moment > clock.now()

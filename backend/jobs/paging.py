@@ -1,0 +1,23 @@
+"""Cursors of lists of jobs, newest first."""
+
+from backend.core import clock
+from backend.core.errors import InvalidRequest
+from backend.jobs.models import Job
+from backend.web.paging import decode_cursor, encode_cursor
+
+
+def encode(job: Job) -> str:
+    return encode_cursor((clock.to_text(job.created_at), job.id))
+
+
+def decode(cursor: str | None) -> tuple[str, str] | None:
+    """Return creation time and id of the last job of the page before; None for the first page."""
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (str(created_at), str(job_id)):
+            return created_at, job_id
+        case _:
+            raise InvalidRequest(
+                "This cursor does not belong to this list. Start again without `cursor`.", code="bad_cursor"
+            )

@@ -1,0 +1,83 @@
+"""What to do about a failed attempt, by the kind of its error. Pure functions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.jobs.models import ErrorKind, Job
+from backend.jobs.transitions import Event
+
+# A job during which ComfyUI dies this many times is not tried again by itself.
+MOST_CRASHES = 2
+# Attempts for which nothing counts against the job, so that a ComfyUI that forgets every prompt ends somewhere.
+MOST_FREE_ATTEMPTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What becomes of the job."""
+
+    event: Event
+    # Whether the attempt counts against the job's `retry_limit`.
+    counts: bool = False
+    # Ask ComfyUI to unload its models first.
+    free_memory: bool = False
+    # What to do, for the user; added to the error's own message.
+    advice: str = ""
+
+
+Rule = Callable[[Job], Decision]
+
+
+def decide(job: Job, kind: ErrorKind) -> Decision:
+    """Return what becomes of `job`, whose newest attempt ended with an error of this kind.
+
+    `job` has the counters from before this attempt's end; `run_count` includes it.
+    """
+    return RULES[kind](job)
+
+
+def _never(advice: str) -> Rule:
+    return lambda _job: Decision(event=Event.FAILED, advice=advice)
+
+
+def _within_limit(advice: str = "") -> Rule:
+    def rule(job: Job) -> Decision:
+        if job.failures < job.retry_limit:
+            return Decision(event=Event.REQUEUED, counts=True)
+        return Decision(event=Event.FAILED, counts=True, advice=advice)
+
+    return rule
+
+
+def _out_of_memory(job: Job) -> Decision:
+    """Try once more with an empty GPU: models of earlier jobs may have filled it."""
+    if job.failures == 0:
+        return Decision(event=Event.REQUEUED, counts=True, free_memory=True)
+    advice = "Use a smaller size, a smaller batch or a quantized model, or rent a GPU with more memory."
+    return Decision(event=Event.FAILED, counts=True, advice=advice)
+
+
+def _comfyui_died(job: Job) -> Decision:
+    if job.crashes + 1 < MOST_CRASHES:
+        return _connection_lost(job)
+    advice = (
+        f"ComfyUI has died {MOST_CRASHES} times while it ran this job. Look at its log before you retry it."
+    )
+    return Decision(event=Event.BLOCKED, advice=advice)
+
+
+def _connection_lost(job: Job) -> Decision:
+    if job.run_count < MOST_FREE_ATTEMPTS:
+        return Decision(event=Event.REQUEUED)
+    return Decision(event=Event.FAILED, advice="ComfyUI loses every prompt. Look at its log.")
+
+
+RULES: dict[ErrorKind, Rule] = {
+    ErrorKind.INVALID: _never("Correct the workflow; the same one will be refused again."),
+    ErrorKind.MISSING_MODEL: _never("Install the model, then retry the job."),
+    ErrorKind.OUT_OF_MEMORY: _out_of_memory,
+    ErrorKind.NODE: _within_limit(),
+    ErrorKind.STORAGE: _within_limit("Free some disk space, then retry the job."),
+    ErrorKind.COMFYUI_DIED: _comfyui_died,
+    ErrorKind.CONNECTION: _connection_lost,
+}

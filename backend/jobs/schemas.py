@@ -1,0 +1,175 @@
+"""What the API of jobs takes and returns."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from backend.jobs.models import (
+    DEFAULT_PRIORITY,
+    HIGHEST_PRIORITY,
+    LOWEST_PRIORITY,
+    Attempt,
+    AttemptState,
+    ErrorKind,
+    Job,
+    JobState,
+    Output,
+)
+from backend.web.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
+
+MAX_JOBS_AT_ONCE = 10_000
+
+
+class JobRequest(BaseModel):
+    """One run of a workflow."""
+
+    name: str = Field(
+        default="",
+        max_length=200,
+        description="Shown in lists and used in file names. Default: the template.",
+    )
+    values: dict[str, JsonValue] = Field(
+        default_factory=dict, description='Inputs to set in the prompt: `{"6.text": "a cat", "3.seed": 17}`.'
+    )
+    priority: int = Field(
+        default=DEFAULT_PRIORITY, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY, description="1 runs next."
+    )
+    retry_limit: int = Field(default=2, ge=0, le=20, description="How often a failed run is tried again.")
+    start_at: datetime | None = Field(default=None, description="Not before.")
+    deadline: datetime | None = Field(default=None, description="Not after; the job expires then.")
+    depends_on: list[str] = Field(
+        default_factory=list, max_length=100, description="Ids of jobs that must succeed first."
+    )
+    metadata: dict[str, str] = Field(
+        default_factory=dict, max_length=50, description="Yours; returned as it is."
+    )
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="Submitting again with the same key returns the first job.",
+    )
+
+
+class SubmitRequest(BaseModel):
+    """A batch of runs of one workflow; a single job is a batch of one."""
+
+    prompt: dict[str, Any] = Field(description="The workflow in API format.")
+    workflow: dict[str, Any] | None = Field(
+        default=None, description="The graph as the editor draws it, kept for provenance."
+    )
+    template: str | None = Field(default=None, max_length=200, description="Name of the workflow.")
+    jobs: list[JobRequest] = Field(
+        default_factory=lambda: [JobRequest()], min_length=1, max_length=MAX_JOBS_AT_ONCE
+    )
+
+
+class JobQuery(BaseModel):
+    """Which jobs to list."""
+
+    state: set[JobState] = Field(default_factory=set, description="Any of these states; default: all.")
+    batch: str | None = Field(default=None, max_length=64, description="Only jobs of this batch.")
+    template: str | None = Field(default=None, max_length=200, description="Only runs of this workflow.")
+    limit: int = Field(
+        default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many jobs a page holds at most."
+    )
+    cursor: str | None = Field(default=None, max_length=MAX_CURSOR, description="Where the page starts.")
+
+
+class ChangeRequest(BaseModel):
+    """What of a job that has not started may be changed; what is left out stays."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    priority: int | None = Field(default=None, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)
+    values: dict[str, JsonValue] | None = Field(default=None, description="Replaces all values of the job.")
+    start_at: datetime | None = None
+    deadline: datetime | None = None
+
+
+class ErrorView(BaseModel):
+    kind: ErrorKind
+    message: str
+    node_id: str | None
+    node_type: str | None
+    node_title: str | None
+    traceback: tuple[str, ...]
+    details: Mapping[str, Any]
+
+
+class JobView(BaseModel):
+    """A job as the API, the socket and the pages show it."""
+
+    id: str
+    name: str
+    state: JobState
+    priority: int
+    batch_id: str | None
+    template: str | None
+    values: Mapping[str, Any]
+    metadata: Mapping[str, str]
+    principal: str
+    retry_limit: int
+    failures: int
+    run_count: int
+    error: ErrorView | None
+    created_at: datetime
+    start_at: datetime | None
+    deadline: datetime | None
+    depends_on: tuple[str, ...]
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> "JobView":
+        return cls.model_validate(job, from_attributes=True)
+
+
+class AttemptView(BaseModel):
+    id: str = Field(description="The `prompt_id` at ComfyUI.")
+    number: int
+    state: AttemptState
+    values: Mapping[str, Any] = Field(description="Values that were rolled for this attempt, such as seeds.")
+    error: ErrorView | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> "AttemptView":
+        return cls.model_validate(attempt, from_attributes=True)
+
+
+class OutputView(BaseModel):
+    path: str = Field(description="Below the output folder.")
+    node_id: str
+    kind: str
+    bytes: int
+    sha256: str
+    media_type: str
+    reused: bool = Field(description="ComfyUI returned the file of an earlier run.")
+
+    @classmethod
+    def of(cls, output: Output) -> "OutputView":
+        return cls.model_validate(output, from_attributes=True)
+
+
+class JobDetails(JobView):
+    attempts: list[AttemptView]
+    outputs: list[OutputView]
+
+
+class QueueStatus(BaseModel):
+    paused: bool
+    counts: dict[JobState, int]
+
+
+class SubmitReport(BaseModel):
+    batch_id: str | None = Field(description="Null for a single job.")
+    jobs: list[JobView]
+
+
+class MoveRequest(BaseModel):
+    ids: list[str] = Field(min_length=1, max_length=1000, description="Jobs, in the order wanted.")
+    to: Literal["first", "last"] = "first"

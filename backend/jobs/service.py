@@ -1,0 +1,250 @@
+"""Jobs as users and other features handle them: submit, look, change, cancel, retry, pause."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from backend.core import clock
+from backend.core.errors import Conflict, InvalidRequest, NotFound, TooManyRequests
+from backend.core.events import EventBus
+from backend.jobs.cancellations import Cancellations
+from backend.jobs.lifecycle import Lifecycle, ended, waiting_state
+from backend.jobs.models import (
+    HIGHEST_PRIORITY,
+    Attempt,
+    Job,
+    JobState,
+    Output,
+    QueueChanged,
+    new_id,
+)
+from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
+from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
+from backend.jobs.transitions import Event, after
+from backend.jobs.values import check_prompt, with_values
+
+MAX_UNFINISHED = 100_000
+PAUSED = "paused"
+
+
+class Jobs:
+    """The queue. Every change is on disk before it is returned or published."""
+
+    def __init__(self, store: JobStore, lifecycle: Lifecycle, events: EventBus):
+        self._store = store
+        self._lifecycle = lifecycle
+        self._events = events
+        # Running jobs that a user wants to stop, for the worker.
+        self.cancellations = Cancellations()
+        self._paused = False
+
+    async def load(self) -> None:
+        self._paused = await self._store.setting(PAUSED) == "1"
+        self._lifecycle.work_available.set()
+
+    # Looking
+
+    async def get(self, job_id: str) -> Job:
+        return await self._lifecycle.get(job_id)
+
+    async def attempts(self, job_id: str) -> list[Attempt]:
+        return await self._store.attempts(job_id)
+
+    async def outputs(self, job_id: str) -> tuple[Output, ...]:
+        return await self._store.outputs(job_id)
+
+    async def prompt(self, job: Job) -> PromptContent:
+        """Return what the job starts from. Its own values are not set yet."""
+        content = await self._store.prompt(job.prompt_hash)
+        if content is None:
+            raise NotFound(f"The workflow of job {job.id} is not on this pod any more.")
+        return content
+
+    async def prompt_of(self, job: Job) -> PromptContent:
+        """Return what the job runs: the prompt with its values set."""
+        content = await self.prompt(job)
+        return replace(content, prompt=with_values(content.prompt, job.values))
+
+    async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
+        return await self._store.newest(wanted, limit, before)
+
+    async def queued(self, limit: int, after_job: Job | None = None) -> list[Job]:
+        """Return jobs in the order in which they will run."""
+        return await self._store.queued(limit, after_job)
+
+    async def counts(self) -> dict[JobState, int]:
+        return await self._store.counts()
+
+    # Submitting
+
+    async def submit(self, request: SubmitRequest, principal: str) -> list[Job]:
+        """Queue one job for each of `request.jobs`: all of them or none.
+
+        A job whose idempotency key this principal has used before is not created again; the earlier one is returned.
+        """
+        check_prompt(request.prompt)
+        content = PromptContent(prompt=request.prompt, workflow=request.workflow)
+        for wanted in request.jobs:
+            with_values(request.prompt, wanted.values)
+        async with self._lifecycle.lock:
+            await self._check_limit(len(request.jobs))
+            jobs, new = await self._new_jobs(request, content.hash, principal)
+            await self._store.save(Changes(prompts=[content] if new else [], jobs=new))
+        self._lifecycle.publish(new)
+        return jobs
+
+    async def _check_limit(self, count: int) -> None:
+        counts = await self._store.counts()
+        unfinished = sum(number for state, number in counts.items() if not state.is_final)
+        if unfinished + count > MAX_UNFINISHED:
+            raise TooManyRequests(
+                f"The queue holds at most {MAX_UNFINISHED} jobs and has {unfinished}. Wait until some have finished.",
+                code="queue_full",
+                retry_after=60,
+            )
+
+    async def _new_jobs(
+        self, request: SubmitRequest, prompt_hash: str, principal: str
+    ) -> tuple[list[Job], list[Job]]:
+        """Return all jobs of the request, and those of them that are new."""
+        _, last = await self._store.positions()
+        batch_id = new_id() if len(request.jobs) > 1 else None
+        jobs, new = [], []
+        for number, wanted in enumerate(request.jobs, start=1):
+            earlier = await self._earlier(wanted, principal)
+            if earlier:
+                jobs.append(earlier)
+                continue
+            job = Job(
+                id=new_id(),
+                name=wanted.name or request.template or "workflow",
+                priority=wanted.priority,
+                position=last + number,
+                batch_id=batch_id,
+                prompt_hash=prompt_hash,
+                values=wanted.values,
+                template=request.template,
+                metadata=wanted.metadata,
+                idempotency_key=wanted.idempotency_key,
+                principal=principal,
+                retry_limit=wanted.retry_limit,
+                created_at=clock.now(),
+                start_at=wanted.start_at,
+                deadline=wanted.deadline,
+                depends_on=tuple(dict.fromkeys(wanted.depends_on)),
+            )
+            job = job.changed(state=await self._first_state(job))
+            jobs.append(job)
+            new.append(job)
+        return jobs, new
+
+    async def _earlier(self, wanted: JobRequest, principal: str) -> Job | None:
+        if wanted.idempotency_key is None:
+            return None
+        return await self._store.of_key(principal, wanted.idempotency_key)
+
+    async def _first_state(self, job: Job) -> JobState:
+        if not job.depends_on:
+            return waiting_state(job, {})
+        states = await self._store.states(job.depends_on)
+        unknown = [other for other in job.depends_on if other not in states]
+        if unknown:
+            raise InvalidRequest(f"There is no job {unknown[0]} to depend on.", code="unknown_dependency")
+        return waiting_state(job, states)
+
+    # Changing
+
+    async def change(self, job_id: str, request: ChangeRequest) -> Job:
+        """Change a job that has not started. Priority may be changed at any time before the end."""
+        async with self._lifecycle.lock:
+            job = await self.get(job_id)
+            changes = request.model_dump(exclude_unset=True)
+            if job.state.is_final or (job.state == JobState.RUNNING and changes.keys() - {"priority"}):
+                raise Conflict(
+                    f"The job is {job.state}, so it cannot be changed any more.", code=f"job_{job.state}"
+                )
+            if "values" in changes:
+                with_values((await self.prompt(job)).prompt, changes["values"])
+            job = job.changed(**changes)
+            if job.state in (JobState.WAITING, JobState.QUEUED):
+                job = job.changed(state=await self._first_state(job))
+            await self._store.save(Changes(jobs=[job]))
+        self._lifecycle.publish([job])
+        return job
+
+    async def run_next(self, job_id: str) -> Job:
+        """Give the job the highest priority. What runs is not interrupted."""
+        return await self.change(job_id, ChangeRequest(priority=HIGHEST_PRIORITY))
+
+    async def move(self, job_ids: Sequence[str], *, first: bool) -> list[Job]:
+        """Put jobs before or after all others of their priority, in the order given."""
+        async with self._lifecycle.lock:
+            jobs = [job for job in [await self.get(job_id) for job_id in job_ids] if not job.state.is_final]
+            lowest, highest = await self._store.positions()
+            start = lowest - len(jobs) if first else highest + 1
+            moved = [job.changed(position=start + number) for number, job in enumerate(jobs)]
+            await self._store.save(Changes(jobs=moved))
+        self._events.publish(QueueChanged())
+        return moved
+
+    async def cancel(self, job_id: str) -> Job:
+        """Cancel a job; one that runs is interrupted at ComfyUI's next step. Cancelling twice is no error."""
+        async with self._lifecycle.lock:
+            job = await self.get(job_id)
+            if job.state == JobState.CANCELLED:
+                return job
+            if job.state == JobState.RUNNING:
+                after(job.state, Event.CANCELLED)
+                self.cancellations.request(job_id)
+            else:
+                job = ended(job, Event.CANCELLED)
+                await self._lifecycle.save_with_dependants(Changes(jobs=[job]), job)
+        self._lifecycle.publish([job])
+        return job
+
+    async def retry(self, job_id: str) -> Job:
+        """Queue a job again that has failed, was cancelled, is blocked or has expired; its counters start again."""
+        async with self._lifecycle.lock:
+            job = await self.get(job_id)
+            job = job.changed(
+                state=after(job.state, Event.RETRIED),
+                failures=0,
+                crashes=0,
+                error=None,
+                finished_at=None,
+                deadline=None,
+            )
+            await self._store.save(Changes(jobs=[job]))
+        self._lifecycle.publish([job])
+        return job
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    async def pause(self) -> None:
+        """Start no more jobs. What runs ends normally."""
+        await self._set_paused(paused=True)
+
+    async def resume(self) -> None:
+        await self._set_paused(paused=False)
+
+    async def _set_paused(self, *, paused: bool) -> None:
+        await self._store.save(Changes(settings={PAUSED: "1" if paused else "0"}))
+        self._paused = paused
+        self._lifecycle.work_available.set()
+        self._events.publish(QueueChanged())
+
+    # For the worker
+
+    async def can_start(self) -> bool:
+        """Return whether a job is queued and may start."""
+        return not self._paused and bool(await self._store.queued(1))
+
+    async def claim(
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+    ) -> tuple[Job, Attempt] | None:
+        """Start an attempt of the next job; None where nothing may start now."""
+        if self._paused:
+            return None
+        return await self._lifecycle.claim(worker_id, lease_expires_at, attempt_id)

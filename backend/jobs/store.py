@@ -1,0 +1,345 @@
+"""Where jobs are kept: tables on the local disk, and a journal on the volume that outlives the pod (ADR 8).
+
+Every change goes to the journal first and to the tables in the same step. After a crash between the two, and on a new pod
+with an empty database, the journal is applied again.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from backend.core import clock
+from backend.core.database import Database, Value
+from backend.core.journal import Journal
+from backend.core.queries import as_json, queries_beside
+from backend.jobs.models import Attempt, Job, JobState, Output, Prompt
+from backend.jobs.records import attempt_from, job_from, outputs_from, outputs_to_text, to_text
+
+SQL = queries_beside(__file__)
+# The journal is rewritten when it has grown to this, and to this many times what it has to hold.
+COMPACT_BYTES = 8_000_000
+COMPACT_FACTOR = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptContent:
+    """What a job starts from. Jobs with the same content share one row."""
+
+    prompt: Prompt
+    # The graph as the editor draws it, for provenance.
+    workflow: dict[str, Any] | None = None
+
+    @property
+    def hash(self) -> str:
+        return hashlib.sha256(json.dumps([self.prompt, self.workflow], sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(kw_only=True)
+class Changes:
+    """Rows that are written together or not at all."""
+
+    prompts: list[PromptContent] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    outputs: dict[str, tuple[Output, ...]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def entries(self) -> Iterator[str]:
+        """Yield the journal's entries as the inner part of JSON objects: records are put in as the text that they are."""
+        for content in self.prompts:
+            fields = {"hash": content.hash, "prompt": content.prompt, "workflow": content.workflow}
+            yield json.dumps(fields)[1:-1]
+        for job in self.jobs:
+            yield f'"job":{to_text(job)}'
+        for attempt in self.attempts:
+            yield f'"attempt":{to_text(attempt)}'
+        for job_id, outputs in self.outputs.items():
+            yield f'"job_id":{json.dumps(job_id)},"outputs":{outputs_to_text(outputs)}'
+        for name, value in self.settings.items():
+            yield json.dumps({"setting": name, "value": value})[1:-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFilter:
+    states: tuple[JobState, ...] = ()
+    batch_id: str | None = None
+    template: str | None = None
+
+
+class JobStore:
+    """Jobs, attempts, prompts and outputs. CannotRecord when the local disk or the volume refuses a change."""
+
+    def __init__(self, database: Database, journal: Journal):
+        self._database = database
+        self._journal = journal
+        self._sequence = 0
+
+    async def prepare(self) -> None:
+        """Create the tables, and apply what the journal has and the tables have not."""
+        await self._database.migrate("jobs", SQL.migrations)
+        row = await self._database.fetch_one(SQL.setting, {"name": "journal_sequence"})
+        applied = int(row["value"]) if row else 0
+        entries = await self._journal.read()
+        self._sequence = max((entry.get("seq", 0) for entry in entries), default=applied)
+        missing = [entry for entry in entries if entry.get("seq", 0) > applied]
+        async with self._database.transaction():
+            await self._write(_changes_in(missing))
+            await self._save_sequence()
+            await self._database.execute(SQL.expire_leases, {"now": clock.to_text(clock.now())})
+
+    async def save(self, changes: Changes) -> None:
+        """Write all of `changes` or nothing."""
+        async with self._journaled(changes):
+            await self._write(changes)
+
+    async def claim(
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+    ) -> tuple[Job, Attempt] | None:
+        """Start an attempt of the next job in the queue; None where nothing is queued.
+
+        Of several workers that claim at once, each gets another job.
+        """
+        async with self._database.transaction():
+            row = await self._database.fetch_one(SQL.claim)
+            if row is None:
+                return None
+            now = clock.now()
+            queued = job_from(row["record"])
+            job = queued.changed(
+                state=JobState.RUNNING,
+                run_count=queued.run_count + 1,
+                started_at=queued.started_at or now,
+                error=None,
+            )
+            attempt = Attempt(
+                id=attempt_id,
+                job_id=job.id,
+                number=job.run_count,
+                worker_id=worker_id,
+                lease_expires_at=lease_expires_at,
+                created_at=now,
+            )
+            await self.save(Changes(jobs=[job], attempts=[attempt]))
+        return job, attempt
+
+    async def renew_lease(self, attempt: Attempt, lease_expires_at: datetime) -> bool:
+        """Return whether the worker still owns the attempt."""
+        changed = await self._database.execute(
+            SQL.renew_lease,
+            {
+                "id": attempt.id,
+                "worker_id": attempt.worker_id,
+                "lease_expires_at": clock.to_text(lease_expires_at),
+            },
+        )
+        return changed == 1
+
+    async def take_over(self, worker_id: str, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
+        """Give `worker_id` an attempt whose worker has stopped renewing its lease; None where there is none."""
+        async with self._database.transaction():
+            row = await self._database.fetch_one(SQL.expired_attempt, {"now": clock.to_text(clock.now())})
+            if row is None:
+                return None
+            attempt = attempt_from(row["record"]).changed(
+                worker_id=worker_id, lease_expires_at=lease_expires_at
+            )
+            job = await self.get(attempt.job_id)
+            assert job is not None  # noqa: S101 - attempts reference jobs
+            await self.save(Changes(attempts=[attempt]))
+        return job, attempt
+
+    async def get(self, job_id: str) -> Job | None:
+        row = await self._database.fetch_one(SQL.job, {"id": job_id})
+        return job_from(row["record"]) if row else None
+
+    async def of_key(self, principal: str, idempotency_key: str) -> Job | None:
+        """Return the job that this principal submitted with this key."""
+        row = await self._database.fetch_one(
+            SQL.job_of_key, {"principal": principal, "idempotency_key": idempotency_key}
+        )
+        return job_from(row["record"]) if row else None
+
+    async def prompt(self, prompt_hash: str) -> PromptContent | None:
+        row = await self._database.fetch_one(SQL.prompt, {"hash": prompt_hash})
+        if row is None:
+            return None
+        workflow = json.loads(row["workflow"]) if row["workflow"] else None
+        return PromptContent(prompt=json.loads(row["prompt"]), workflow=workflow)
+
+    async def attempts(self, job_id: str) -> list[Attempt]:
+        """Return every attempt of a job, first to last."""
+        rows = await self._database.fetch_all(SQL.attempts_of_job, {"job_id": job_id})
+        return [attempt_from(row["record"]) for row in rows]
+
+    async def outputs(self, job_id: str) -> tuple[Output, ...]:
+        row = await self._database.fetch_one(SQL.outputs_of_job, {"job_id": job_id})
+        return outputs_from(row["outputs"]) if row else ()
+
+    async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
+        """Return jobs, newest first, from the one after `before`: its creation time and id."""
+        created_at, job_id = before or (None, None)
+        return await self._jobs(
+            SQL.newest_jobs,
+            {
+                "states": as_json(wanted.states),
+                "batch_id": wanted.batch_id,
+                "template": wanted.template,
+                "before_created_at": created_at,
+                "before_id": job_id,
+                "limit": limit,
+            },
+        )
+
+    async def queued(self, limit: int, after: Job | None = None) -> list[Job]:
+        """Return jobs in the order in which they will run, from the one after `after`."""
+        return await self._jobs(
+            SQL.queued_jobs,
+            {
+                "after_id": after.id if after else None,
+                "after_priority": after.priority if after else None,
+                "after_position": after.position if after else None,
+                "limit": limit,
+            },
+        )
+
+    async def due(self, limit: int) -> list[Job]:
+        """Return waiting jobs whose start time has come."""
+        return await self._jobs(SQL.due_jobs, {"now": clock.to_text(clock.now()), "limit": limit})
+
+    async def overdue(self) -> list[Job]:
+        """Return jobs that have not started before their deadline."""
+        return await self._jobs(SQL.overdue_jobs, {"now": clock.to_text(clock.now())})
+
+    async def dependants(self, job_id: str) -> list[Job]:
+        """Return the jobs that wait for this one."""
+        return await self._jobs(SQL.dependants, {"id": job_id})
+
+    async def states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
+        rows = await self._database.fetch_all(SQL.states_of, {"ids": as_json(job_ids)})
+        return {row["id"]: JobState(row["state"]) for row in rows}
+
+    async def counts(self) -> dict[JobState, int]:
+        rows = await self._database.fetch_all(SQL.counts)
+        return {JobState(row["state"]): row["count"] for row in rows}
+
+    async def positions(self) -> tuple[float, float]:
+        """Return the first and the last position in the queue; 0 where it is empty."""
+        row = await self._database.fetch_one(SQL.positions)
+        return (row["first"] or 0.0, row["last"] or 0.0) if row else (0.0, 0.0)
+
+    async def setting(self, name: str) -> str | None:
+        row = await self._database.fetch_one(SQL.setting, {"name": name})
+        return row["value"] if row else None
+
+    @asynccontextmanager
+    async def _journaled(self, changes: Changes) -> AsyncIterator[None]:
+        """Append to the journal after the statements of the block and before the commit: neither is there alone."""
+        async with self._database.transaction():
+            yield
+            lines = [
+                f'{{"seq":{self._sequence + number},{entry}}}'
+                for number, entry in enumerate(changes.entries(), start=1)
+            ]
+            await self._journal.append(lines)
+            self._sequence += len(lines)
+            await self._save_sequence()
+
+    async def _save_sequence(self) -> None:
+        await self._database.execute(
+            SQL.save_setting, {"name": "journal_sequence", "value": str(self._sequence)}
+        )
+
+    async def _write(self, changes: Changes) -> None:
+        database = self._database
+        await database.execute_many(SQL.save_prompt, map(_prompt_row, changes.prompts))
+        await database.execute_many(SQL.save_job, map(_job_row, changes.jobs))
+        await database.execute_many(
+            SQL.save_dependency,
+            [{"job_id": job.id, "depends_on": other} for job in changes.jobs for other in job.depends_on],
+        )
+        await database.execute_many(SQL.save_attempt, map(_attempt_row, changes.attempts))
+        await database.execute_many(
+            SQL.save_outputs,
+            [
+                {"job_id": job_id, "outputs": outputs_to_text(made)}
+                for job_id, made in changes.outputs.items()
+            ],
+        )
+        await database.execute_many(
+            SQL.save_setting, [{"name": name, "value": value} for name, value in changes.settings.items()]
+        )
+
+    async def _jobs(self, query: str, parameters: Mapping[str, Value]) -> list[Job]:
+        return [job_from(row["record"]) for row in await self._database.fetch_all(query, parameters)]
+
+
+def _changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
+    """Return the newest state of everything that the entries of a journal are about."""
+    prompts: dict[str, PromptContent] = {}
+    jobs: dict[str, Job] = {}
+    attempts: dict[str, Attempt] = {}
+    changes = Changes()
+    for entry in entries:
+        match entry:
+            case {"hash": str(key), "prompt": dict(prompt), "workflow": workflow}:
+                prompts[key] = PromptContent(prompt=prompt, workflow=workflow)
+            case {"job": record}:
+                job = job_from(json.dumps(record))
+                jobs[job.id] = job
+            case {"attempt": record}:
+                attempt = attempt_from(json.dumps(record))
+                attempts[attempt.id] = attempt
+            case {"job_id": str(job_id), "outputs": outputs}:
+                changes.outputs[job_id] = outputs_from(json.dumps(outputs))
+            case {"setting": str(name), "value": str(value)}:
+                changes.settings[name] = value
+    changes.prompts, changes.jobs = list(prompts.values()), list(jobs.values())
+    changes.attempts = list(attempts.values())
+    return changes
+
+
+def _prompt_row(content: PromptContent) -> dict[str, Value]:
+    return {
+        "hash": content.hash,
+        "prompt": json.dumps(content.prompt),
+        "workflow": json.dumps(content.workflow) if content.workflow else None,
+    }
+
+
+def _job_row(job: Job) -> dict[str, Value]:
+    return {
+        "id": job.id,
+        "state": job.state,
+        "priority": job.priority,
+        "position": job.position,
+        "batch_id": job.batch_id,
+        "template": job.template,
+        "prompt_hash": job.prompt_hash,
+        "principal": job.principal,
+        "idempotency_key": job.idempotency_key,
+        "start_at": _text(job.start_at),
+        "deadline": _text(job.deadline),
+        "created_at": clock.to_text(job.created_at),
+        "finished_at": _text(job.finished_at),
+        "record": to_text(job),
+    }
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Value]:
+    return {
+        "id": attempt.id,
+        "job_id": attempt.job_id,
+        "number": attempt.number,
+        "state": attempt.state,
+        "worker_id": attempt.worker_id,
+        "lease_expires_at": clock.to_text(attempt.lease_expires_at),
+        "record": to_text(attempt),
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return clock.to_text(moment) if moment else None

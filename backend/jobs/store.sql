@@ -1,0 +1,175 @@
+-- name: migration_1
+-- `record` is the whole job as JSON; the other columns are what jobs are found and sorted by.
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    position REAL NOT NULL,
+    batch_id TEXT,
+    template TEXT,
+    prompt_hash TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    idempotency_key TEXT,
+    start_at TEXT,
+    deadline TEXT,
+    created_at TEXT NOT NULL,
+    finished_at TEXT,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX jobs_in_queue_order ON jobs (state, priority, position, id);
+CREATE INDEX jobs_by_age ON jobs (created_at DESC, id DESC);
+CREATE INDEX jobs_of_batch ON jobs (batch_id, created_at, id) WHERE batch_id IS NOT NULL;
+CREATE INDEX jobs_of_prompt ON jobs (prompt_hash);
+CREATE UNIQUE INDEX jobs_by_key ON jobs (principal, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- The jobs that wait for another one.
+CREATE TABLE job_dependencies (
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    depends_on TEXT NOT NULL,
+    PRIMARY KEY (depends_on, job_id)
+) WITHOUT ROWID;
+
+-- Prompts by the hash of their content; the jobs of a batch share one. `workflow` is the graph as the editor draws it.
+CREATE TABLE job_prompts (
+    hash TEXT PRIMARY KEY,
+    prompt TEXT NOT NULL,
+    workflow TEXT
+) WITHOUT ROWID;
+
+-- One row for each try of a job. The id is the `prompt_id` at ComfyUI.
+CREATE TABLE attempts (
+    id TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL REFERENCES jobs ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    lease_expires_at TEXT NOT NULL,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX attempts_of_job ON attempts (job_id, number);
+CREATE INDEX attempts_under_way ON attempts (lease_expires_at) WHERE state = 'started';
+
+-- What a job made, as JSON.
+CREATE TABLE job_outputs (
+    job_id TEXT PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    outputs TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Switches of the queue, such as `paused`, and how far the journal has been applied.
+CREATE TABLE job_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- name: save_job
+INSERT INTO jobs (id, state, priority, position, batch_id, template, prompt_hash, principal, idempotency_key, start_at,
+                  deadline, created_at, finished_at, record)
+VALUES (:id, :state, :priority, :position, :batch_id, :template, :prompt_hash, :principal, :idempotency_key, :start_at,
+        :deadline, :created_at, :finished_at, :record)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, priority = excluded.priority, position = excluded.position, start_at = excluded.start_at,
+    deadline = excluded.deadline, finished_at = excluded.finished_at, record = excluded.record;
+
+-- name: save_dependency
+INSERT OR IGNORE INTO job_dependencies (job_id, depends_on) VALUES (:job_id, :depends_on);
+
+-- name: save_prompt
+INSERT OR IGNORE INTO job_prompts (hash, prompt, workflow) VALUES (:hash, :prompt, :workflow);
+
+-- name: save_attempt
+INSERT INTO attempts (id, job_id, number, state, worker_id, lease_expires_at, record)
+VALUES (:id, :job_id, :number, :state, :worker_id, :lease_expires_at, :record)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, worker_id = excluded.worker_id, lease_expires_at = excluded.lease_expires_at,
+    record = excluded.record;
+
+-- name: save_outputs
+INSERT OR REPLACE INTO job_outputs (job_id, outputs) VALUES (:job_id, :outputs);
+
+-- name: save_setting
+INSERT OR REPLACE INTO job_settings (name, value) VALUES (:name, :value);
+
+-- name: claim
+-- Mark the next job as running; nothing where the queue is empty. The state is tested once more by the UPDATE, so that
+-- of several workers exactly one gets it.
+UPDATE jobs SET state = 'running'
+WHERE state = 'queued'
+  AND id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, position, id LIMIT 1)
+RETURNING record;
+
+-- name: renew_lease
+UPDATE attempts SET lease_expires_at = :lease_expires_at
+WHERE id = :id AND worker_id = :worker_id AND state = 'started';
+
+-- name: expire_leases
+-- At start no worker of an earlier process can be alive.
+UPDATE attempts SET lease_expires_at = :now WHERE state = 'started';
+
+-- name: expired_attempt
+-- Return an attempt whose worker has stopped renewing its lease.
+SELECT record FROM attempts WHERE state = 'started' AND lease_expires_at <= :now ORDER BY lease_expires_at LIMIT 1;
+
+-- name: job
+SELECT record FROM jobs WHERE id = :id;
+
+-- name: job_of_key
+SELECT record FROM jobs WHERE principal = :principal AND idempotency_key = :idempotency_key;
+
+-- name: prompt
+SELECT prompt, workflow FROM job_prompts WHERE hash = :hash;
+
+-- name: attempts_of_job
+SELECT record FROM attempts WHERE job_id = :job_id ORDER BY number;
+
+-- name: outputs_of_job
+SELECT outputs FROM job_outputs WHERE job_id = :job_id;
+
+-- name: newest_jobs
+-- Return a page of jobs, newest first. An empty list of states means all states.
+SELECT record FROM jobs
+WHERE (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+  AND (:batch_id IS NULL OR batch_id = :batch_id)
+  AND (:template IS NULL OR template = :template)
+  AND (:before_created_at IS NULL OR (created_at, id) < (:before_created_at, :before_id))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: queued_jobs
+-- Return a page of jobs in the order in which they will run.
+SELECT record FROM jobs
+WHERE state = 'queued'
+  AND (:after_id IS NULL OR (priority, position, id) > (:after_priority, :after_position, :after_id))
+ORDER BY priority, position, id
+LIMIT :limit;
+
+-- name: due_jobs
+-- Return the waiting jobs whose start time has come.
+SELECT record FROM jobs WHERE state = 'waiting' AND (start_at IS NULL OR start_at <= :now)
+ORDER BY priority, position, id LIMIT :limit;
+
+-- name: overdue_jobs
+SELECT record FROM jobs WHERE state IN ('waiting', 'queued') AND deadline <= :now;
+
+-- name: dependants
+-- Return the jobs that wait for this one.
+SELECT jobs.record FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
+WHERE job_dependencies.depends_on = :id AND jobs.state = 'waiting';
+
+-- name: states_of
+SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: counts
+SELECT state, COUNT(*) AS count FROM jobs GROUP BY state;
+
+-- name: positions
+-- Return the first and the last position of the queue.
+SELECT MIN(position) AS first, MAX(position) AS last FROM jobs WHERE state IN ('waiting', 'queued');
+
+-- name: next_start
+SELECT MIN(start_at) AS start_at FROM jobs WHERE state = 'waiting' AND start_at IS NOT NULL;
+
+-- name: setting
+SELECT value FROM job_settings WHERE name = :name;
+
+-- name: delete_finished
+DELETE FROM jobs WHERE finished_at < :before AND state IN ('succeeded', 'failed', 'cancelled', 'expired');
+
+-- name: delete_unused_prompts
+DELETE FROM job_prompts WHERE hash NOT IN (SELECT prompt_hash FROM jobs);

@@ -1,0 +1,24 @@
+"""A queue without a control plane around it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backend.core.database import open_database
+from backend.core.events import EventBus
+from backend.core.journal import Journal
+from backend.jobs.lifecycle import Lifecycle
+from backend.jobs.service import Jobs
+from backend.jobs.store import JobStore
+from tests.backend.jobs.queue import Queue
+
+
+@pytest.fixture
+async def queue(tmp_path: Path) -> AsyncIterator[Queue]:
+    async with open_database(tmp_path / "state" / "jobs.db") as database:
+        store = JobStore(database, Journal(tmp_path / "volume" / "journal.jsonl"))
+        await store.prepare()
+        events = EventBus()
+        lifecycle = Lifecycle(store, events)
+        yield Queue(store, lifecycle, Jobs(store, lifecycle, events), events)
