@@ -1,4 +1,4 @@
-# The few verbs of this project. `make` alone lists them.
+# The commands of this project. `make` alone lists them.
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: help run test check fix image pod bench lock presets-verify
 
-help: ## list the verbs
+help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/runtime ## start the control plane on http://localhost:8001, workspace in ./workspace
@@ -18,7 +18,7 @@ test: $(VENV)/dev ## everything: checks, unit, integration, browser and image te
 check: $(VENV)/dev ## the everyday check: linters, types, contracts, fast tests
 	@scripts/dev/check.sh
 
-fix: $(VENV)/dev ## format, and mend what can be mended by itself
+fix: $(VENV)/dev ## format, and fix what the linters can fix
 	ruff format .
 	ruff check --fix .
 	scripts/dev/frontend.sh fix
@@ -32,10 +32,10 @@ pod: ## build minimal-cpu (or VARIANT, ACCELERATOR), start it, wait until it is 
 bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
 	@scripts/dev/bench.sh
 
-presets-verify: $(VENV)/runtime ## ask the hubs whether presets and ComfyUI's templates still hold
+presets-verify: $(VENV)/runtime ## check presets and ComfyUI's templates against the hubs
 	@python -m backend.main.verify_presets
 
-lock: $(VENV)/dev ## compile the Python locks anew
+lock: $(VENV)/dev ## compile the Python locks again
 	@scripts/dev/lock.sh
 
 $(VENV)/runtime: requirements/runtime.txt

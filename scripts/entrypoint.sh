@@ -25,7 +25,7 @@ drop_unfilled_secrets() {
 
 check_environment() {
     if [[ -n ${TIME_ZONE:-} && ! -f /usr/share/zoneinfo/$TIME_ZONE ]]; then
-        die "TIME_ZONE=$TIME_ZONE is not a time zone. Use a name such as Europe/Berlin, or leave it out for UTC."
+        die "TIME_ZONE=$TIME_ZONE is not a time zone. Use a name such as Europe/Berlin, or remove it for UTC."
     fi
 }
 
@@ -59,7 +59,7 @@ set_time_zone() {
     export TZ=$TIME_ZONE
 }
 
-# Keys only, no passwords; without PUBLIC_KEY no SSH server runs.
+# SSH accepts keys only; without PUBLIC_KEY no SSH server runs.
 set_up_ssh() {
     export SSH_ENABLED=false
     [[ -n ${PUBLIC_KEY:-} ]] || return 0
@@ -71,7 +71,7 @@ set_up_ssh() {
     SSH_ENABLED=true
 }
 
-# Run a service only where the image has its program and the user has not switched it off.
+# A service runs if the image has its program and the user has not disabled it.
 choose_services() {
     CODE_SERVER_ENABLED=$(enabled "${ENABLE_CODE_SERVER:-true}" /opt/code-server/bin/code-server)
     JUPYTER_ENABLED=$(enabled "${ENABLE_JUPYTERLAB:-true}" /opt/jupyter/bin/jupyter-lab)
@@ -94,7 +94,7 @@ _main() {
     set_time_zone
     set_up_ssh
     choose_services
-    export PYTHONPATH=$COMFYPOD # where supervisord finds its plug-in; no service inherits it
+    export PYTHONPATH=$COMFYPOD # for supervisord's plug-in; no service inherits it
     exec /usr/bin/supervisord --nodaemon --configuration "$COMFYPOD/scripts/supervisor/supervisord.conf"
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""describe.py FOLDER --nodes LISTS: writes what the image knows of itself.
+"""describe.py FOLDER --nodes LISTS: write the description of the image.
 
-FOLDER/image.json       the facts that boot and dashboard read
-FOLDER/constraints.txt  every package of the image at its version, so that no custom node replaces one
+FOLDER/image.json       facts for the boot code and the control plane
+FOLDER/constraints.txt  pins of every package, so that no custom node replaces one
 
-and into the venv, for the day when Docker fills a volume from it, its lock id.
+The venv gets its lock id, by which it is recognised after Docker has copied it to a volume.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def installed_packages() -> dict[str, str]:
 
 
 def lock_id(packages: dict[str, str]) -> str:
-    """Names one set of packages for one Python: what a thin venv on a volume was made for."""
+    """Return the name of this set of packages for this Python. A venv on a volume belongs to one."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     pins = "\n".join(f"{name}=={version}" for name, version in packages.items())
     return f"py{python}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
@@ -57,7 +57,7 @@ def baked_nodes(variant: str, lists: Path) -> list[dict[str, Any]]:
 
 
 def architectures(accelerator: str) -> list[str]:
-    """What this PyTorch holds code for. `torch.cuda.get_arch_list` would ask for a GPU first."""
+    """Return the architectures for which PyTorch has code. `torch.cuda.get_arch_list` would need a GPU."""
     if accelerator == "cpu":
         return []
     program = "import torch; print(torch._C._cuda_getArchFlags())"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""fetch_nodes.py LIST FOLDER: fetches each node of a list (images/nodes/*.toml) at its commit, without history.
+"""fetch_nodes.py LIST FOLDER: fetch each node of a list (images/nodes/*.toml) at its commit, without history.
 
-Nothing of a node is run: its install script stays unread, its packages come from the variant's lock.
+No code of a node runs: its install script is ignored, and its packages come from the variant's lock.
 """
 
 import shutil

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""torch_set.py check VENV LOCK: fails when a venv does not hold the torch set that the lock pins.
+"""torch_set.py check VENV LOCK: fail unless a venv has the torch set that the lock pins.
 
-torch, torchvision and torchaudio only work as a set built for one CUDA. Anything else that is installed can move
-one of them, and ComfyUI then dies at its first import on somebody's rented GPU.
+torch, torchvision and torchaudio only work as a set built for one CUDA. Another package can replace one of them, and
+ComfyUI would then fail at its first import.
 """
 
 import importlib.metadata
@@ -17,7 +17,7 @@ def pinned_set(lock: Path) -> dict[str, str]:
     pins = dict(PINNED.findall(lock.read_text()))
     if len(pins) != 3:
         sys.exit(
-            f"{lock} must pin torch, torchvision and torchaudio, it pins {', '.join(pins) or 'none of them'}"
+            f"{lock} must pin torch, torchvision and torchaudio, but pins {', '.join(pins) or 'none of them'}"
         )
     return pins
 
@@ -39,16 +39,16 @@ def is_pinned(installed: str, pin: str) -> bool:
 
 def check(venv: Path, lock: Path) -> None:
     pins, installed = pinned_set(lock), installed_set(venv)
-    moved = [
+    changed = [
         f"{name} is {installed[name]}, pinned is {pin}"
         for name, pin in pins.items()
         if not is_pinned(installed[name], pin)
     ]
-    if moved:
+    if changed:
         sys.exit(
-            "The torch set moved: "
-            + "; ".join(moved)
-            + ". What was just installed must not bring its own torch."
+            "The torch set has changed: "
+            + "; ".join(changed)
+            + ". The packages of this step must not install another torch."
         )
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What to run before every commit: linters, types, contracts, and the tests that need nothing but Python (and nginx, where it is).
+# Runs before every commit: linters, types, contracts, and the tests that need only Python and, where it is installed, nginx.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

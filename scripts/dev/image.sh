@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# image.sh VARIANT ACCELERATOR: builds one image with what this machine can reach, says what it took, and prints the
-# image's name, which is all that goes to standard output.
+# image.sh VARIANT ACCELERATOR: builds one image from the sources that this machine reaches, and names them. Only the
+# image's name goes to standard output.
 #
-#   REGISTRY, VERSION                                 parts of that name, see docker-bake.hcl
+#   REGISTRY, VERSION                                 parts of the name, see docker-bake.hcl
 #   COMFYUI_SRC, NODES_STANDARD_SRC, NODES_FULL_SRC   source trees to use instead of GitHub
-#   COMFYUI_TAG, COMFYUI_COMMIT                       what that tree of ComfyUI is
-#   WHEELS_SRC, LOCKS_SRC                             wheels to prefer, locks to use instead of images/locks
-#   BASE_IMAGE                                        a trixie image to stand on
-#   CA_FILE                                           a private certificate authority (default: the one pip is told of)
+#   COMFYUI_TAG, COMFYUI_COMMIT                       version and commit of that tree of ComfyUI
+#   WHEELS_SRC, LOCKS_SRC                             preferred wheels, locks instead of images/locks
+#   BASE_IMAGE                                        the trixie image to build on
+#   CA_FILE                                           a private certificate authority (default: PIP_CERT)
 #   STANDINS=1                                        stand-ins for ComfyUI, torch and the nodes: pages, no generation
-#                                                     (auto: only where GitHub is out of reach)
+#                                                     (auto: only where GitHub cannot be reached)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -47,12 +47,12 @@ say() { echo "image: $*" >&2; }
 choose_sources() {
     case ${STANDINS:-} in
         1) use_standins ;;
-        auto) [[ -n ${COMFYUI_SRC:-} ]] || github_answers || use_standins ;;
-        *) [[ -n ${COMFYUI_SRC:-} ]] || github_answers || nothing_to_build_from ;;
+        auto) [[ -n ${COMFYUI_SRC:-} ]] || github_responds || use_standins ;;
+        *) [[ -n ${COMFYUI_SRC:-} ]] || github_responds || no_sources ;;
     esac
 }
 
-github_answers() {
+github_responds() {
     timeout 20 git ls-remote --quiet --exit-code https://github.com/comfyanonymous/ComfyUI.git HEAD >/dev/null 2>&1
 }
 
@@ -66,8 +66,8 @@ use_standins() {
     OPTIONS+=(--set "$TARGET.args.TORCH_INDEX=")
 }
 
-nothing_to_build_from() {
-    say "GitHub does not answer. Set COMFYUI_SRC to a tree of ComfyUI$(nodes_hint), or STANDINS=1 for an image that shows pages and generates nothing."
+no_sources() {
+    say "GitHub does not respond. Set COMFYUI_SRC to a tree of ComfyUI$(nodes_hint), or STANDINS=1 for an image that shows pages and generates nothing."
     exit 1
 }
 

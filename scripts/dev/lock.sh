@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles the Python locks. They carry hashes and no index address, so they install behind any mirror.
+# Compiles the Python locks. They contain hashes and no index address, so they install behind any mirror.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -61,7 +61,7 @@ wait_until_healthy() {
         esac
         sleep 0.5
     done
-    printf '\npod: not healthy (%s). Its last lines:\n' "$state" >&2
+    printf '\npod: not healthy (%s). The end of its log:\n' "$state" >&2
     docker logs --tail 30 "$NAME" >&2
     exit 1
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and a package of Python cannot bring: Chromium, nginx and a few command line
-# programs. As root through apt; otherwise says what is missing and lets the tests that need it be skipped.
+# Installs the programs that tests need and PyPI does not have: Chromium, nginx and a few command line programs. Root
+# installs them with apt; other users get a list of missing ones, and the tests that need them are skipped.
 set -euo pipefail
 
 declare -A package_of=([chromium]=chromium [nginx]=nginx-light [aria2c]=aria2 [curl]=curl [debootstrap]=debootstrap [cc]=build-essential)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # try-image.sh IMAGE: starts an image as a host without a GPU would. Fails unless the control plane becomes healthy,
-# ComfyUI answers, and every custom node of the image was imported.
+# ComfyUI responds, and every custom node of the image was imported.
 #
-#   WAIT_S   how long each of them may take (300)
+#   WAIT_S   limit for each step in seconds (300)
 set -euo pipefail
 
 IMAGE=$1
@@ -14,19 +14,21 @@ main() {
     CONTAINER=$(docker run "${options[@]}" "$IMAGE")
     trap 'docker rm --force --volumes "$CONTAINER" >/dev/null' EXIT
     wait_until "the control plane is healthy" is_healthy
-    wait_until "ComfyUI answers" comfyui_answers
-    ! said "IMPORT FAILED" || die "a custom node was not imported"
+    wait_until "ComfyUI responds" comfyui_responds
+    ! log_contains "IMPORT FAILED" || die "a custom node was not imported"
     say "$IMAGE works"
 }
 
 is_healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' "$CONTAINER") == healthy ]]; }
-comfyui_answers() { docker exec "$CONTAINER" curl --silent --fail --output /dev/null http://127.0.0.1:3000/system_stats; }
-said() { docker logs "$CONTAINER" 2>&1 | grep --fixed-strings "$1" >&2; }
+is_running() { [[ $(docker inspect --format '{{.State.Running}}' "$CONTAINER") == true ]]; }
+comfyui_responds() { docker exec "$CONTAINER" curl --silent --fail --output /dev/null http://127.0.0.1:3000/system_stats; }
+log_contains() { docker logs "$CONTAINER" 2>&1 | grep --fixed-strings "$1" >&2; }
 
 wait_until() {
     local deadline=$((SECONDS + WAIT_S))
     until "$2"; do
-        ! said "exited: comfyui" || die "ComfyUI has crashed"
+        is_running || die "the container has ended"
+        ! log_contains "exited: comfyui" || die "ComfyUI has crashed"
         ((SECONDS < deadline)) || die "not within $WAIT_S seconds: $1"
         sleep 1
     done

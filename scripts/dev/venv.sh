@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# venv.sh runtime|dev: makes .venv and installs one of the locks, hashes checked.
+# venv.sh runtime|dev: creates .venv and installs one of the locks exactly as pinned, with hashes. Without --no-deps, pip up to
+# 23.2 would resolve the lock again and fail on newer releases.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 which=$1

@@ -1,1 +1,1 @@
-"""How the pod runs its services: supervisord's configuration and plug-in."""
+"""Runs the services of the pod: supervisord's configuration and plug-in."""

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# after_page.sh COMMAND…: becomes COMMAND, on few cores as soon as the control plane listens, or after WAIT_S without it.
+# after_page.sh COMMAND…: becomes COMMAND; on few cores once the control plane listens, or after WAIT_S without it.
 #
-# ComfyUI reads hundreds of megabytes and keeps every core busy while it starts. On few cores the page would wait for it;
-# this way it waits a moment for the page (measured on two busy cores: page after 1.5 instead of 2.7 s, ComfyUI 1 s later).
+# ComfyUI reads hundreds of megabytes and occupies every core while it starts, which on few cores delays the page. So it
+# waits for the page first (measured on two busy cores: page after 1.5 instead of 2.7 s, ComfyUI 1 s later).
 set -euo pipefail
 
 PAGE=/dev/tcp/127.0.0.1/8000

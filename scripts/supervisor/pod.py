@@ -1,6 +1,6 @@
-"""A plug-in of supervisord: what a pod needs beyond running programs.
+"""A plug-in of supervisord for the logs, the start and the signals of a pod.
 
-supervisord.conf names `attach` as the factory of an RPC interface, which is how supervisord loads plug-ins. It runs
+supervisord.conf names `attach` as the factory of an RPC interface, because supervisord loads plug-ins that way. It runs
 in the system's Python, where supervisor is installed. See docs/adr/0004-supervisor-plug-in.md.
 """
 
@@ -19,7 +19,7 @@ SECRETS = ("ACCESS_PASSWORD", "HF_TOKEN", "CIVITAI_TOKEN")
 
 
 def attach(supervisord: Any, **_options: str) -> object:
-    # supervisord found this module through PYTHONPATH, which is not meant for the services.
+    # supervisord has found this module through PYTHONPATH; the services must not inherit it.
     os.environ.pop("PYTHONPATH", None)
     events.subscribe(events.SupervisorRunningEvent, lambda _event: start_at_once(supervisord))
     log = ContainerLog(_write_out, [os.environ.get(name, "").strip() for name in SECRETS])
@@ -29,34 +29,34 @@ def attach(supervisord: Any, **_options: str) -> object:
 
 
 class Interface:
-    """What can be asked over supervisord's socket, as `pod.NAME`."""
+    """Methods on supervisord's socket, as `pod.NAME`."""
 
     def __init__(self, log: ContainerLog):
         self._log = log
 
     def hide(self, secrets: list[str]) -> bool:
-        """Mask these in the container's log too: tokens that were saved while the pod runs."""
+        """Mask these in the container's log: tokens that were saved while the pod runs."""
         self._log.hide(secrets)
         return True
 
 
 def start_at_once(supervisord: Any) -> None:
-    """supervisord sleeps for a second before it starts its first program."""
+    """Start the programs now; supervisord would sleep for a second first."""
     for group in sorted(supervisord.process_groups.values()):
         group.transition()
 
 
 def _copy_to(log: ContainerLog) -> None:
-    """Services write to rotating files; the same bytes also go to our own output, which is the container's log."""
+    """Copy the output of services to our own, which is the container's log. supervisord writes it to files as well."""
 
-    def carry(event: Any) -> None:
+    def copy(event: Any) -> None:
         log.add(event.process.config.name, event.data)
 
     def end(event: Any) -> None:
         if event.process.state in STOPPED_STATES:
             log.finish(event.process.config.name)
 
-    events.subscribe(events.ProcessLogEvent, carry)
+    events.subscribe(events.ProcessLogEvent, copy)
     events.subscribe(events.ProcessStateEvent, end)
 
 
@@ -67,15 +67,15 @@ def _write_out(text: bytes) -> None:
 
 
 def _wake_on_signals() -> None:
-    """supervisord looks at signals, an ended program's among them, once a second. A byte on its poll list wakes it."""
+    """Wake supervisord on every signal, such as that of an ended program; it would check for them once a second."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    _Alarm(reading)
+    _Wakeup(reading)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
 
 
-class _Alarm(asyncore.file_dispatcher):  # type: ignore[misc]
-    """Registers itself with supervisord's loop by being made."""
+class _Wakeup(asyncore.file_dispatcher):  # type: ignore[misc]
+    """Its constructor registers it with supervisord's loop."""
 
     def writable(self) -> bool:
         return False

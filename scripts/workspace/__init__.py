@@ -1,1 +1,1 @@
-"""Prepares the workspace of a pod and starts ComfyUI in it. docs/workspace.md tells the whole story."""
+"""Prepares the workspace of a pod and starts ComfyUI in it. See docs/workspace.md."""

@@ -5,7 +5,7 @@ import signal
 import sys
 
 from scripts.workspace.accelerator import image_from, judge, probe
-from scripts.workspace.install import bring_back_packages, install_environment
+from scripts.workspace.install import install_environment, install_packages
 from scripts.workspace.launch import (
     command,
     database_of,
@@ -48,7 +48,7 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     environment = with_choice_of_owner(install_environment(place, os.environ), layout)
     left_out: frozenset[str] = frozenset()
     if not safe_mode(environment):
-        left_out = bring_back_packages(layout, place, environment, report)
+        left_out = install_packages(layout, place, environment, report)
     write_manager_defaults(place, report)
     write_profile(layout, place, os.environ, report)
     make_paths_persistent(layout, place, report)

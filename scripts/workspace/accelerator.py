@@ -1,4 +1,4 @@
-"""Can this image's PyTorch run on this machine's driver and GPU?"""
+"""Decides whether this image's PyTorch can use this machine's driver and GPU."""
 
 import json
 import re
@@ -10,34 +10,34 @@ from typing import Any
 
 import pynvml
 
-# A driver that works answers within a second or two, on a host with eight GPUs.
-PATIENCE_SECONDS = 30
+# A working driver needs a second or two on a host with eight GPUs.
+DRIVER_TIMEOUT_SECONDS = 30
 
 Version = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What the image was built for."""
+    """The hardware that the image was built for."""
 
     # None for an image without CUDA.
     cuda: str | None
-    # PyTorch's list, such as sm_86 and compute_120. Empty where it is not known.
+    # PyTorch's list, such as sm_86 and compute_120; empty if unknown.
     architectures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Driver:
-    """What the driver says, by NVML and by CUDA's own library."""
+    """The driver as NVML and CUDA's own library describe it."""
 
     version: str
-    # The newest CUDA that it can run.
+    # The newest CUDA that it supports.
     cuda: Version
     devices: list[str]
     # The newest of the devices' compute capabilities.
     capability: Version | None = None
-    # Why CUDA does not come up, though there is a GPU.
-    refusal: str | None = None
+    # Why CUDA does not start although there is a GPU.
+    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def image_from(facts: Mapping[str, Any]) -> Image:
 
 
 def judge(image: Image, probe: Callable[[], Driver | None]) -> Verdict:
-    """Decide between GPU and CPU, with the reason in plain words."""
+    """Decide between GPU and CPU, and give the reason."""
     if image.cuda is None:
         return Verdict(kind="cpu", verdict="cpu_image", message="This image runs ComfyUI on the CPU.")
     driver = probe()
@@ -88,17 +88,17 @@ def judge(image: Image, probe: Callable[[], Driver | None]) -> Verdict:
 
 
 def _fault(driver: Driver, cuda: str, architectures: Iterable[str]) -> tuple[str, str] | None:
-    """A word and a sentence for what keeps the GPU from being used."""
+    """Return a code and a message for a GPU that cannot be used."""
     # Within one major version newer libraries run on older drivers; across major versions they do not.
     if driver.cuda[0] < int(cuda.partition(".")[0]):
         return "driver_too_old", (
             f"Driver {driver.version} supports CUDA {_dotted(driver.cuda)}, and this image needs CUDA {cuda}. "
             "ComfyUI runs on the CPU. Choose a host with a newer driver, or an image for an older CUDA."
         )
-    if driver.refusal:
+    if driver.error:
         return "gpu_unusable", (
-            f"{driver.devices[0]} is there, but CUDA cannot use it ({driver.refusal}). ComfyUI runs on the CPU. "
-            "The host is at fault: stop this pod and rent another."
+            f"CUDA cannot use {driver.devices[0]} ({driver.error}). ComfyUI runs on the CPU. The host is faulty: stop this "
+            "pod and rent another."
         )
     built_for = [architecture for architecture in architectures if _parsed(architecture)]
     if built_for and driver.capability and not any(_runs(name, driver.capability) for name in built_for):
@@ -111,9 +111,9 @@ def _fault(driver: Driver, cuda: str, architectures: Iterable[str]) -> tuple[str
 
 
 def _runs(architecture: str, capability: Version) -> bool:
-    """Machine code (sm) runs on its own and later minor versions of one major, PTX (compute) on everything later.
+    """Machine code (sm) runs on its own and later minor versions of one major version, PTX (compute) on all later ones.
 
-    A letter behind it binds it to that one GPU family.
+    A letter at the end restricts it to one GPU family.
     """
     parsed = _parsed(architecture)
     if parsed is None:
@@ -139,15 +139,15 @@ def _dotted(version: Version) -> str:
 
 
 def probe() -> Driver | None:
-    """None where there is no driver."""
-    seen = _ask_nvml()
-    if seen is None or not seen.devices:
-        return seen
+    """Return None where there is no driver."""
+    driver = _ask_nvml()
+    if driver is None or not driver.devices:
+        return driver
     answer = _ask_cuda()
     if answer["error"]:
-        return replace(seen, refusal=answer["error"])
+        return replace(driver, error=answer["error"])
     return replace(
-        seen, capability=max((tuple(device["capability"]) for device in answer["devices"]), default=None)
+        driver, capability=max((tuple(device["capability"]) for device in answer["devices"]), default=None)
     )
 
 
@@ -173,10 +173,10 @@ def _ask_nvml() -> Driver | None:
 def _ask_cuda() -> dict[str, Any]:
     command = [sys.executable, "-m", "scripts.workspace.cuda"]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, check=True)
+        done = subprocess.run(command, capture_output=True, timeout=DRIVER_TIMEOUT_SECONDS, check=True)
     except subprocess.TimeoutExpired:
-        return {"error": f"no answer within {PATIENCE_SECONDS} seconds"}
+        return {"error": f"no response within {DRIVER_TIMEOUT_SECONDS} seconds"}
     except subprocess.CalledProcessError as error:
-        return {"error": f"asking it ended with code {error.returncode}"}
+        return {"error": f"the test ended with code {error.returncode}"}
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

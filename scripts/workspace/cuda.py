@@ -1,7 +1,7 @@
-"""`python -m scripts.workspace.cuda`: what CUDA's own driver library says, as JSON.
+"""`python -m scripts.workspace.cuda` prints as JSON how CUDA's own driver library sees the GPUs.
 
-A process of its own, because a broken driver may crash or hang whoever asks it. NVML does not tell: a GPU that has
-fallen off its bus, or a container without the device files, still looks well to it.
+It is a separate process, because a broken driver may crash or hang the caller. NVML is not enough: it reports a GPU
+that has fallen off its bus, or one without device files in the container, as healthy.
 """
 
 import ctypes
@@ -15,12 +15,12 @@ CAPABILITY_MAJOR = 75
 CAPABILITY_MINOR = 76
 
 
-class Refused(Exception):
-    """CUDA's name for what is wrong."""
+class CudaError(Exception):
+    """A call failed; the message is CUDA's name of the error."""
 
 
 def ask() -> dict[str, Any]:
-    """`error`, or `cuda` (the newest version that the driver runs) and `devices` with name and compute capability."""
+    """Return `error`, or `cuda` (the newest version that the driver supports) and `devices` with their capabilities."""
     try:
         library = ctypes.CDLL(LIBRARY)
         _call(library, "cuInit", 0)
@@ -28,8 +28,8 @@ def ask() -> dict[str, Any]:
         devices = [_device(library, index) for index in range(_number(library, "cuDeviceGetCount"))]
     except (OSError, AttributeError) as error:
         return {"error": str(error)}
-    except Refused as refused:
-        return {"error": str(refused)}
+    except CudaError as error:
+        return {"error": str(error)}
     return {"error": None, "cuda": [version // 1000, version % 1000 // 10], "devices": devices}
 
 
@@ -45,7 +45,7 @@ def _device(library: ctypes.CDLL, index: int) -> dict[str, Any]:
 
 
 def _number(library: ctypes.CDLL, function: str, *arguments: int) -> int:
-    """What the function writes where its first argument points."""
+    """Return the number that the function writes to its first argument."""
     answer = ctypes.c_int()
     _call(library, function, ctypes.byref(answer), *arguments)
     return answer.value
@@ -56,7 +56,7 @@ def _call(library: ctypes.CDLL, function: str, *arguments: Any) -> None:
     if code != SUCCESS:
         name = ctypes.c_char_p()
         library.cuGetErrorName(code, ctypes.byref(name))
-        raise Refused(name.value.decode() if name.value else f"error {code}")
+        raise CudaError(name.value.decode() if name.value else f"error {code}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Brings the packages of the user's nodes back into a new venv, first from the cache on the volume, then online.
+"""Installs the packages of the user's nodes into a new venv, first from the cache on the volume, then online.
 
-The image's own packages are constraints: a node that contradicts them is left out of this run and tried again at the
-next start, and never keeps ComfyUI from starting.
+The image's own packages are constraints. A node that conflicts with them is left out of this run and tried again at the
+next start; it never keeps ComfyUI from starting.
 """
 
 import os
@@ -17,7 +17,7 @@ from scripts.workspace.node_packages import Pending, load_pending, missing, node
 from scripts.workspace.persistence import cache_variables
 from scripts.workspace.report import Problem, Report
 
-# For everything together: ComfyUI starts after this, whatever is still missing.
+# For all packages together; then ComfyUI starts without the missing ones.
 LIMIT_SECONDS = 900.0
 # For one node. Compiling one from source takes minutes.
 STEP_SECONDS = 300.0
@@ -26,7 +26,7 @@ LONGEST_REASON = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Installer:
-    """uv of the image, at work on one venv."""
+    """The image's uv, for one venv."""
 
     uv: Path
     venv: Path
@@ -36,9 +36,9 @@ class Installer:
     deadline: float
 
     def install(self, *arguments: str, folder: Path, prefer: Path | None = None) -> str | None:
-        """None when done, otherwise why not. Local paths among the arguments are relative to `folder`.
+        """Return None, or why the installation failed. Local paths in the arguments are relative to `folder`.
 
-        `prefer` holds versions to take if they are in the cache.
+        `prefer` is a file with versions to use if they are in the cache.
         """
         preferred = ("--constraint", str(prefer)) if prefer else ()
         if self._run("--offline", *preferred, *arguments, folder=folder) is None:
@@ -52,7 +52,7 @@ class Installer:
         ]
         limit = min(STEP_SECONDS, self.deadline - time.monotonic())
         if limit <= 0:
-            return "there was no time left for it"
+            return "the time for all packages was used up"
         try:
             done = subprocess.run(
                 command,
@@ -69,16 +69,16 @@ class Installer:
 
 
 def reason(complaint: str) -> str:
-    """What uv says, on one line and without its drawing."""
+    """Return uv's message on one line, without its line drawings."""
     words = [word for word in complaint.split() if word.strip("×╰─▶│├")]
     text = " ".join(words)
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"
 
 
-def bring_back_packages(
+def install_packages(
     layout: Layout, place: Place, environment: Mapping[str, str], report: Report
 ) -> frozenset[str]:
-    """Names of the nodes that have to be left out, because what they need cannot be installed."""
+    """Install what is pending, and return the names of nodes to leave out because their packages cannot be installed."""
     pending = load_pending(place.venv)
     if not pending.nodes and not pending.packages:
         return frozenset()
@@ -94,9 +94,7 @@ def bring_back_packages(
         with volume_lock(place.state / f"{place.venv.name}.installing.lock", wait=LIMIT_SECONDS):
             return _install(installer, place, report)
     except LockedElsewhere as error:
-        report.note(
-            f"Another pod ({error}) is still installing packages; ComfyUI starts without waiting for it."
-        )
+        report.note(f"Another pod ({error}) is still installing packages; ComfyUI starts without them.")
     except OSError as error:
         report.note(f"Packages of nodes could not be installed: {error.strerror or error}.")
     finally:
@@ -140,26 +138,26 @@ def _install_nodes(
 
 
 def _install_rest(installer: Installer, packages: list[str], report: Report) -> list[str]:
-    """What no node asked for by name, in the version it had; returns what could not be had."""
+    """Install packages that no node requires, in the same version, and return those that failed."""
     rest = missing(packages, installer.venv)
     if not rest or installer.install("--no-deps", *rest, folder=installer.venv) is None:
         return []
     failed = [one for one in rest if installer.install("--no-deps", one, folder=installer.venv) is not None]
     if failed:
-        report.note(f"Could not be installed again for this image: {', '.join(failed)}.")
+        report.note(f"These packages could not be installed for this image: {', '.join(failed)}.")
     return failed
 
 
 def _left_out(node: str, why: str) -> Problem:
     return Problem(
         code="node_left_out",
-        message=f"{node} is left out of this run, because its packages cannot be installed beside this image's: {why}",
+        message=f"{node} is left out of this run, because its packages conflict with this image: {why}",
         remedy="Update or remove the node, or restart ComfyUI to try again.",
     )
 
 
 def install_environment(place: Place, environment: Mapping[str, str]) -> dict[str, str]:
-    """For ComfyUI, its nodes and whatever they start: this venv, and caches that outlive the pod with the volume."""
+    """Return the environment of ComfyUI and its nodes: this venv, and the caches on the volume."""
     path = environment.get("PATH", os.defpath)
     return {
         **environment,

@@ -1,7 +1,4 @@
-"""Where ComfyUI looks for models and nodes besides its own folders.
-
-The answer is written anew at every start, from folders that are really there.
-"""
+"""Writes the paths of models and nodes outside ComfyUI's own folders, at every start, from the existing folders."""
 
 import json
 import re
@@ -15,11 +12,11 @@ from scripts.workspace.layout import Layout, Place
 from scripts.workspace.own_model_paths import Sections, read_own
 from scripts.workspace.report import Report
 
-# Where hosts mount models.
+# Where hosts usually mount models.
 MOUNTS = ("/models", "/runpod-volume")
-# Where a mount may hold its models: at its root, as some images' volumes do, or inside a ComfyUI.
+# Where a mount may have its models: at its root, as on the volumes of some images, or inside a ComfyUI.
 INSIDE = (".", "models", "ComfyUI/models")
-# ComfyUI's folders, with the older names for some of them.
+# ComfyUI's folders, including older names.
 KINDS = frozenset({
     "audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs",
     "controlnet", "detection", "diffusers", "diffusion_models", "embeddings", "frame_interpolation",
@@ -32,7 +29,7 @@ CHOSEN = "model-paths.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPaths:
-    """Configuration files for ComfyUI, and the folder of baked nodes that one of them offers."""
+    """Configuration files for ComfyUI, and the folder of baked nodes in one of them."""
 
     configs: list[Path]
     baked_nodes: Path | None
@@ -43,8 +40,8 @@ class ModelPaths:
 def write_model_paths(
     layout: Layout, place: Place, environment: Mapping[str, str], report: Report
 ) -> ModelPaths:
-    """`extra_model_paths.yaml` in the run folder, and where needed a checked copy of the user's own beside it."""
-    baked = _offered_nodes(layout, place)
+    """Write `extra_model_paths.yaml` to the run folder, and a corrected copy of the user's own if it needs one."""
+    baked = _missing_nodes(layout, place)
     sections = _mounts(layout, place, environment, report)
     if place.unused:
         sections["volume"] = _nodes_section(place.unused / "custom_nodes")
@@ -68,7 +65,7 @@ def write_model_paths(
 
 
 def model_folders(base: Path, kinds: Iterable[str]) -> dict[Path, list[str]]:
-    """The folders for models that a mount really has, by the folder that holds them."""
+    """Return the model folders of a mount, by the folder that contains them."""
     found = {}
     for root in dict.fromkeys(base / inside for inside in INSIDE):
         here = [kind for kind in sorted(kinds) if (root / kind).is_dir()]
@@ -110,7 +107,7 @@ def _chosen(layout: Layout, report: Report) -> list[Path]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError):
-        report.note(f'{file} is left out: it should read {{"paths": ["/a/folder"]}}.')
+        report.note(f'{file} is ignored. Its content must be {{"paths": ["/a/folder"]}}.')
         return []
 
 
@@ -123,7 +120,7 @@ def _folders_in(path: Path, kinds: Iterable[str]) -> dict[Path, list[str]]:
 
 def _why_not(path: Path) -> str:
     if not path.is_absolute():
-        return "it should begin with /"
+        return "it must begin with /"
     try:
         if not path.exists():
             return "it does not exist"
@@ -150,28 +147,28 @@ def _nodes_section(folder: Path) -> dict[str, str | bool]:
     return {"base_path": str(folder.parent), "custom_nodes": folder.name}
 
 
-def _offered_nodes(layout: Layout, place: Place) -> Path | None:
-    """Links to the baked nodes that the user does not have as well: none is ever loaded twice."""
+def _missing_nodes(layout: Layout, place: Place) -> Path | None:
+    """Link the baked nodes that the user does not have, so that none is loaded twice."""
     if not layout.baked_nodes.is_dir():
         return None
     offered = layout.run / "nodes"
     offered.mkdir(exist_ok=True)
     for link in offered.iterdir():
         link.unlink()
-    own = {_known_as(name) for folder in place.custom_nodes for name in _own_nodes(folder)}
+    own = {_normalised(name) for folder in place.custom_nodes for name in _own_nodes(folder)}
     for node in sorted(layout.baked_nodes.iterdir()):
-        if _known_as(node.name) not in own:
+        if _normalised(node.name) not in own:
             (offered / node.name).symlink_to(node)
     return offered
 
 
-def _known_as(name: str) -> str:
-    """Node folders that ComfyUI's users take for the same: whatever their case, their dashes, and whether disabled."""
+def _normalised(name: str) -> str:
+    """Return the name without case, kind of dash, version and `.disabled`, so that copies of one node are equal."""
     return re.sub(r"[-_]+", "-", name.lower().partition("@")[0].removesuffix(".disabled"))
 
 
 def _own_nodes(folder: Path) -> set[str]:
-    """With those that Manager put into `.disabled`: a node that was switched off must not come back from the image."""
+    """Include nodes that Manager moved to `.disabled`: the image must not bring a disabled node back."""
     return _names(folder) | _names(folder / ".disabled")
 
 

@@ -1,4 +1,4 @@
-"""Tells the control plane and the log how preparing goes."""
+"""Reports the preparation of the workspace to the control plane and the log."""
 
 import errno
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What is wrong and what to do, in sentences for the pod's owner."""
+    """A problem and its remedy, in sentences for the pod's owner."""
 
     code: str
     message: str
@@ -19,7 +19,7 @@ class Problem:
 
 
 class Unusable(Exception):
-    """The volume cannot be used as it is."""
+    """The volume cannot be used in its present state."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -28,14 +28,14 @@ class Unusable(Exception):
 
 @dataclass(kw_only=True)
 class Report:
-    """`workspace.json`. Every change is on disk and in the log at once: what follows may take minutes."""
+    """`workspace.json`. Every change is written at once, because the next step may take minutes."""
 
     folder: Path
     # preparing, ready or failed
     state: str = "preparing"
     # unmounted, empty, warm, foreign or unusable
     case: str = ""
-    # What is being done right now, empty when nothing is.
+    # The current step; empty between steps.
     activity: str = ""
     seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Report:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Atomically: a reader sees the old content or the new one."""
+    """Write atomically: a reader sees the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=2))
@@ -72,7 +72,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def problem_of(error: OSError | ValueError, workspace: Path) -> Problem:
-    """What an error of the volume means to its owner. A ValueError comes of what cannot be read as it should."""
+    """Translate an error of the volume. A ValueError means a file with unexpected content."""
     if not isinstance(error, OSError):
         error = OSError(None, str(error), str(workspace))
     match error.errno:
@@ -91,7 +91,7 @@ def problem_of(error: OSError | ValueError, workspace: Path) -> Problem:
         case errno.EACCES | errno.EPERM:
             return Problem(
                 code="not_permitted",
-                message=f"The volume at {workspace} does not let the pod write ({error.strerror}).",
+                message=f"The pod may not write to the volume at {workspace} ({error.strerror}).",
                 remedy="Check its permissions; network volumes may map root to another user.",
             )
         case _:

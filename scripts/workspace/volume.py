@@ -1,4 +1,4 @@
-"""Can this volume be used at all? Asked before anything on it is touched."""
+"""Checks that a volume can be used, before anything on it changes."""
 
 import os
 import tempfile
@@ -11,16 +11,16 @@ PROBE_BYTES = 4096
 
 
 def check(layout: Layout) -> None:
-    """OSError for a volume that refuses to be written, Unusable for one with something in a folder's place."""
+    """Raise OSError for a volume that cannot be written, Unusable for one with a file in the place of a folder."""
     folders = [layout.workspace, layout.comfyui, *(layout.comfyui / name for name in sorted(DATA_FOLDERS))]
     for folder in [*folders, layout.state]:
         _check_folder(folder)
-    layout.workspace.mkdir(parents=True, exist_ok=True)  # WORKSPACE may name a folder that is yet to come
+    layout.workspace.mkdir(parents=True, exist_ok=True)  # WORKSPACE may name a folder that does not exist yet
     _probe(layout.workspace)
 
 
 def _probe(folder: Path) -> None:
-    """Have a nameless file reach the disk. Permissions alone do not tell: a full disk allows an empty file."""
+    """Write a temporary file to disk. Permissions are not enough: a full disk allows an empty file."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0" * PROBE_BYTES)
         file.flush()
@@ -34,14 +34,14 @@ def _check_folder(path: Path) -> None:
         raise Unusable(
             Problem(
                 code="dangling_link",
-                message=f"{path} is a link to {path.readlink()}, and there is no folder.",
-                remedy="Mount what it points to, or remove the link, then restart ComfyUI.",
+                message=f"{path} is a link to {path.readlink()}, which does not exist.",
+                remedy="Mount that folder, or remove the link, then restart ComfyUI.",
             )
         )
     raise Unusable(
         Problem(
             code="not_a_folder",
-            message=f"{path} is a file, and ComfyUI needs a folder there.",
+            message=f"{path} is a file, but ComfyUI needs a folder there.",
             remedy="Rename the file, then restart ComfyUI.",
         )
     )

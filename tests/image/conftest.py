@@ -1,13 +1,11 @@
-"""An engine for everything below, and each image built once. Without an engine the tests are skipped with the reason."""
+"""Provides an engine, and builds each image once. Without an engine the tests are skipped with the reason."""
 
 import os
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
 from tests.image.support.bake import ROOT, build_with_standins
-from tests.image.support.container import TrackedContainer
 
 NO_ENGINE = 3
 
@@ -23,18 +21,10 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def minimal_cpu(engine: None) -> str:
-    """The name of `minimal-cpu`, built with stand-ins for ComfyUI and torch."""
+    """Return the name of `minimal-cpu`, built with stand-ins for ComfyUI and torch."""
     return build_with_standins("minimal-cpu")
 
 
 @pytest.fixture(scope="session")
 def standard_cpu(engine: None) -> str:
     return build_with_standins("standard-cpu")
-
-
-@pytest.fixture
-def pod(minimal_cpu: str) -> Iterator[TrackedContainer]:
-    """A pod with nothing mounted, healthy, whose log must not complain."""
-    with TrackedContainer(minimal_cpu) as container:
-        container.wait_until_healthy()
-        yield container

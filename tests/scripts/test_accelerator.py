@@ -63,7 +63,7 @@ def test_an_old_gpu_is_told_of_the_image_for_it() -> None:
 
 
 def test_a_gpu_that_cuda_cannot_use_is_the_hosts_fault() -> None:
-    judged = judge(Image(cuda="13.0"), lambda: dataclasses.replace(CARD, refusal="CUDA_ERROR_UNKNOWN"))
+    judged = judge(Image(cuda="13.0"), lambda: dataclasses.replace(CARD, error="CUDA_ERROR_UNKNOWN"))
     assert (judged.kind, judged.verdict) == ("cpu", "gpu_unusable")
     assert "CUDA_ERROR_UNKNOWN" in judged.message
     assert "rent another" in judged.message

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "supervisor" / "after_page.sh"
-NOBODY = "/dev/tcp/127.0.0.1/9"
+CLOSED_PORT = "/dev/tcp/127.0.0.1/9"
 
 
 def after_page(command: str, *, cores: int, page: str, wait_s: int) -> list[str]:
@@ -28,10 +28,10 @@ def test_a_service_starts_once_the_page_is_there() -> None:
 
 
 def test_a_service_starts_without_the_page_in_the_end() -> None:
-    command = after_page("echo 'a  b'", cores=2, page=NOBODY, wait_s=0)
+    command = after_page("echo 'a  b'", cores=2, page=CLOSED_PORT, wait_s=0)
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "a  b\n"
 
 
-def test_with_many_cores_nobody_waits() -> None:
-    command = after_page("true", cores=64, page=NOBODY, wait_s=86400)
+def test_with_many_cores_a_service_starts_at_once() -> None:
+    command = after_page("true", cores=64, page=CLOSED_PORT, wait_s=86400)
     assert subprocess.run(command, check=False, timeout=60).returncode == 0

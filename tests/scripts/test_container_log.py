@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.supervisor.container_log import LONGEST_BYTES, ContainerLog
+from scripts.supervisor.container_log import LONGEST_LINE_BYTES, ContainerLog
 
 
 class Recorder:
@@ -39,8 +39,8 @@ def test_a_progress_bar_moves_although_its_line_does_not_end(record: Recorder) -
 
 
 def test_a_line_without_an_end_is_not_kept_for_ever(record: Recorder) -> None:
-    record.log.add("comfyui", b"x" * (LONGEST_BYTES + 1))
-    assert len(record.written) == LONGEST_BYTES + 1
+    record.log.add("comfyui", b"x" * (LONGEST_LINE_BYTES + 1))
+    assert len(record.written) == LONGEST_LINE_BYTES + 1
 
 
 def test_a_secret_that_is_told_later_is_masked_from_then_on(record: Recorder) -> None:

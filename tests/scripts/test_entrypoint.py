@@ -24,6 +24,9 @@ def bash(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ("true", "/bin/sh", "true"),
         ("Yes", "/bin/sh", "true"),
         ("false", "/bin/sh", "false"),
+        ("False", "/bin/sh", "false"),
+        ("0", "/bin/sh", "false"),
+        ("no", "/bin/sh", "false"),
         ("true", "/no/program", "false"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_mount_that_is_not_there_is_named_with_the_reason(layout: Layout, tmp_
     assert "it does not exist" in notes[0]
     assert "it is not a folder" in notes[1]
     assert "no folder such as checkpoints" in notes[2]
-    assert "models is not used for models: it should begin with /" in notes[3]
+    assert "models is not used for models: it must begin with /" in notes[3]
 
 
 def test_one_folder_named_twice_is_offered_once(layout: Layout, tmp_path: Path) -> None:
@@ -112,19 +112,19 @@ def test_the_users_own_file_is_used(layout: Layout, tmp_path: Path) -> None:
     [
         ("mine:\n  loras: [\n", "line 3 is not YAML"),
         ("mine:\n\tloras: x\n", "line 2 is not YAML"),
-        ("just words", "line 1 should be the name of a section"),
-        ("\nmine: words\n", "line 2 is left out, it should be a section"),
-        ("mine:\n  loras: [a, b]\n", "line 2 is left out, it should be a folder"),
-        ("mine:\n  loras: 5\n", "line 2 is left out, it should be a folder"),
-        ("mine:\n  loras:\n", "line 2 is left out, it should be a folder"),
-        ("mine:\n  base_path: 5\n  loras: x\n", "line 2 is left out, it should be a folder"),
-        ("mine:\n  base_path: /nowhere/at/all\n  loras: x\n", "line 2 is left out, it names /nowhere/at/all"),
-        ("mine:\n  loras: /nowhere/at/all\n", "line 2 is left out, it names /nowhere/at/all"),
-        ("mine:\n  custom_nodes: elsewhere\n", "line 2 is left out, it names"),
-        ("mine:\n  [a, b]: x\n", "line 2 is left out, it should be a name"),
-        ("mine: !!python/object/apply:os.system [reboot]\n", "line 1 is left out, it should be a section"),
-        ("[" * 5000, "is left out"),
-        ("x" * 2_000_000, "larger than a megabyte"),
+        ("just words", "line 1 must be the name of a section"),
+        ("\nmine: words\n", "line 2 is ignored: it must be a section"),
+        ("mine:\n  loras: [a, b]\n", "line 2 is ignored: it must be a folder"),
+        ("mine:\n  loras: 5\n", "line 2 is ignored: it must be a folder"),
+        ("mine:\n  loras:\n", "line 2 is ignored: it must be a folder"),
+        ("mine:\n  base_path: 5\n  loras: x\n", "line 2 is ignored: it must be a folder"),
+        ("mine:\n  base_path: /nowhere/at/all\n  loras: x\n", "line 2 is ignored: it names /nowhere/at/all"),
+        ("mine:\n  loras: /nowhere/at/all\n", "line 2 is ignored: it names /nowhere/at/all"),
+        ("mine:\n  custom_nodes: elsewhere\n", "line 2 is ignored: it names"),
+        ("mine:\n  [a, b]: x\n", "line 2 is ignored: it must be a name"),
+        ("mine: !!python/object/apply:os.system [reboot]\n", "line 1 is ignored: it must be a section"),
+        ("[" * 5000, "is ignored"),
+        ("x" * 2_000_000, "larger than 1 MiB"),
     ],
 )
 def test_a_wrong_line_of_the_users_own_file_is_named_and_left_out(

@@ -179,7 +179,7 @@ def test_a_package_that_no_node_asks_for_is_only_mentioned(layout: Layout, index
     variables = index.variables | {"UV_CACHE_DIR": str(layout.workspace / "another cache")}
     started = start(layout, **variables)
     assert started.problems == []
-    assert started.report["notes"] == ["Could not be installed again for this image: gone==1.0."]
+    assert started.report["notes"] == ["These packages could not be installed for this image: gone==1.0."]
     assert "--disable-all-custom-nodes" not in started.arguments
 
 

@@ -221,7 +221,7 @@ def test_a_damaged_venv_is_set_aside_and_made_anew(layout: Layout, damage: Calla
     assert ready(layout).notes == []
 
 
-def test_a_damaged_venv_of_another_image_keeps_nobody_from_starting(layout: Layout) -> None:
+def test_a_damaged_venv_of_another_image_does_not_keep_comfyui_from_starting(layout: Layout) -> None:
     ready(layout)
     set_lock_id(layout, "py3-second")
     ready(layout)
@@ -244,7 +244,7 @@ def test_two_pods_at_once_prepare_the_volume_once(layout: Layout) -> None:
 
 
 def test_the_lock_of_a_dead_pod_is_taken_over(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody touches it any more, whatever time it bears."""
+    """Its modification time does not matter: no process writes to it."""
     monkeypatch.setattr(volume_lock, "STALE_ELSEWHERE_SECONDS", 0.2)
     left_behind = layout.state / "preparing.lock"
     left_behind.mkdir(parents=True)

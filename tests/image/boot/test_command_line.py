@@ -1,4 +1,4 @@
-"""Somebody opens a shell in a pod and types `comfypod`, or fills a volume before any pod runs."""
+"""A user opens a shell in a pod and types `comfypod`, or fills a volume before any pod runs."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_in_a_shell_of_the_pod_a_preset_is_installed_at_once_and_by_the_control_
 ) -> None:
     mount = ("--volume", f"{tmp_path}:/workspace")
     with Pod(minimal_cpu, *mount, variables=hub_variables(hub), network=ON_HOST) as pod:
-        # Nothing is waited for: a control plane that is about to come is waited for by the command.
+        # The command itself waits for a control plane that is starting.
         assert f"{PLACE}: 100 % 4.0 MB, done, verified" in pod.run("comfypod", "presets", "install", PRESET)
         pod.wait_for_line("transfer done")
         assert f"{PRESET}\tinstalled" in pod.run("comfypod", "presets", "list", "--installed")

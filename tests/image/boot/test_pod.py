@@ -1,4 +1,4 @@
-"""A pod from start to stop: the same way a user goes, through nginx, in the container."""
+"""A user's way through a pod from start to stop: through nginx, in the container."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ __all__ = ["browser_context_args", "browser_type_launch_args"]
 
 DASHBOARD = "http://127.0.0.1:8001"
 COMFYUI = "http://127.0.0.1:3001"
-GATED = [3001, 8081, 8889]
+PROTECTED = [3001, 8081, 8889]
 PRESET = "image_z_image_turbo"
 SIZE = 500_000
 FILES = ["diffusion_models/z_image_turbo_bf16", "text_encoders/qwen_3_4b", "vae/ae"]
@@ -44,7 +44,7 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pod(minimal_cpu: str, hub: Hub, volume: Path) -> Iterator[Pod]:
-    """On the host's network, so that it reaches our hub; with an empty volume, as on a first start."""
+    """Start a pod with an empty volume, on the host's network, where it reaches the test's hub."""
     variables = {"HF_ENDPOINT": hub.url, "DOWNLOAD_ALLOWED_HOSTS": hub.cdn_url.removeprefix("http://")}
     mount = ("--volume", f"{volume}:/workspace")
     with Pod(minimal_cpu, *mount, variables=variables, network=("--network", "host")) as container:
@@ -64,8 +64,8 @@ def owner(pod: Pod) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.mark.parametrize("port", GATED)
-def test_every_port_is_shut_without_the_password(visitor: httpx.Client, port: int) -> None:
+@pytest.mark.parametrize("port", PROTECTED)
+def test_every_port_requires_the_password(visitor: httpx.Client, port: int) -> None:
     page = visitor.get(f"http://127.0.0.1:{port}/some/page?x=1")
     assert (page.status_code, page.headers["location"]) == (303, "/_pod/sign-in?next=/some/page%3Fx%3D1")
     program = visitor.get(f"http://127.0.0.1:{port}/", headers={"Accept": "application/json"})
@@ -102,7 +102,7 @@ def test_a_link_from_another_page_of_the_pod_reaches_comfyui(pod: Pod, owner: ht
     assert owner.get(f"{COMFYUI}/system_stats", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
-def test_who_parses_what_strangers_send_is_not_root(pod: Pod) -> None:
+def test_nginx_parses_requests_without_root(pod: Pod) -> None:
     owners = pod.run("ps", "-C", "nginx", "-o", "user=").split()
     assert sorted(owners) == ["root", "www-data"]
 
@@ -110,7 +110,7 @@ def test_who_parses_what_strangers_send_is_not_root(pod: Pod) -> None:
 def test_a_preset_is_found_watched_and_installed_in_a_browser(
     pod: Pod, page: Page, hub: Hub, volume: Path
 ) -> None:
-    """Sign in, search, download, see the bar move, find the file verified: all of it through nginx."""
+    """Sign in, search, download, see the bar move, find the file verified."""
     vae = hub.repository("Comfy-Org/z_image_turbo").files("main")["split_files/vae/ae.safetensors"]
     gate = hub.hold(vae, after=SIZE // 2)
     page.goto(f"{DASHBOARD}/presets?q=z-image-turbo+text+to+image")
@@ -151,7 +151,7 @@ def test_a_service_that_is_down_is_shown_as_such(pod: Pod, owner: httpx.Client) 
 
 
 def test_a_pod_stops_cleanly(pod: Pod) -> None:
-    """Last on purpose. Who is not done after five seconds is killed, and the exit code says so: 137."""
+    """The last test. A service that runs for five more seconds is killed, which the exit code 137 shows."""
     docker("stop", "--time", "5", pod.name)
     assert pod.inspect()["State"]["ExitCode"] == 0
     assert re.search(r"stopped: nginx \(exit status 0\)", pod.logs())

@@ -1,6 +1,6 @@
-"""Every variant is built and booted with stand-ins for ComfyUI and torch; `dev`, which compiles code-server, where asked for.
+"""Every variant is built and booted with stand-ins for ComfyUI and torch.
 
-EVERY_VARIANT=1 asks for it. CI does.
+`dev`, which compiles code-server, is included with EVERY_VARIANT=1, as in CI.
 """
 
 import os
@@ -36,7 +36,7 @@ def nodes_of(variant: str) -> set[str]:
 
 @pytest.mark.parametrize("variant", CHOSEN)
 def test_a_variant_boots_with_its_nodes_and_tools(engine: None, variant: str) -> None:
-    # JupyterLab's remarks on being asked to run without a password of its own: the gate has one.
+    # JupyterLab warns about running without a password; nginx requires one.
     expected = (r"ServerApp", r"LabApp", r"ExtensionApp", r"\[W ")
     with (
         Pod(build_with_standins(f"{variant}-cpu"), expected=expected) as pod,
@@ -59,7 +59,7 @@ def run_as_notebook(pod: Pod, code: str) -> str:
 
 
 def wait_until_served(pod: Pod, owner: httpx.Client, port: int) -> None:
-    """The tool's own log line is the event; after it, its page must come through the gate."""
+    """Wait for the tool's log line; then its page must be there behind the sign-in."""
     pod.wait_for_line({8081: "HTTP server listening on", 8889: "is running at"}[port])
     page = owner.get(pod.url(port), headers={"Accept": "text/html"}, follow_redirects=True)
     assert page.status_code == 200, TOOLS[port]

@@ -1,6 +1,6 @@
-"""The ten volumes that a pod may meet. It is ready on each, or says exactly what is wrong; nothing on it is ever lost.
+"""The ten kinds of volumes. A pod is ready on each, or reports exactly what is wrong; no file is ever lost.
 
-Every pod's log is searched for complaints besides.
+The log of every pod is searched for complaints.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.image.support.belongings import (
 from tests.image.support.container import docker
 from tests.image.support.pod import Pod
 
-# Packages come from a folder: the same words that somebody without internet would set.
+# Packages come from a folder, as for a user without internet.
 OFFLINE = {"UV_OFFLINE": "1", "UV_FIND_LINKS": "/wheels"}
 SUPERVISOR = "/opt/comfypod/scripts/supervisor/supervisord.conf"
 NO_LINKS = {
@@ -236,8 +236,8 @@ def test_7_another_images_volume_is_adopted(
         checkpoints = owner.get(f"{pod.url(3001)}/models/checkpoints").json()
         assert checkpoints == ["mine.safetensors", "shared.safetensors"]
         notes = workspace(pod, owner)["notes"]
-        assert any("kept as venv.replaced-" in note for note in notes)
-        assert any("line 5 is left out, it names /runpod-volume/gone" in note for note in notes)
+        assert any("Files of another image are kept as venv.replaced-" in note for note in notes)
+        assert any("line 5 is ignored: it names /runpod-volume/gone" in note for note in notes)
     assert_nothing_lost(volume, others)
     for name in ("my notes.txt", "extra_model_paths.yaml", ".git/HEAD"):
         assert (volume / "ComfyUI" / name).read_text() == others[f"ComfyUI/{name}"]
@@ -251,7 +251,7 @@ def test_8_two_pods_start_on_one_volume_at_once(
     other_image: str = request.getfixturevalue(second)
     alone = ("--network", "none")
     wheels = ("--volume", f"{index}:/wheels:ro")
-    # Whoever finds the database taken only when it is up ends, and is started again.
+    # A ComfyUI that finds the database locked only after its start exits, and is started again.
     taken = ("WARN exited: comfyui",)
     pods = [
         Pod(image, *bind, *wheels, variables=OFFLINE, network=alone, expected=taken)

@@ -71,8 +71,8 @@ def licences_of_nodes(variant: str) -> set[str]:
 
 
 def test_a_release_tag_carries_registry_and_version() -> None:
-    (target,) = print_targets("full-12-8", REGISTRY="registry.test/somebody", VERSION="1.2.3").values()
-    assert target["tags"] == ["registry.test/somebody/comfypod:1.2.3-full-12-8"]
+    (target,) = print_targets("full-12-8", REGISTRY="registry.test/owner", VERSION="1.2.3").values()
+    assert target["tags"] == ["registry.test/owner/comfypod:1.2.3-full-12-8"]
 
 
 def test_base_image_and_comfyui_can_be_overridden_and_are_pinned_otherwise() -> None:

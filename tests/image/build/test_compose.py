@@ -37,7 +37,7 @@ def compose(*arguments: str, **variables: str) -> str:
 
 
 def service(profile: str, **variables: str) -> dict[str, Any]:
-    """The one service of a profile, as Compose understands it."""
+    """Return the one service of a profile, as Compose reads it."""
     config = json.loads(compose("--profile", profile, "config", "--format", "json", **variables))
     ((name, found),) = config["services"].items()
     assert name == profile
@@ -71,7 +71,7 @@ def test_volumes_are_not_filled_from_the_image(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["gpu", "cpu"])
-def test_health_is_what_the_image_itself_calls_health(profile: str, minimal_cpu: str) -> None:
+def test_the_health_check_is_that_of_the_image(profile: str, minimal_cpu: str) -> None:
     health = json.loads(docker("inspect", "--format", "{{json .Config.Healthcheck}}", minimal_cpu))
     assert service(profile)["healthcheck"]["test"] == health["Test"]
 

@@ -1,4 +1,4 @@
-"""What a built image holds, and what it does not."""
+"""The content of a built image."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def image_config(image: str) -> dict[str, object]:
     return config
 
 
-def test_the_image_says_what_it_is(minimal_cpu: str) -> None:
+def test_the_image_describes_itself(minimal_cpu: str) -> None:
     facts = json.loads(run_once(minimal_cpu, "cat", "/opt/comfypod/image.json"))
     assert (facts["variant"], facts["accelerator"], facts["cuda"]) == ("minimal", "cpu", None)
     assert facts["lock_id"].startswith("py3.13-")
@@ -70,8 +70,8 @@ def test_all_bytecode_of_comfyui_is_there(minimal_cpu: str) -> None:
     assert "main.cpython-313.pyc" in listed
 
 
-def test_nothing_of_the_build_is_left(minimal_cpu: str) -> None:
-    """Mounts of the build leave empty folders at most."""
+def test_no_file_of_the_build_remains(minimal_cpu: str) -> None:
+    """Mounts of the build leave only empty folders."""
     places = [
         "/run/secrets",
         "/build",

@@ -1,4 +1,4 @@
-"""What docs/images.md claims of a release is in what bake builds and in the workflow that releases."""
+"""The claims about releases in docs/images.md hold for bake and for the workflow."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ def image_job() -> dict[str, Any]:
 
 
 def position_of(text: str) -> int:
-    """Which step of the image job does this."""
+    """Return the position of the step with this text in the image job."""
     (found,) = (number for number, step in enumerate(image_job()["steps"]) if text in str(step))
     return found
 
@@ -37,7 +37,7 @@ def step_with(text: str) -> dict[str, Any]:
 
 
 def attested(target: dict[str, Any]) -> list[list[str]]:
-    """The options of each attestation, SBOM first."""
+    """Return the options of each attestation, SBOM first."""
     return sorted(
         (entry.split(",") for entry in target["attest"]), key=lambda options: "type=sbom" not in options
     )
@@ -82,7 +82,7 @@ def test_the_scan_is_enforced() -> None:
         assert "|| true" not in str(step)
 
 
-def test_what_is_accepted_all_the_same_has_a_reason_and_an_end() -> None:
+def test_an_accepted_vulnerability_has_a_reason_and_an_end() -> None:
     accepted = PROJECT_ROOT / step_with("trivy-action")["with"]["trivyignores"]
     before = ""
     for line in accepted.read_text().splitlines():
@@ -92,7 +92,7 @@ def test_what_is_accepted_all_the_same_has_a_reason_and_an_end() -> None:
         before = line
 
 
-def test_a_name_is_given_only_to_what_has_passed_and_is_signed() -> None:
+def test_only_a_tested_and_signed_image_gets_a_name() -> None:
     steps = [
         "push-by-digest",
         "imagetools inspect",
@@ -110,19 +110,19 @@ def test_a_name_is_given_only_to_what_has_passed_and_is_signed() -> None:
 
 
 @pytest.mark.parametrize("name", [path.name for path in WORKFLOWS])
-def test_nothing_from_elsewhere_can_change_under_its_name(name: str) -> None:
+def test_actions_are_pinned_to_commits(name: str) -> None:
     for job in workflow(name)["jobs"].values():
         for used in [job.get("uses"), *(step.get("uses") for step in job.get("steps", []))]:
             assert used is None or PINNED.match(used), used
 
 
 @pytest.mark.parametrize("name", [path.name for path in WORKFLOWS])
-def test_a_job_may_do_only_what_it_says(name: str) -> None:
+def test_a_job_has_read_permission_by_default(name: str) -> None:
     assert workflow(name)["permissions"] == {"contents": "read"}
 
 
 @pytest.mark.parametrize("name", [path.name for path in WORKFLOWS])
-def test_no_step_puts_what_strangers_write_into_a_shell(name: str) -> None:
+def test_no_step_pastes_foreign_text_into_a_shell(name: str) -> None:
     """`${{ … }}` in a script is pasted before the shell reads it; variables are not."""
     for job in workflow(name)["jobs"].values():
         for step in job.get("steps", []):

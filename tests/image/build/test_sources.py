@@ -1,4 +1,4 @@
-"""Everything that goes into an image is pinned, and what is listed is listed whole."""
+"""Every source of an image is pinned and described."""
 
 import re
 import tomllib
@@ -92,7 +92,7 @@ def test_locks_agree_where_they_overlap() -> None:
 
 
 @pytest.mark.parametrize("name", NODE_LISTS)
-def test_every_baked_node_says_where_it_is_from_and_why(name: str) -> None:
+def test_every_baked_node_has_its_source_and_reason(name: str) -> None:
     for node in nodes(name):
         assert {"name", "repository", "commit", "licence", "why", "requirements"} <= set(node)
         assert re.fullmatch(r"[0-9a-f]{40}", str(node["commit"]))

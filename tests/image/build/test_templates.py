@@ -1,4 +1,4 @@
-"""What the templates for hosts say fits the image."""
+"""The templates for hosts fit the image."""
 
 import json
 import re
@@ -17,17 +17,17 @@ def template(name: str) -> dict[str, Any]:
     return found
 
 
-def doors() -> set[int]:
-    """The image's ports, and SSH, which listens only where a key is given."""
+def ports() -> set[int]:
+    """Return the image's ports and SSH's, which is open only with a key."""
     exposed = re.search(r"^EXPOSE (.+)$", DOCKERFILE, re.MULTILINE)
     assert exposed
     return {int(port) for port in exposed[1].split()} | {SSH}
 
 
-def test_runpod_mounts_opens_and_sets_what_the_image_knows() -> None:
+def test_runpod_uses_the_ports_volume_and_variables_of_the_image() -> None:
     runpod = template("runpod.json")
     assert runpod["volumeMountPath"] == "/workspace"
-    assert {int(port.partition("/")[0]) for port in runpod["ports"]} == doors()
+    assert {int(port.partition("/")[0]) for port in runpod["ports"]} == ports()
     assert [port for port in runpod["ports"] if port.endswith("/tcp")] == [f"{SSH}/tcp"]
     assert set(runpod["env"]) <= set(rows())
     assert "dockerEntrypoint" not in runpod
@@ -37,17 +37,17 @@ def test_runpod_takes_the_password_from_a_secret() -> None:
     assert template("runpod.json")["env"]["ACCESS_PASSWORD"].startswith("{{ RUNPOD_SECRET_")
 
 
-def test_vast_opens_and_sets_what_the_image_knows_and_keeps_our_entrypoint() -> None:
+def test_vast_uses_the_ports_variables_and_entrypoint_of_the_image() -> None:
     vast = template("vast.json")
     words = shlex.split(vast["env"])
     options = list(zip(words[::2], words[1::2], strict=True))
-    assert {int(value.partition(":")[0]) for flag, value in options if flag == "-p"} == doors()
+    assert {int(value.partition(":")[0]) for flag, value in options if flag == "-p"} == ports()
     assert {value.partition("=")[0] for flag, value in options if flag == "-e"} <= set(rows())
     assert vast["runtype"] == "args"
     assert "onstart" not in vast
 
 
-def test_the_image_is_filled_in_by_whoever_uses_a_template() -> None:
+def test_the_user_of_a_template_fills_in_the_image() -> None:
     howto = (PROJECT_ROOT / "docs/deploy.md").read_text()
     for name in ("runpod.json", "vast.json"):
         text = (PROJECT_ROOT / "templates" / name).read_text()

@@ -1,4 +1,4 @@
-"""What somebody has on a volume, and whether it is still there and still works."""
+"""A user's files on a volume, and checks that they are still there and still work."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ FILES = {
     "custom_nodes/MyNode/requirements.txt": "node-package==1\n",
 }
 NODE_TYPE = "MyType"
-# Installed by nobody's requirements.
+# No node requires it.
 BY_HAND = "by-hand"
 # Of a node that comes later.
 LATE = "late-package"
 
 
 def write_index(folder: Path) -> Path:
-    """A folder with the packages that the node and its owner install."""
+    """Make a folder with the packages that the node and its owner install."""
     folder.mkdir()
     for name in ("node-package", BY_HAND, LATE):
         write_wheel(folder, name, "1", "")
@@ -39,7 +39,7 @@ def write_files(comfyui: Path) -> None:
 
 
 def bring(pod: Pod) -> None:
-    """Uploads the files to a pod that runs and installs the packages, as ComfyUI-Manager does it."""
+    """Upload the files to a running pod and install the packages, as ComfyUI-Manager does."""
     for name, content in FILES.items():
         pod.write(f"/workspace/ComfyUI/{name}", content)
     requirements = "/workspace/ComfyUI/custom_nodes/MyNode/requirements.txt"
@@ -55,7 +55,7 @@ def bring_another_node(pod: Pod) -> None:
 
 
 def assert_all_there(pod: Pod, owner: httpx.Client) -> None:
-    """The files as they were, and the node loaded with its package."""
+    """Check that the files are unchanged, and the node is loaded with its package."""
     for name, content in FILES.items():
         assert pod.run("cat", f"/workspace/ComfyUI/{name}") == content
     assert NODE_TYPE in owner.get(f"{pod.url(3001)}/object_info").json()

@@ -1,4 +1,4 @@
-"""Containers that tests start, watch and take away again."""
+"""Containers that tests start, watch and remove."""
 
 import json
 import re
@@ -13,7 +13,7 @@ COMPLAINT = re.compile(r"\b(WARN(ING)?|ERROR|CRITICAL|FATAL|Traceback)\b", re.IG
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """What docker prints; both streams of a container's log count."""
+    """Run docker and return its output, both streams."""
     done = subprocess.run(
         ["docker", *arguments], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -23,9 +23,9 @@ def docker(*arguments: str, check: bool = True) -> str:
 
 
 class TrackedContainer:
-    """One container. Leaving it fails the test when its log complains of anything the test did not expect.
+    """A container. Leaving it fails the test if its log has a complaint that the test does not expect.
 
-    `expected` are regular expressions of lines that may complain.
+    `expected` are regular expressions of such lines.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class TrackedContainer:
         return docker("exec", self.name, *command)
 
     def write(self, path: str, content: str) -> None:
-        """Also where `docker cp` does not reach, as on a tmpfs. Folders are made as needed."""
+        """Write a file and its folders, also on a tmpfs, which `docker cp` does not reach."""
         program = 'mkdir -p "$(dirname "$0")" && cat >"$0"'
         command = ["docker", "exec", "--interactive", self.name, "bash", "-c", program, path]
         subprocess.run(command, input=content, text=True, check=True)
 
     def stop(self) -> float:
-        """Stops the container as a host would and returns how many seconds it took."""
+        """Stop the container as a host would, and return the seconds it took."""
         began = time.monotonic()
         docker("stop", "--time", "20", self.name)
         return time.monotonic() - began
@@ -99,5 +99,5 @@ class TrackedContainer:
 
 
 def run_once(image: str, *command: str) -> str:
-    """What a command prints in a fresh container, without anything of a pod being started."""
+    """Return the output of a command in a new container that starts no service."""
     return docker("run", "--rm", "--network", "none", "--entrypoint", command[0], image, *command[1:])

@@ -1,4 +1,4 @@
-"""A pod as its owner meets it: a container that is signed in to, watched and stopped."""
+"""A pod from its owner's side: a container with a sign-in and a log."""
 
 import functools
 import subprocess
@@ -10,7 +10,7 @@ import httpx
 from tests.image.support.container import TrackedContainer, docker
 
 PASSWORD = "container password"
-# What the supervisor says of itself on every start and stop.
+# The supervisor writes these lines at every start and stop.
 EXPECTED = (
     r"CRIT Server 'unix_http_server' running without any HTTP authentication",
     r"WARN received SIGTERM",
@@ -20,13 +20,13 @@ EXPECTED = (
 
 @functools.cache
 def own_network() -> tuple[str, ...]:
-    """Options for an address of its own; where the engine has no bridge, the host's network."""
+    """Return options for an own address; where the engine has no bridge, for the host's network."""
     has_bridge = docker("network", "ls", "--quiet", "--filter", "name=^bridge$").strip()
     return () if has_bridge else ("--network", "host")
 
 
 class Pod(TrackedContainer):
-    """`variables` are set as a host's form would set them."""
+    """`variables` are those of a host's form."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Pod(TrackedContainer):
 
     @contextmanager
     def owner(self) -> Iterator[httpx.Client]:
-        """Signed in; good for every port."""
+        """Return a client that is signed in on every port."""
         with httpx.Client(timeout=30) as client:
             answer = client.post(f"{self.dashboard}/api/auth/login", json={"password": PASSWORD})
             answer.raise_for_status()
@@ -68,7 +68,7 @@ class Pod(TrackedContainer):
             yield client
 
     def wait_for_line(self, *words: str, times: int = 1) -> None:
-        """Follow the container's log until `times` lines hold all the words; the log is the event."""
+        """Follow the container's log until `times` lines contain all the words."""
         command = ["docker", "logs", "--follow", self.name]
         found = 0
         with subprocess.Popen(
@@ -81,7 +81,7 @@ class Pod(TrackedContainer):
                     break
             following.terminate()
         assert found == times, (
-            f"the container ended after {found} of {times} lines that hold {words}:\n{self.logs()[-4000:]}"
+            f"the container ended after {found} of {times} lines with {words}:\n{self.logs()[-4000:]}"
         )
 
     def wait_for_comfyui(self, times: int = 1) -> None:

@@ -1,9 +1,9 @@
-"""Build contexts that stand in for what is gigabytes or out of reach: torch, ComfyUI's packages, custom nodes.
+"""Build contexts that replace torch, ComfyUI, its packages and custom nodes, which are large or out of reach.
 
     python3 -m tests.image.support.standins FOLDER
 
 fills FOLDER with one folder per named context of the Dockerfile (`comfyui-src`, `wheels`, `locks`,
-`nodes-standard`, `nodes-full`). Uses the standard library alone, because `make pod` needs it before anything is
+`nodes-standard`, `nodes-full`). It uses the standard library only, because `make pod` needs it before packages are
 installed.
 """
 
@@ -58,7 +58,7 @@ def write_wheel(folder: Path, name: str, version: str, module: str, metadata: st
 
 
 def torch_module(version: str) -> str:
-    """With what the build asks it: the GPUs that it holds code for."""
+    """Return a torch with the list of GPUs, which the build reads."""
     return f'''__version__ = "{version}"
 
 
@@ -94,7 +94,7 @@ def write_locks(folder: Path) -> None:
 
 
 def write_nodes(folder: Path, list_file: Path) -> None:
-    """One importable custom node per entry of the list, that registers nothing."""
+    """Write an importable custom node without node types for each entry of the list."""
     for node in tomllib.loads(list_file.read_text())["node"]:
         package = folder / node["name"]
         package.mkdir(parents=True)
