@@ -1,9 +1,12 @@
 """Jobs as a feature: the queue, and the worker that runs it at this pod's ComfyUI."""
 
+import socket
+
 from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.core.journal import Journal
 from backend.jobs import api, sockets
+from backend.jobs.adoption import SUFFIX, Adoption
 from backend.jobs.history import JobHistory
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
@@ -15,14 +18,16 @@ from backend.jobs.watch import JobWatch
 from backend.jobs.worker import Worker
 from backend.web.features import Context, Feature, Running
 
-JOURNAL = "jobs/journal.jsonl"
+JOURNALS = ".comfypod/jobs"
 OUTPUTS = "ComfyUI/output/jobs"
 
 
 async def start(context: Context) -> Running:
     events, comfy = context.events, context.registry.get(ComfyClient)
     workspace = context.settings.workspace
-    store = JobStore(context.database, Journal(workspace / ".comfypod" / JOURNAL))
+    # Each container has a host name of its own, and keeps it when it is restarted.
+    journal = workspace / JOURNALS / f"{socket.gethostname()}{SUFFIX}"
+    store = JobStore(context.database, Journal(journal))
     await store.prepare()
     lifecycle = Lifecycle(store, events)
     jobs = Jobs(store, lifecycle, events)
@@ -33,7 +38,7 @@ async def start(context: Context) -> Running:
     return Running(
         services=(jobs, watch, channel, JobOutputFiles(workspace / OUTPUTS)),
         channels=(channel, watch),
-        background=(worker.run,),
+        background=(worker.run, Adoption(journal, store, lifecycle).run),
     )
 
 

@@ -87,7 +87,7 @@ class JobStore:
         self._sequence = max((entry.get("seq", 0) for entry in entries), default=applied)
         missing = [entry for entry in entries if entry.get("seq", 0) > applied]
         async with self._database.transaction():
-            await self._write(_changes_in(missing))
+            await self._write(changes_in(missing))
             await self._save_sequence()
             await self._database.execute(SQL.expire_leases, {"now": clock.to_text(clock.now())})
 
@@ -95,6 +95,31 @@ class JobStore:
         """Write all of `changes` or nothing."""
         async with self._journaled(changes):
             await self._write(changes)
+
+    async def adopt(self, changes: Changes) -> list[Job]:
+        """Take in what another pod has left. Jobs that are here already are newer here, and stay as they are."""
+        here = await self.states([job.id for job in changes.jobs])
+        new = [job for job in changes.jobs if job.id not in here]
+        ids = {job.id for job in new}
+        async with self._database.transaction():
+            await self.save(
+                Changes(
+                    prompts=changes.prompts,
+                    jobs=[
+                        job.changed(idempotency_key=None) if await self._has_key(job) else job for job in new
+                    ],
+                    attempts=[attempt for attempt in changes.attempts if attempt.job_id in ids],
+                    outputs={job_id: made for job_id, made in changes.outputs.items() if job_id in ids},
+                )
+            )
+            await self._database.execute(
+                SQL.expire_leases_of, {"ids": as_json(sorted(ids)), "now": clock.to_text(clock.now())}
+            )
+        return new
+
+    async def _has_key(self, job: Job) -> bool:
+        """Return whether another job here was submitted with the same key."""
+        return bool(job.idempotency_key and await self.of_key(job.principal, job.idempotency_key))
 
     async def claim(
         self, worker_id: str, lease_expires_at: datetime, attempt_id: str
@@ -277,7 +302,7 @@ class JobStore:
         return [job_from(row["record"]) for row in await self._database.fetch_all(query, parameters)]
 
 
-def _changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
+def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
     """Return the newest state of everything that the entries of a journal are about."""
     prompts: dict[str, PromptContent] = {}
     jobs: dict[str, Job] = {}

@@ -102,6 +102,10 @@ WHERE id = :id AND worker_id = :worker_id AND state = 'started';
 -- At start no worker of an earlier process can be alive.
 UPDATE attempts SET lease_expires_at = :now WHERE state = 'started';
 
+-- name: expire_leases_of
+UPDATE attempts SET lease_expires_at = :now
+WHERE state = 'started' AND job_id IN (SELECT value FROM json_each(:ids));
+
 -- name: expired_attempt
 -- Return an attempt whose worker has stopped renewing its lease.
 SELECT record FROM attempts WHERE state = 'started' AND lease_expires_at <= :now ORDER BY lease_expires_at LIMIT 1;

@@ -1,5 +1,8 @@
 """The queue outlives its process, its database and its pod."""
 
+import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,10 +14,11 @@ from backend.core.database import open_database
 from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.core.journal import Journal
+from backend.jobs.adoption import Adoption
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import ErrorKind, JobState, Output
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobStore
+from backend.jobs.store import JobFilter, JobStore
 from tests.backend.jobs.queue import PROMPT, Queue
 
 IMAGE = Output(path="cat.png", node_id="9", kind="image", bytes=3, sha256="0" * 64, media_type="image/png")
@@ -22,8 +26,14 @@ IMAGE = Output(path="cat.png", node_id="9", kind="image", bytes=3, sha256="0" * 
 
 @asynccontextmanager
 async def pod(volume: Path, database_file: Path) -> AsyncIterator[Queue]:
+    async with pod_with(volume / "journal.jsonl", database_file) as queue:
+        yield queue
+
+
+@asynccontextmanager
+async def pod_with(journal: Path, database_file: Path) -> AsyncIterator[Queue]:
     async with open_database(database_file) as database:
-        store = JobStore(database, Journal(volume / "journal.jsonl"))
+        store = JobStore(database, Journal(journal))
         await store.prepare()
         events = EventBus()
         lifecycle = Lifecycle(store, events)
@@ -60,6 +70,71 @@ async def test_an_attempt_under_way_is_taken_over_with_its_prompt_id(tmp_path: P
             job, same = taken
             assert (same.id, same.worker_id, job.state) == (attempt.id, "new worker", JobState.RUNNING)
             assert await again.lifecycle.take_over("another worker", clock.in_seconds(60)) is None
+
+
+@pytest.fixture
+async def gone(tmp_path: Path) -> Path:
+    """The journal of a pod that has left a finished, a running and a queued job, and has not been seen for an hour."""
+    journal = tmp_path / "journals" / "gone.jsonl"
+    async with pod_with(journal, tmp_path / "gone.db") as queue:
+        await queue.submit_all(
+            {"name": "done"}, {"name": "running"}, {"name": "queued", "idempotency_key": "k"}
+        )
+        await queue.run()
+        await queue.claim()
+    hour_ago = time.time() - 3600
+    os.utime(journal, (hour_ago, hour_ago))
+    return journal
+
+
+async def test_a_new_pod_takes_over_the_jobs_of_one_that_is_gone(gone: Path, tmp_path: Path) -> None:
+    own = gone.with_name("new.jsonl")
+    async with pod_with(own, tmp_path / "new.db") as queue:
+        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        assert not gone.exists()
+        assert await queue.order() == ["queued"]
+        taken = await queue.lifecycle.take_over("worker", clock.in_seconds(60))
+        assert taken
+        assert taken[0].name == "running"
+    async with pod_with(own, tmp_path / "later.db") as later:
+        assert {job.name: job.state for job in await later.jobs.newest(JobFilter(), 10)} == {
+            "done": JobState.SUCCEEDED,
+            "running": JobState.RUNNING,
+            "queued": JobState.QUEUED,
+        }
+
+
+async def test_of_two_new_pods_one_takes_over(gone: Path, tmp_path: Path) -> None:
+    paths = [gone.with_name(f"new-{number}.jsonl") for number in range(2)]
+    async with pod_with(paths[0], tmp_path / "0.db") as one, pod_with(paths[1], tmp_path / "1.db") as other:
+        pods = [
+            Adoption(path, queue.store, queue.lifecycle)
+            for path, queue in zip(paths, (one, other), strict=True)
+        ]
+        await asyncio.gather(*(pod.adopt() for pod in pods))
+        assert sorted([await one.order(), await other.order()]) == [[], ["queued"]]
+
+
+async def test_the_jobs_of_a_living_pod_are_left_alone(gone: Path, tmp_path: Path) -> None:
+    os.utime(gone)
+    own = gone.with_name("new.jsonl")
+    async with pod_with(own, tmp_path / "new.db") as queue:
+        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        assert gone.exists()
+        assert await queue.order() == []
+
+
+async def test_an_adoption_that_was_interrupted_is_finished_and_undoes_nothing(
+    gone: Path, tmp_path: Path
+) -> None:
+    own = gone.with_name("new.jsonl")
+    left = gone.read_bytes()
+    async with pod_with(own, tmp_path / "new.db") as queue:
+        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        done = await queue.run()
+        gone.with_name("gone.jsonl.adopting-by-new").write_bytes(left)
+        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        assert await queue.state(done) == JobState.SUCCEEDED
 
 
 async def test_a_change_that_reached_only_the_journal_is_applied_at_the_next_start(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Takes over the jobs of pods that are gone. Each pod writes a journal of its own below one folder of the volume.
+
+A living pod touches its journal every few seconds. One that stays untouched is renamed, which only one pod can do, then read
+and written into that pod's own journal, and deleted.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import structlog
+
+from backend.core.database import until_recorded
+from backend.core.journal import read_entries
+from backend.jobs.lifecycle import Lifecycle
+from backend.jobs.store import JobStore, changes_in
+
+log = structlog.get_logger(__name__)
+
+SUFFIX = ".jsonl"
+ADOPTING = ".adopting"
+BEAT_SECONDS = 15.0
+# Clocks of pods differ and network volumes cache times, so this is much longer than a beat.
+GONE_SECONDS = 120.0
+
+
+class Adoption:
+    def __init__(
+        self, own: Path, store: JobStore, lifecycle: Lifecycle, *, gone_seconds: float = GONE_SECONDS
+    ):
+        """`own` is the journal of this pod."""
+        self._own = own
+        self._store = store
+        self._lifecycle = lifecycle
+        self._gone_seconds = gone_seconds
+
+    async def run(self) -> None:
+        """Beat and adopt until cancelled."""
+        while True:
+            await self.adopt()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def adopt(self) -> None:
+        """Take over the journals of pods that are gone. A volume that does not answer is tried again at the next beat."""
+        try:
+            abandoned = await asyncio.to_thread(self._claim_abandoned)
+        except OSError as error:
+            log.warning("the journals of other pods cannot be looked at", reason=str(error))
+            return
+        for journal in abandoned:
+            await self._take_over(journal)
+
+    async def _take_over(self, journal: Path) -> None:
+        changes = await asyncio.to_thread(lambda: changes_in(read_entries(journal)))
+        jobs = await until_recorded(lambda: self._store.adopt(changes))
+        await asyncio.to_thread(journal.unlink, missing_ok=True)
+        self._lifecycle.publish(jobs)
+        log.info("took over the jobs of another pod", journal=journal.name, jobs=len(jobs))
+
+    def _claim_abandoned(self) -> list[Path]:
+        """Return the journals that are ours to read now, those of an adoption that was interrupted included."""
+        folder = self._own.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._own.exists():
+            os.utime(self._own)
+        mine = f"{ADOPTING}-by-{self._own.stem}"
+        for journal in self._gone(folder):
+            claimed = journal.with_name(journal.name + mine)
+            try:
+                journal.rename(claimed)
+            except FileNotFoundError:  # another pod was faster
+                continue
+        return sorted(folder.glob(f"*{mine}"))
+
+    def _gone(self, folder: Path) -> Iterator[Path]:
+        now = _now_at(folder)
+        for journal in folder.glob(f"*{SUFFIX}"):
+            if journal != self._own and now - journal.stat().st_mtime > self._gone_seconds:
+                yield journal
+
+
+def _now_at(folder: Path) -> float:
+    """Return the time as the file server sees it."""
+    with TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
