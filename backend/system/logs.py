@@ -14,8 +14,9 @@ LONGEST_LINE = 4000
 OLDER_FILES = 9
 MASK = "•••"
 SHORTEST_SECRET = 8
-# Colours and cursor movements for terminals.
-ANSI = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07]*\x07|[@-Z\\-_])")
+# Colours, cursor movements and titles for terminals. No part reaches beyond the next escape character, so sequences
+# that never end take linear time.
+ANSI = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 def generations(path: Path) -> list[Path]:

@@ -137,3 +137,17 @@ async def test_the_log_of_nobody_cannot_be_followed(pod: ControlPlane) -> None:
     with pytest.raises(websockets.InvalidStatus):
         async with pod.socket("/ws/services/apache/log"):
             pass
+
+
+@pytest.mark.timeout(30)  # quadratic time took minutes
+@pytest.mark.parametrize("sequence", ["\x1b]", "\x1b]0;title", "\x1b[", "\x1b[0;", "\x1b]\x1b["])
+async def test_escape_sequences_that_never_end_take_no_time(
+    pod: ControlPlane, log: Path, sequence: str
+) -> None:
+    write(log, sequence * (2**19 // len(sequence)) + "\nthe end\n")
+    assert (await pod.client.get(f"{LOG}?lines=1")).text == "the end\n"
+
+
+async def test_titles_are_removed_however_they_end(pod: ControlPlane, log: Path) -> None:
+    write(log, "\x1b]0;one\x07first\n\x1b]0;two\x1b\\second\n\x1b]0;three\nthird\n")
+    assert (await pod.client.get(LOG)).text == "first\nsecond\n0;three\nthird\n"
