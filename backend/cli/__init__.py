@@ -1,1 +1,1 @@
-"""The command line: `comfypod`. It speaks to a control plane as any other program would, over its API."""
+"""The command line, `comfypod`: it uses the API as any other program does."""

@@ -9,7 +9,7 @@ from backend.core.formatting import printable
 
 
 def main() -> int:
-    # A closed terminal and a polite kill end a command as Ctrl-C does: with everything put away. Unless `nohup` says no.
+    # A closed terminal and SIGTERM end a command as Ctrl-C does, with all files closed. `nohup` ignores SIGHUP.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)

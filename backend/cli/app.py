@@ -1,4 +1,4 @@
-"""All commands under one name."""
+"""The `comfypod` command."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ app.add_typer(workflow_convert.app, name="workflow")
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)
-downloads.app.command()(rate_limits.pace)
+downloads.app.command()(rate_limits.limits)
 
 
 def _show_version(wanted: bool) -> None:
@@ -37,7 +37,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Its version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     pass
@@ -45,35 +45,36 @@ def common(
 
 @app.command()
 def download(
-    url: Annotated[str, typer.Argument(help="Hugging Face, Civitai or any http(s) address.")],
+    url: Annotated[str, typer.Argument(help="Hugging Face, Civitai or any http(s) URL.")],
     to: Annotated[
         str | None,
         typer.Option(
             metavar="FOLDER", help="Model folder, such as `loras` or `loras/style`.", autocompletion=folders
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name on disk. Default: as the source has it.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="Hash that the content must have.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name on disk. Default: the name at the source.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="SHA-256 that the content must have.")] = None,
     allow_pickle: AllowPickle = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Every file of a repository, a folder or a version.")
     ] = False,
     keep_folders: Annotated[
-        bool, typer.Option("--keep-folders", help="With --all, the source's folders below FOLDER.")
+        bool, typer.Option("--keep-folders", help="With --all, keep the source's folders below FOLDER.")
     ] = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch a file into a model folder, and wait until it is here."""
-    wanted: dict[str, str | bool | None] = {"url": url, "folder": to, "allow_pickle": allow_pickle}
+    """Download a file into a model folder, and wait for it."""
+    request: dict[str, str | bool | None] = {"url": url, "folder": to, "allow_pickle": allow_pickle}
     if everything and (name or sha256):
-        raise Misused("A name and a hash belong to one file: take --all away, or --name and --sha256.")
+        raise Misused("A name and a hash belong to one file: omit --all, or --name and --sha256.")
     if not everything and to is None:
-        raise Misused("Say which model folder it belongs in: --to FOLDER, such as --to loras.")
+        raise Misused("Name the model folder: --to FOLDER, such as --to loras.")
     with control_plane(outlives=no_wait) as plane:
         if everything:
-            report = plane.download_all(**wanted, keep_folders=keep_folders)
+            batch = plane.downloads.add_all(**request, keep_folders=keep_folders)
+            report = plane.run(batch)
             finish(plane, report.transfers, report.refused, no_wait=no_wait, as_json=as_json)
         else:
-            transfer = plane.download(**wanted, filename=name, sha256=sha256)
+            transfer = plane.run(plane.downloads.add(**request, filename=name, sha256=sha256))
             finish(plane, [transfer], no_wait=no_wait, as_json=as_json)

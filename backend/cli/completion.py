@@ -1,4 +1,4 @@
-"""What the shell completes with: whatever the control plane tells at once, and otherwise nothing."""
+"""Suggestions for the shell. Without a control plane that answers at once there are none."""
 
 import contextlib
 
@@ -11,25 +11,25 @@ Choices = list[tuple[str, str]]
 
 
 def preset_ids(incomplete: str) -> Choices:
-    """Ids with their titles."""
+    """Return ids with their titles."""
     with contextlib.suppress(CommandError), running_control_plane() as plane:
-        presets = [summary.preset for summary in plane.presets()]
+        presets = [summary.preset for summary in plane.run(plane.presets.search())]
         return [(preset.id, preset.title) for preset in presets if preset.id.startswith(incomplete)]
     return []
 
 
 def transfer_names(incomplete: str) -> Choices:
-    """File names with their states."""
+    """Return file names with their states."""
     with contextlib.suppress(CommandError), running_control_plane() as plane:
-        transfers = plane.transfers()
+        transfers = plane.run(plane.downloads.search())
         return [(row.filename, row.state) for row in transfers if row.filename.startswith(incomplete)]
     return []
 
 
 def model_paths(incomplete: str) -> Choices:
-    """Models by their paths, with their sizes."""
+    """Return the paths of models with their sizes."""
     with contextlib.suppress(CommandError), running_control_plane() as plane:
-        models = plane.models()
+        models = plane.run(plane.storage.models())
         return [
             (model.path, format_bytes(model.bytes)) for model in models if model.path.startswith(incomplete)
         ]
@@ -37,5 +37,5 @@ def model_paths(incomplete: str) -> Choices:
 
 
 def folders(incomplete: str) -> list[str]:
-    """ComfyUI's model folders."""
+    """Return ComfyUI's model folders."""
     return sorted(folder for folder in MODEL_FOLDERS if folder.startswith(incomplete))

@@ -1,5 +1,6 @@
-"""Which control plane a command speaks to, and how it signs in there."""
+"""Find the control plane that a command works with, and sign in."""
 
+import asyncio
 import contextlib
 import sys
 import time
@@ -9,62 +10,74 @@ from enum import Enum, auto
 import httpx
 import typer
 
-from backend.cli.client import TIMEOUT, ControlPlane, ask
-from backend.cli.errors import Misused, NoControlPlane, NotSignedIn, Refused
+from backend.cli.control_plane import ControlPlane, run
+from backend.cli.errors import Misused, NoControlPlane, NotSignedIn
+from backend.client.client import ApiClient, sign_in
+from backend.client.connection import TIMEOUT, Credentials
 from backend.config.settings import VITAL, Settings, SettingsError, load_settings
 
 # A pod's control plane is up a second or two after the container; one that restarts takes no longer.
 START_SECONDS = 30.0
-LOOK_SECONDS = 0.5
-# What a shell waits for completions.
-AT_ONCE_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+# How long a shell waits for completions.
+COMPLETION_SECONDS = 2.0
 STARTING = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 
-class Seen(Enum):
-    """What a look at an address showed."""
+class Found(Enum):
+    """What answers at an address."""
 
     CONTROL_PLANE = auto()
-    # A proxy answers, and what is behind it does not yet.
+    # A proxy answers, and the control plane behind it does not yet.
     STARTING = auto()
-    NOBODY = auto()
+    NOTHING = auto()
 
 
 @contextlib.contextmanager
 def connected(*, outlives: bool) -> Iterator[ControlPlane]:
-    """The control plane that runs or, if it need not outlive the command, one of our own."""
+    """Yield the control plane that runs or, unless the work must outlive the command, an embedded one."""
     settings = _settings()
     for sentence in settings.problems:
         print(sentence, file=sys.stderr)  # noqa: T201
-    with _http(settings) as http:
-        if _answers(http, settings):
-            yield ControlPlane(http, _token(http, settings, may_ask=sys.stdin.isatty()))
-            return
-    if outlives:
-        raise Misused(
-            f"No control plane answers at {http.base_url}, and without one nothing is fetched after the command has "
-            "ended. Leave --no-wait out."
-        )
+    with asyncio.Runner() as runner:
+        with _http(runner, settings) as http:
+            if _answers(runner, http, settings):
+                token = _token(runner, http, settings, may_ask=sys.stdin.isatty())
+                yield ControlPlane(runner, ApiClient(http, Credentials(token=token)))
+                return
+        if outlives:
+            raise Misused(
+                f"No control plane answers at {http.base_url}, and without one no download continues after the command "
+                "has ended. Omit --no-wait."
+            )
+        with _embedded(runner, settings) as plane:
+            yield plane
+
+
+@contextlib.contextmanager
+def connected_now() -> Iterator[ControlPlane]:
+    """Yield the control plane that runs. Neither wait for one nor ask the user for a password."""
+    settings = _settings()
+    with asyncio.Runner() as runner, _http(runner, settings) as http:
+        http.timeout = httpx.Timeout(COMPLETION_SECONDS)
+        if runner.run(_find(http)) is not Found.CONTROL_PLANE:
+            raise NoControlPlane(f"No control plane answers at {http.base_url}.")
+        token = _token(runner, http, settings, may_ask=False)
+        yield ControlPlane(runner, ApiClient(http, Credentials(token=token)))
+
+
+@contextlib.contextmanager
+def _embedded(runner: asyncio.Runner, settings: Settings) -> Iterator[ControlPlane]:
     # The application is imported only where it is needed: that takes a second.
     from backend.cli.embedded_server import embedded_control_plane  # noqa: PLC0415
 
     with (
         embedded_control_plane(settings) as own,
-        httpx.Client(base_url=own.url, timeout=TIMEOUT, trust_env=False) as http,
+        _closing(runner, httpx.AsyncClient(base_url=own.url, timeout=TIMEOUT, trust_env=False)) as http,
     ):
-        yield ControlPlane(http, own.token, alone=True, begin=own.begin)
-
-
-@contextlib.contextmanager
-def connected_now() -> Iterator[ControlPlane]:
-    """The control plane that runs, without waiting for it and without a question to a person."""
-    settings = _settings()
-    with _http(settings) as http:
-        http.timeout = httpx.Timeout(AT_ONCE_SECONDS)
-        if _look(http) is not Seen.CONTROL_PLANE:
-            raise NoControlPlane(f"No control plane answers at {http.base_url}.")
-        yield ControlPlane(http, _token(http, settings, may_ask=False))
+        client = ApiClient(http, Credentials(token=own.token))
+        yield ControlPlane(runner, client, embedded=True, begin=own.begin)
 
 
 def _settings() -> Settings:
@@ -74,57 +87,68 @@ def _settings() -> Settings:
         raise Misused(str(error)) from None
 
 
-def _http(settings: Settings) -> httpx.Client:
-    """A proxy of the environment has no business between us and our own machine."""
+@contextlib.contextmanager
+def _http(runner: asyncio.Runner, settings: Settings) -> Iterator[httpx.AsyncClient]:
+    """Yield a client for the configured address. For this machine it ignores the proxies of the environment."""
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - asked, not bound
     address = str(settings.comfypod_url or f"http://{host}:{settings.port}")
-    return httpx.Client(base_url=address, timeout=TIMEOUT, trust_env=settings.comfypod_url is not None)
+    trust_env = settings.comfypod_url is not None
+    with _closing(runner, httpx.AsyncClient(base_url=address, timeout=TIMEOUT, trust_env=trust_env)) as http:
+        yield http
 
 
-def _answers(http: httpx.Client, settings: Settings) -> bool:
-    """False where this command has to stand alone. A control plane that is starting is waited for."""
+@contextlib.contextmanager
+def _closing(runner: asyncio.Runner, http: httpx.AsyncClient) -> Iterator[httpx.AsyncClient]:
+    try:
+        yield http
+    finally:
+        runner.run(http.aclose())
+
+
+def _answers(runner: asyncio.Runner, http: httpx.AsyncClient, settings: Settings) -> bool:
+    """Return False where this command has to embed a control plane. Wait for one that is starting."""
     deadline = time.monotonic() + START_SECONDS
-    while (seen := _look(http)) is not Seen.CONTROL_PLANE:
-        if seen is Seen.NOBODY and settings.comfypod_url:
+    while (found := runner.run(_find(http))) is not Found.CONTROL_PLANE:
+        if found is Found.NOTHING and settings.comfypod_url:
             raise NoControlPlane(
-                f"No control plane answers at {settings.comfypod_url}. Correct COMFYPOD_URL, or unset it to speak to "
-                "the one on this machine."
+                f"No control plane answers at {settings.comfypod_url}. Correct COMFYPOD_URL, or unset it to use the one "
+                "on this machine."
             )
-        # Where a supervisor runs, the control plane is about to come; two would be one too many.
-        if seen is Seen.NOBODY and not settings.supervisor_socket.is_socket():
+        # Where supervisor runs, the control plane is about to start; a second one would be in its way.
+        if found is Found.NOTHING and not settings.supervisor_socket.is_socket():
             return False
         if time.monotonic() > deadline:
             raise NoControlPlane(
                 f"The control plane at {http.base_url} does not answer. Its log is {settings.log_dir / 'dashboard.log'}."
             )
-        time.sleep(LOOK_SECONDS)
+        time.sleep(RETRY_SECONDS)
     return True
 
 
-def _look(http: httpx.Client) -> Seen:
+async def _find(http: httpx.AsyncClient) -> Found:
     try:
-        answer = http.get("/healthz")
+        response = await http.get("/healthz")
     except httpx.TransportError:
-        return Seen.NOBODY
-    if answer.status_code in STARTING:
-        return Seen.STARTING
+        return Found.NOTHING
+    if response.status_code in STARTING:
+        return Found.STARTING
     with contextlib.suppress(ValueError, TypeError, KeyError):
-        if answer.json()["status"] == "ok":
-            return Seen.CONTROL_PLANE
+        if response.json()["status"] == "ok":
+            return Found.CONTROL_PLANE
     raise NoControlPlane(
-        f"What answers at {http.base_url} is no control plane. Set COMFYPOD_URL to the address of one, or PORT to a "
-        "free port to do without."
+        f"The server at {http.base_url} is no control plane. Set COMFYPOD_URL to the address of one, or PORT to a "
+        "free port to work without."
     )
 
 
-def _token(http: httpx.Client, settings: Settings, *, may_ask: bool) -> str:
+def _token(runner: asyncio.Runner, http: httpx.AsyncClient, settings: Settings, *, may_ask: bool) -> str:
     if settings.comfypod_token:
         return settings.comfypod_token.get_secret_value()
     password = _known_password(settings)
-    token = _signed_in(http, password) if password else None
+    token = run(runner, sign_in(http, password)) if password else None
     if token is None and may_ask:
         question = f"Password of the pod at {http.base_url}"
-        token = _signed_in(http, typer.prompt(question, hide_input=True, err=True))
+        token = run(runner, sign_in(http, typer.prompt(question, hide_input=True, err=True)))
     if token is None:
         raise NotSignedIn(
             f"The control plane at {http.base_url} wants {'another' if password else 'a'} password. Set "
@@ -133,19 +157,8 @@ def _token(http: httpx.Client, settings: Settings, *, may_ask: bool) -> str:
     return token
 
 
-def _signed_in(http: httpx.Client, password: str) -> str | None:
-    """A token, or None when the password is not the one."""
-    try:
-        answer = ask(http, "POST", "/api/auth/login", json={"password": password})
-    except Refused as error:
-        if error.code != "wrong_password":
-            raise
-        return None
-    return str(answer.json()["access_token"])
-
-
 def _known_password(settings: Settings) -> str | None:
-    """The owner's, or the one that was generated on this machine, which no other machine gets to see."""
+    """Return the owner's password, or the one generated on this machine, which no other machine must see."""
     if settings.access_password:
         return settings.access_password.get_secret_value()
     if settings.comfypod_url and settings.comfypod_url.host not in LOOPBACK:

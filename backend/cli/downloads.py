@@ -1,4 +1,4 @@
-"""`comfypod downloads …`: what is under way, and control over it."""
+"""`comfypod downloads …`: show and control the queue."""
 
 import sys
 from collections.abc import Sequence
@@ -11,93 +11,96 @@ from backend.cli.formatting import amount, percent, remark
 from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
-from backend.cli.selectors import named
+from backend.cli.selectors import selected
 from backend.cli.tracker import TransferTracker
 from backend.cli.watch import finish, require_done, screen, watch
 from backend.core.formatting import printable
 
 if TYPE_CHECKING:
-    from backend.cli.client import ControlPlane
-    from backend.downloads.schemas import TransferView
+    from backend.cli.control_plane import ControlPlane
+    from backend.client.models import Transfer
 
-app = typer.Typer(help="What is under way, live; and control over it.", invoke_without_command=True)
+app = typer.Typer(help="Show downloads live, and control them.", invoke_without_command=True)
 
 SHORT_ID = 8
 
-Named = typer.Argument(
+Which = typer.Argument(
     metavar="WHICH...", help="Ids, beginnings of ids, or file names.", autocompletion=transfer_names
 )
-Some = Annotated[list[str], Named]
-SomeOrAll = Annotated[list[str] | None, Named]
+Some = Annotated[list[str], Which]
+SomeOrAll = Annotated[list[str] | None, Which]
 
 
 @app.callback()
 def show(
     context: typer.Context,
     state: Annotated[list[str] | None, typer.Option(help="Only this state, such as `failed`.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Only what this preset asked for.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Only downloads of this preset.")] = None,
     live: Annotated[
-        bool | None, typer.Option("--live/--once", help="Go on showing. Default: on a terminal.")
+        bool | None, typer.Option("--live/--once", help="Keep showing progress. Default: on a terminal.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Downloads, live as long as something moves; with a command behind it, control over them."""
+    """Show downloads, live while any of them moves. The commands below control them."""
     if context.invoked_subcommand:
         return
     filters = {name: value for name, value in (("state", state), ("preset", preset)) if value}
     with control_plane() as plane:
-        found = plane.transfers(**filters)
-        moving = [] if plane.alone else [transfer for transfer in found if transfer.moves]
+        found = plane.run(plane.downloads.search(**filters))
+        moving = [] if plane.embedded else [transfer for transfer in found if transfer.moves]
         if moving and not as_json and (sys.stdout.isatty() if live is None else live):
             require_done(watch(plane, TransferTracker(moving, everything=not filters), screen()))
             return
     _print(found, as_json=as_json)
-    if plane.alone and any(transfer.moves for transfer in found):
-        say("No control plane runs here, so nothing is being fetched. To go on: comfypod downloads resume")
+    if plane.embedded and any(transfer.moves for transfer in found):
+        say(
+            "No control plane runs here, so nothing is being downloaded. To continue: comfypod downloads resume"
+        )
 
 
 @app.command()
 def pause(which: SomeOrAll = None, as_json: Json = False) -> None:
     """Stop some or all for now; what has arrived is kept."""
-    _steer("pause", which, as_json=as_json)
+    _control("pause", which, as_json=as_json)
 
 
 @app.command()
 def resume(which: SomeOrAll = None, as_json: Json = False) -> None:
-    """Go on with some or all of what is paused."""
-    _go_on("resume", which, as_json=as_json)
+    """Continue some or all that are paused."""
+    _continue("resume", which, as_json=as_json)
 
 
 @app.command()
 def retry(which: SomeOrAll = None, as_json: Json = False) -> None:
-    """Try some or all of what failed again."""
-    _go_on("retry", which, as_json=as_json)
+    """Try some or all that failed again."""
+    _continue("retry", which, as_json=as_json)
 
 
 @app.command()
 def cancel(which: Some, as_json: Json = False) -> None:
-    """Stop for good; nothing of it stays on disk."""
-    _steer("cancel", which, as_json=as_json)
+    """Stop for good; nothing of the file stays on disk."""
+    _control("cancel", which, as_json=as_json)
 
 
 @app.command()
 def accept(which: Some, as_json: Json = False) -> None:
-    """Keep what was put aside for a wrong hash."""
-    _steer("accept", which, as_json=as_json)
+    """Keep a file that is quarantined because of its hash."""
+    _control("accept", which, as_json=as_json)
 
 
 @app.command()
 def first(which: Some, as_json: Json = False) -> None:
-    """Fetch these before all others that wait."""
+    """Download these before all others in the queue."""
     with control_plane() as plane:
-        _print(plane.put_first([transfer.id for transfer in named(plane, which)]), as_json=as_json)
+        ids = [transfer.id for transfer in selected(plane, which)]
+        _print(plane.run(plane.downloads.put_first(ids)), as_json=as_json)
 
 
 @app.command()
 def clear() -> None:
-    """Forget what is done or cancelled; files stay."""
+    """Remove finished and cancelled downloads from the list; files stay."""
     with control_plane() as plane:
-        plane.clear()
+        plane.run(plane.downloads.clear())
 
 
 @app.command()
@@ -105,10 +108,10 @@ def log(
     which: Annotated[str, typer.Argument(metavar="WHICH", autocompletion=transfer_names)],
     as_json: Json = False,
 ) -> None:
-    """What happened to a download, oldest first."""
+    """Show what happened to a download, oldest first."""
     with control_plane() as plane:
-        (transfer,) = named(plane, [which])
-        lines = plane.log(transfer.id)
+        (transfer,) = selected(plane, [which])
+        lines = plane.run(plane.downloads.log(transfer.id))
     if as_json:
         print_json(lines)
         return
@@ -116,30 +119,31 @@ def log(
         typer.echo(f"{line.at.astimezone():%Y-%m-%d %H:%M:%S}\t{printable(line.message)}")
 
 
-def _steer(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
+def _control(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
     with control_plane() as plane:
-        _print(_steered(plane, action, which), as_json=as_json, nothing=f"Nothing to {action}.")
+        _print(_controlled(plane, action, which), as_json=as_json, nothing=f"Nothing to {action}.")
 
 
-def _go_on(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
-    """The control plane does it; where there is none, this command has to stay for it."""
+def _continue(action: str, which: Sequence[str] | None, *, as_json: bool) -> None:
+    """Let downloads continue. An embedded control plane ends with this command, so the command waits for them."""
     with control_plane() as plane:
-        transfers = _steered(plane, action, which)
-        if plane.alone and not which:
-            transfers = [transfer for transfer in plane.transfers() if transfer.moves]
-        if plane.alone and transfers:
+        transfers = _controlled(plane, action, which)
+        if plane.embedded and not which:
+            transfers = [transfer for transfer in plane.run(plane.downloads.search()) if transfer.moves]
+        if plane.embedded and transfers:
             finish(plane, transfers, no_wait=False, as_json=as_json)
         else:
             _print(transfers, as_json=as_json, nothing=f"Nothing to {action}.")
 
 
-def _steered(plane: "ControlPlane", action: str, which: Sequence[str] | None) -> "list[TransferView]":
+def _controlled(plane: "ControlPlane", action: str, which: Sequence[str] | None) -> "list[Transfer]":
     if which:
-        return [plane.steer(action, transfer.id) for transfer in named(plane, which)]
-    return plane.steer_all(action)
+        transfers = selected(plane, which)
+        return [plane.run(plane.downloads.control(action, transfer.id)) for transfer in transfers]
+    return plane.run(plane.downloads.control_all(action))
 
 
-def _print(transfers: "Sequence[TransferView]", *, as_json: bool, nothing: str = "No downloads.") -> None:
+def _print(transfers: "Sequence[Transfer]", *, as_json: bool, nothing: str = "No downloads.") -> None:
     if as_json:
         print_json(transfers)
     elif transfers:
@@ -148,7 +152,7 @@ def _print(transfers: "Sequence[TransferView]", *, as_json: bool, nothing: str =
         say(nothing)
 
 
-def _row(transfer: "TransferView") -> tuple[str, ...]:
+def _row(transfer: "Transfer") -> tuple[str, ...]:
     state = remark(transfer)
     if transfer.problem:
         state = f"{state}: {transfer.problem.message}"

@@ -1,4 +1,4 @@
-"""Where no control plane runs, a command brings its own: the same application, in a thread, on a loopback port."""
+"""A control plane inside the command, where none runs: the same application, in a thread, on a loopback port."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from backend.web.features import Application
 
 
 class EmbeddedServer(Server):
-    """Runs in a thread until told to stop. Transfers start when told, not by themselves."""
+    """Runs in a thread until `stop`. Transfers start with `begin`."""
 
     def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config, app)
@@ -36,7 +36,7 @@ class EmbeddedServer(Server):
         self._transfer_start = app.registry.get(TransferStart)
 
     def start(self) -> bool:
-        """Whether it came up. What an earlier run left in the queue is in order by then."""
+        """Return whether it started. Transfers of an earlier run are recovered by then."""
         self._thread.start()
         self._settled.wait()
         return self.started
@@ -69,8 +69,8 @@ class EmbeddedServer(Server):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
-    """How to get in, and how to let transfers start."""
+class EmbeddedControlPlane:
+    """Its address, a session's token, and the function that starts transfers."""
 
     url: str
     token: str
@@ -78,14 +78,14 @@ class Door:
 
 
 @contextlib.contextmanager
-def embedded_control_plane(settings: Settings) -> Iterator[Door]:
-    """A control plane of our own as long as the block lasts."""
-    # It fetches what the command asks for, and not what a pod is to fetch after its start.
+def embedded_control_plane(settings: Settings) -> Iterator[EmbeddedControlPlane]:
+    """Run a control plane as long as the block lasts."""
+    # It downloads what the command asks for, and not the presets that a pod downloads after its start.
     settings = settings.model_copy(update={"preset_download": ()})
     log = settings.state_folder / "command-line.log"
     with contextlib.ExitStack() as stack:
         try:
-            _take_turns(stack, settings)
+            _lock(stack, settings)
             stream = stack.enter_context(log.open("w", encoding="utf-8"))
             app = create_app(settings, services=(TransferStart(held=True),))
         except OSError as error:
@@ -100,23 +100,23 @@ def embedded_control_plane(settings: Settings) -> Iterator[Door]:
         if not server.start():
             raise CommandError(f"No control plane runs here, and none could be started: {log} says why.")
         token = app.registry.get(Authentication).token_of_this_process("comfypod")
-        yield Door(url=server.url, token=token, begin=server.begin)
+        yield EmbeddedControlPlane(url=server.url, token=token, begin=server.begin)
 
 
-def _take_turns(stack: contextlib.ExitStack, settings: Settings) -> None:
-    """Nobody else works on this state, and no other command on this volume, be it on another machine."""
+def _lock(stack: contextlib.ExitStack, settings: Settings) -> None:
+    """Keep other processes from this state, and commands on other machines from this volume."""
     volume = settings.workspace / ".comfypod" / "command.lock"
     try:
         stack.enter_context(held(state_hold(settings), f"another comfypod command, process {os.getpid()}"))
         if volume.exists():
-            say("Another command works on this volume, or was killed; looking which.")
+            say("Another command uses this volume, or was killed. Checking…")
         stack.enter_context(volume_lock(volume, wait=0))
     except AlreadyRunning as error:
         raise CommandError(
             f"{settings.state_folder} is in use: {error}. If that is a control plane, set COMFYPOD_URL to its address; "
-            "if it is another command, wait for its end."
+            "if it is another command, wait until it ends."
         ) from None
     except LockedElsewhere as error:
         raise CommandError(
-            f"Another comfypod command works on {settings.workspace}: {error}. Wait for its end."
+            f"Another comfypod command uses {settings.workspace}: {error}. Wait until it ends."
         ) from None

@@ -1,16 +1,15 @@
-"""Files that a command reads and sends on."""
+"""Files that a command reads and sends."""
 
 import sys
 from pathlib import Path
 
 from backend.cli.errors import CommandError
 
-# How a shell names what comes through its pipe.
 STANDARD_INPUT = "-"
 
 
 def content_of(name: str) -> bytes:
-    """What is in the file, or in the pipe."""
+    """Return the content of a file, or of standard input."""
     if name == STANDARD_INPUT:
         return sys.stdin.buffer.read()
     try:

@@ -1,4 +1,4 @@
-"""What is told of one transfer, the same on bars, in lines and in tables."""
+"""Describe one transfer, the same on bars, in lines and in tables."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from backend.core.formatting import format_bytes, format_duration
 
 if TYPE_CHECKING:
-    from backend.downloads.schemas import TransferView
+    from backend.client.models import Transfer
 
 STYLES = {
     "done": "green",
@@ -19,15 +19,15 @@ STYLES = {
 }
 
 
-def style(row: "TransferView") -> str:
+def style(row: "Transfer") -> str:
     return STYLES.get(row.state, "dim")
 
 
-def percent(row: "TransferView") -> str:
+def percent(row: "Transfer") -> str:
     return f"{100 * row.received // row.bytes} %" if row.bytes else ""
 
 
-def amount(row: "TransferView") -> str:
+def amount(row: "Transfer") -> str:
     if row.state == "done" or not row.received:
         return format_bytes(row.bytes) if row.bytes else ""
     return (
@@ -37,8 +37,8 @@ def amount(row: "TransferView") -> str:
     )
 
 
-def remark(row: "TransferView") -> str:
-    """Its state, and what is worth knowing in that state."""
+def remark(row: "Transfer") -> str:
+    """Return the state, with the speed, the next try or the verification."""
     match row.state:
         case "running" if row.speed:
             left = "" if row.seconds_left is None else f", {format_duration(row.seconds_left)} left"
@@ -47,11 +47,11 @@ def remark(row: "TransferView") -> str:
             return f"again in {format_duration((row.retry_at - datetime.now(UTC)).total_seconds())}"
         case "done" if row.verification:
             return f"done, {row.verification}"
-    return str(row.state)
+    return row.state
 
 
-def summary(rows: "list[TransferView]") -> str:
-    """All rows as if they were one file."""
+def summary(rows: "list[Transfer]") -> str:
+    """Sum up all rows as if they were one file."""
     received, sizes = sum(row.received for row in rows), [row.bytes for row in rows]
     moving = [row.speed for row in rows if row.moves]
     if not moving:

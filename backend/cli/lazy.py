@@ -1,16 +1,16 @@
-"""The way from a command to a control plane. What speaks HTTP is imported only here, when a command needs it."""
+"""Connect a command to a control plane. The HTTP client is imported here, once a command needs it."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backend.cli.client import ControlPlane
+    from backend.cli.control_plane import ControlPlane
 
 
 @contextlib.contextmanager
 def control_plane(*, outlives: bool = False) -> "Iterator[ControlPlane]":
-    """A control plane, signed in to, as long as the block lasts; with `outlives`, one that goes on afterwards."""
+    """Yield a control plane that the command is signed in to; with `outlives`, one that stays afterwards."""
     from backend.cli.connect import connected  # noqa: PLC0415
 
     with connected(outlives=outlives) as plane:
@@ -19,7 +19,7 @@ def control_plane(*, outlives: bool = False) -> "Iterator[ControlPlane]":
 
 @contextlib.contextmanager
 def running_control_plane() -> "Iterator[ControlPlane]":
-    """One that answers at once and asks nothing of a person; `CommandError` where there is none."""
+    """Yield one that answers at once and needs no password from the user; CommandError where there is none."""
     from backend.cli.connect import connected_now  # noqa: PLC0415
 
     with connected_now() as plane:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="The API's own answer, for programs.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the work to the control plane and come back.")]
+Json = Annotated[bool, typer.Option("--json", help="The response of the API, for programs.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Return at once; the control plane does the work.")]
 AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Also a format that can run code when it is loaded.")
+    bool, typer.Option("--allow-pickle", help="Also formats that can run code when they are loaded.")
 ]

@@ -1,4 +1,4 @@
-"""What a command prints: tables on a terminal, lines with tabs in a pipe, JSON for programs."""
+"""Output of commands: tables on a terminal, lines with tabs in a pipe, JSON for programs."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from backend.core.formatting import printable
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """The first column is never cut short: it is what other commands want to hear."""
+    """Print rows. The first column is never cut: other commands take it as an argument."""
     if not sys.stdout.isatty():
         for row in rows:
             typer.echo("\t".join(printable(cell) for cell in row))
@@ -27,11 +27,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console().print(table)
 
 
-def print_json(answer: object) -> None:
-    """As the API has it."""
-    typer.echo(json.dumps(to_jsonable_python(answer), indent=2))
+def print_json(response: object) -> None:
+    """Print a response of the API."""
+    typer.echo(json.dumps(to_jsonable_python(response), indent=2))
 
 
 def say(sentence: str) -> None:
-    """To the person who looks on; programs read the standard output alone."""
+    """Write to standard error, which programs that read the output do not see."""
     typer.echo(sentence, err=True)

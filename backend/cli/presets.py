@@ -1,4 +1,4 @@
-"""`comfypod presets …`: what there is, what of it is here, and fetching the rest."""
+"""`comfypod presets …`: list, show and install presets."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +12,7 @@ from backend.cli.watch import finish
 from backend.core.formatting import format_bytes, printable
 
 if TYPE_CHECKING:
-    from backend.presets.models import Preset
-    from backend.presets.schemas import FileStatus, PresetStatus, PresetSummary
+    from backend.client.models import FileStatus, Preset, PresetStatus, PresetSummary
 
 app = typer.Typer(help="Workflows and every file they need.", no_args_is_help=True)
 
@@ -23,29 +22,32 @@ PresetIds = Annotated[list[str], typer.Argument(metavar="ID...", autocompletion=
 
 @app.command("list")
 def show_list(
-    words: Annotated[list[str] | None, typer.Argument(help="Only presets that hold all of these.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="Only presets that contain all of these.")] = None,
     category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
     installed: Annotated[
-        bool | None, typer.Option("--installed/--missing", help="Only what is, or is not, on this pod.")
+        bool | None,
+        typer.Option("--installed/--missing", help="Only presets that are, or are not, installed."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """The catalogue: our own presets and ComfyUI's workflows."""
+    """List the catalogue: ComfyPod's presets, imported ones, and ComfyUI's workflows."""
     with control_plane() as plane:
-        found = plane.presets(q=" ".join(words or []), category=category, installed=installed)
+        search = plane.presets.search(" ".join(words or []), category=category, installed=installed)
+        found = plane.run(search)
     if as_json:
         print_json(found)
     elif found:
         print_table(("ID", "STATE", "SIZE", "TITLE"), map(_summary_row, found))
     else:
-        say("No preset is like that.")
+        say("No preset matches.")
 
 
 @app.command()
 def show(preset_id: PresetId, as_json: Json = False) -> None:
-    """One preset: its files, their sizes, which are here."""
+    """Show a preset: its files, their sizes, and which are here."""
     with control_plane() as plane:
-        preset, status = plane.preset(preset_id), plane.status(preset_id)
+        preset = plane.run(plane.presets.get(preset_id))
+        status = plane.run(plane.presets.status(preset_id, ask=True))
     if as_json:
         print_json(status)
         return
@@ -64,27 +66,29 @@ def install(
     replace: Annotated[
         bool,
         typer.Option(
-            "--replace", help="Put files aside that only have the same name, and fetch the right ones."
+            "--replace", help="Rename different files of the same name, and download the right ones."
         ),
     ] = False,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch what is missing, and wait for it."""
+    """Download missing files, and wait for them."""
     with control_plane(outlives=no_wait) as plane:
         for preset_id in preset_ids:
-            plane.preset(preset_id)  # a wrong id is told before anything is fetched
+            plane.run(plane.presets.get(preset_id))  # fails for a wrong id before anything is downloaded
         transfers = [
             transfer
             for preset_id in preset_ids
-            for transfer in plane.install(preset_id, allow_pickle=allow_pickle, replace=replace)
+            for transfer in plane.run(
+                plane.presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
+            )
         ]
         finish(plane, transfers, no_wait=no_wait, as_json=as_json)
 
 
 def _summary_row(summary: "PresetSummary") -> tuple[str, ...]:
     preset = summary.preset
-    state = str(summary.state)
+    state = summary.state
     if state in ("partial", "downloading"):
         state = f"{state} {summary.installed_files}/{len(preset.files)}"
     return preset.id, state, format_bytes(preset.disk_bytes), preset.title
@@ -97,7 +101,7 @@ def _description(preset: "Preset") -> list[str]:
     if preset.licence:
         facts.append(f"licence {preset.licence}")
     if preset.gated:
-        facts.append("the hub asks for a token and an accepted licence")
+        facts.append("the hub requires a token and an accepted licence")
     return [line for line in (preset.title, preset.description, " · ".join(facts)) if line]
 
 
@@ -107,9 +111,9 @@ def _file_row(entry: "FileStatus") -> tuple[str, ...]:
 
 def _verdict(status: "PresetStatus") -> str:
     if status.state == "installed":
-        return "Everything is here."
+        return "All files are here."
     sizes = [format_bytes(status.to_fetch)] if status.to_fetch else []
     if status.sizes_unknown:
         sizes.append(f"{status.sizes_unknown} of unknown size")
-    sentence = f"To fetch: {' and '.join(sizes) or 'nothing more'}. Free: {format_bytes(status.free)}."
-    return f"{sentence} That is {format_bytes(status.short_by)} too little." if status.short_by else sentence
+    sentence = f"To download: {' and '.join(sizes) or 'nothing'}. Free: {format_bytes(status.free)}."
+    return f"{sentence} {format_bytes(status.short_by)} more are needed." if status.short_by else sentence

@@ -1,4 +1,4 @@
-"""`comfypod downloads pace`: how many at once, how fast, and when."""
+"""`comfypod downloads limits`: how many files at once, how fast, and when."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,16 +12,16 @@ from backend.cli.output import print_json
 from backend.core.formatting import format_bytes
 
 if TYPE_CHECKING:
-    from backend.downloads.policy import Policy
+    from backend.client.models import Policy
 
 RATE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kMG])B(?:/s)?$", re.IGNORECASE)
 FACTORS = {"k": 10**3, "m": 10**6, "g": 10**9}
 HOURS = re.compile(r"^(\d\d:\d\d)-(\d\d:\d\d)=(.+)$")
-# How somebody takes a limit away.
+# Removes a limit.
 NONE = "none"
 
 
-def pace(
+def limits(
     limit: Annotated[
         str | None, typer.Option(help="Over all downloads, such as 20MB; `none` for no limit.")
     ] = None,
@@ -36,7 +36,7 @@ def pace(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """How many at once, how fast, and when; without options, as it is."""
+    """Show or change how many files are downloaded at once, how fast, and when."""
     changes: dict[str, Any] = {"files_at_once": files, "connections": connections, "polite": polite}
     changes = {name: value for name, value in changes.items() if value is not None}
     if limit is not None:
@@ -44,9 +44,9 @@ def pace(
     if hours:
         changes["schedule"] = [] if hours == [NONE] else [_window(text) for text in hours]
     with control_plane() as plane:
-        policy = plane.policy()
+        policy = plane.run(plane.downloads.policy())
         if changes:
-            policy = plane.set_policy(policy.model_dump(mode="json") | changes)
+            policy = plane.run(plane.downloads.set_policy(policy.model_dump(mode="json") | changes))
     if as_json:
         print_json(policy)
     else:
@@ -56,21 +56,21 @@ def pace(
 def _rate(text: str) -> int:
     found = RATE.match(text)
     if not found:
-        raise Misused(f"'{text}' is no speed. Give one such as 500kB, 20MB or 1.5GB.")
+        raise Misused(f"'{text}' is not a speed. Give one such as 500kB, 20MB or 1.5GB.")
     return int(float(found[1]) * FACTORS[found[2].lower()])
 
 
 def _window(text: str) -> dict[str, str | int]:
     found = HOURS.match(text)
     if not found:
-        raise Misused(f"'{text}' are no hours with a limit. Give them such as 23:00-07:00=50MB.")
+        raise Misused(f"'{text}' does not name hours and a limit. Give them such as 23:00-07:00=50MB.")
     return {"start": found[1], "end": found[2], "limit": _rate(found[3])}
 
 
 def _sentences(policy: "Policy") -> list[str]:
     limit = f"{format_bytes(policy.limit)}/s" if policy.limit else "no limit"
     sentences = [
-        f"Files at once: {policy.files_at_once}. Connections for each: {policy.connections}. Speed: {limit}."
+        f"Files at once: {policy.files_at_once}. Connections per file: {policy.connections}. Speed: {limit}."
     ]
     sentences += [
         f"{window.start:%H:%M} to {window.end:%H:%M}: {format_bytes(window.limit)}/s."

@@ -1,4 +1,4 @@
-"""Which downloads somebody means."""
+"""Find the downloads that the arguments of a command name."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 from backend.cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from backend.cli.client import ControlPlane
-    from backend.downloads.schemas import TransferView
+    from backend.cli.control_plane import ControlPlane
+    from backend.client.models import Transfer
 
 
-def named(plane: "ControlPlane", words: Sequence[str]) -> "list[TransferView]":
-    """One transfer for each word: an id, the beginning of one, a file name, or a path below the models folder."""
-    everything = plane.transfers()
-    return [_one(word, everything) for word in words]
+def selected(plane: "ControlPlane", words: Sequence[str]) -> "list[Transfer]":
+    """Return one transfer for each word: an id, the beginning of one, a file name, or a path below the models folder."""
+    transfers = plane.run(plane.downloads.search())
+    return [_one(word, transfers) for word in words]
 
 
-def _one(word: str, everything: "Sequence[TransferView]") -> "TransferView":
+def _one(word: str, transfers: "Sequence[Transfer]") -> "Transfer":
     found = [
-        row for row in everything if (word and row.id.startswith(word)) or word in (row.filename, row.place)
+        row for row in transfers if (word and row.id.startswith(word)) or word in (row.filename, row.place)
     ]
     if not found:
-        raise CommandError(f"There is no download called '{word}'. What there is: comfypod downloads")
+        raise CommandError(f"No download named '{word}'. To see all downloads: comfypod downloads")
     if len({row.place for row in found}) > 1:
         names = "\n".join(f"  {row.id}  {row.place}" for row in found)
-        raise CommandError(f"'{word}' may be any of these. Take more of the id:\n{names}")
-    # Asked for more than once; the newest counts.
+        raise CommandError(f"'{word}' matches several downloads. Give more of the id:\n{names}")
+    # Several transfers of one file: the newest counts.
     return max(found, key=lambda row: row.created_at)

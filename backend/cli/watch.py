@@ -1,4 +1,4 @@
-"""Waiting for transfers, and showing how they get on."""
+"""Wait for transfers, and show their progress."""
 
 import contextlib
 import sys
@@ -6,97 +6,99 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backend.cli.display import Bars, Lines, Screen
-from backend.cli.errors import Interrupted, NotFetched
+from backend.cli.errors import Incomplete, Interrupted
 from backend.cli.output import print_json, print_table, say
 from backend.cli.tracker import TransferTracker
 from backend.core.formatting import printable
 
 if TYPE_CHECKING:
-    from backend.cli.client import ControlPlane
-    from backend.downloads.schemas import Refusal, TransferView
+    from backend.cli.control_plane import ControlPlane
+    from backend.client.models import Refusal, Transfer
 
 
 def finish(
     plane: "ControlPlane",
-    transfers: "Sequence[TransferView]",
+    transfers: "Sequence[Transfer]",
     refused: "Sequence[Refusal]" = (),
     *,
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Wait until none of them moves any more, and say how they ended; `NotFetched` unless all are done."""
-    transfers = [_going_on(plane, transfer) for transfer in transfers]
+    """Wait until none of them moves any more, and report how they ended. Raise Incomplete unless all are done."""
+    transfers = [_resumed(plane, transfer) for transfer in transfers]
     if transfers and not no_wait:
-        _put_first_where_alone(plane, transfers)
+        _start_embedded(plane, transfers)
         transfers = watch(plane, TransferTracker(transfers), Screen() if as_json else screen())
     if as_json:
         print_json(transfers)
     elif not transfers and not refused:
-        say("Everything is here already.")
+        say("All files are already here.")
     elif no_wait:
         print_table(("ID", "FILE"), ((transfer.id, transfer.place) for transfer in transfers))
     require_done([] if no_wait else transfers, refused)
 
 
-def _going_on(plane: "ControlPlane", transfer: "TransferView") -> "TransferView":
-    """What was asked for before and then stopped: asking again means to go on."""
-    return plane.steer("resume", transfer.id) if transfer.state == "paused" else transfer
+def _resumed(plane: "ControlPlane", transfer: "Transfer") -> "Transfer":
+    """Resume a paused transfer: to ask for its file again means to continue."""
+    return (
+        plane.run(plane.downloads.control("resume", transfer.id)) if transfer.state == "paused" else transfer
+    )
 
 
-def _put_first_where_alone(plane: "ControlPlane", transfers: "Sequence[TransferView]") -> None:
-    """What an earlier run left in the queue comes after what is asked for now."""
-    if plane.alone:
-        plane.put_first([transfer.id for transfer in transfers])
+def _start_embedded(plane: "ControlPlane", transfers: "Sequence[Transfer]") -> None:
+    """Start an embedded control plane's transfers, these before what an earlier run has left in the queue."""
+    if plane.embedded:
+        plane.run(plane.downloads.put_first([transfer.id for transfer in transfers]))
         plane.begin()
 
 
-def watch(plane: "ControlPlane", board: TransferTracker, shown_on: Screen) -> "list[TransferView]":
-    """The board's transfers when all is over."""
-    with _may_leave(plane), shown_on:
-        for frame in plane.frames():
-            board.take(frame)
-            shown_on.show(board.rows)
-            if board.over:
+def watch(plane: "ControlPlane", tracker: TransferTracker, shown_on: Screen) -> "list[Transfer]":
+    """Return the tracker's transfers once none of them moves any more."""
+    with _interruptible(plane), shown_on:
+        for update in plane.updates():
+            tracker.apply(update)
+            shown_on.show(tracker.rows)
+            if tracker.over:
                 break
-    return board.rows
+    return tracker.rows
 
 
 def screen() -> Screen:
-    """Bars for a person, lines for whatever else reads along."""
+    """Return bars for a terminal, lines for anything else."""
     return Bars() if sys.stdout.isatty() else Lines()
 
 
-def require_done(transfers: "Sequence[TransferView]", refused: "Sequence[Refusal]" = ()) -> None:
-    """`NotFetched`, with a sentence for each that did not arrive."""
+def require_done(transfers: "Sequence[Transfer]", refused: "Sequence[Refusal]" = ()) -> None:
+    """Raise Incomplete, with a sentence for each file that did not arrive."""
     sentences = [f"{file.filename}: {file.message}" for file in refused]
-    sentences += [_what_became_of(transfer) for transfer in transfers if transfer.state != "done"]
+    sentences += [_outcome(transfer) for transfer in transfers if transfer.state != "done"]
     if sentences:
-        raise NotFetched("\n".join(sentences))
+        raise Incomplete("\n".join(sentences))
 
 
-def _what_became_of(transfer: "TransferView") -> str:
+def _outcome(transfer: "Transfer") -> str:
     reason = f": {printable(transfer.problem.message)}" if transfer.problem else "."
     sentence = f"{transfer.place} is {transfer.state}{reason}"
     match transfer.state:
         case "failed" | "cancelled":
             return f"{sentence}\nTo try again: comfypod downloads retry {transfer.id}"
         case "paused":
-            return f"{sentence}\nTo go on: comfypod downloads resume {transfer.id}"
+            return f"{sentence}\nTo continue: comfypod downloads resume {transfer.id}"
         case "quarantined":
             return (
-                f"{sentence}\nTo fetch it again: comfypod downloads retry {transfer.id}\n"
+                f"{sentence}\nTo download it again: comfypod downloads retry {transfer.id}\n"
                 f"To keep it all the same: comfypod downloads accept {transfer.id}"
             )
-    return f"{sentence}\nHow it stands: comfypod downloads"
+    return f"{sentence}\nTo see its state: comfypod downloads"
 
 
 @contextlib.contextmanager
-def _may_leave(plane: "ControlPlane") -> Iterator[None]:
+def _interruptible(plane: "ControlPlane") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        if plane.alone:
-            raise Interrupted("Stopped. What has arrived stays; the same command goes on with it.") from None
+        if plane.embedded:
+            raise Interrupted("Stopped. What has arrived stays; the same command continues.") from None
         raise Interrupted(
-            "The downloads go on without you. To look again: comfypod downloads. To stop them: comfypod downloads pause"
+            "The downloads continue. To look again: comfypod downloads. To stop them: comfypod downloads pause"
         ) from None

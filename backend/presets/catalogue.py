@@ -72,7 +72,7 @@ class Catalogue:
             return self._presets[preset_id]
         except KeyError:
             raise NotFound(
-                f"There is no preset called '{preset_id[:100]}'. Search the list for it; ids are lower case.",
+                f"No preset named '{preset_id[:100]}'. Ids are lower case; the list of presets shows them all.",
                 id=preset_id[:100],
             ) from None
 

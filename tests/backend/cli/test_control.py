@@ -1,4 +1,4 @@
-"""Somebody steers downloads from a shell."""
+"""A user controls downloads from a shell."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def under_way(comfypod: CommandLine, hub: Hub, files: list[HubFile]) -> Iterator[list[Gate]]:
-    """The first file is on its way, the others wait behind it."""
+    """The first file is being downloaded, the others are queued."""
     gates = [hub.hold(file) for file in files]
     for file in files:
         comfypod.run("download", hub.url_of(file), "--to", "loras", "--no-wait")
@@ -47,7 +47,7 @@ def under_way(comfypod: CommandLine, hub: Hub, files: list[HubFile]) -> Iterator
 
 @pytest.fixture
 def huge_preset(workspace: Path) -> str:
-    """One that fits on no disk."""
+    """A preset that fits on no disk."""
     added = workspace / ".comfypod/presets/huge.yaml"
     added.parent.mkdir(parents=True)
     added.write_text(
@@ -62,7 +62,7 @@ def states(comfypod: CommandLine) -> dict[str, str]:
     return {row["filename"].removesuffix(".safetensors"): row["state"] for row in rows}
 
 
-def test_all_are_paused_and_go_on(comfypod: CommandLine, under_way: list[Gate]) -> None:
+def test_all_are_paused_and_resumed(comfypod: CommandLine, under_way: list[Gate]) -> None:
     assert comfypod.run("downloads", "pause").returncode == 0
     assert set(states(comfypod).values()) == {"paused"}
     for gate in under_way:
@@ -84,13 +84,13 @@ def test_one_is_named_by_its_file_or_its_id(comfypod: CommandLine, under_way: li
     assert "cat" not in states(comfypod)
 
 
-def test_a_name_that_may_mean_several_is_not_guessed_at(
+def test_an_ambiguous_name_is_refused(
     comfypod: CommandLine, hub: Hub, files: list[HubFile], under_way: list[Gate]
 ) -> None:
     comfypod.run("download", hub.url_of(files[0]), "--to", "vae", "--no-wait")
     refused = comfypod.run("downloads", "cancel", "ant.safetensors")
     assert refused.returncode == 1
-    assert "'ant.safetensors' may be any of these" in refused.stderr
+    assert "'ant.safetensors' matches several downloads" in refused.stderr
     assert "vae/ant.safetensors" in refused.stderr
     assert comfypod.run("downloads", "cancel", "vae/ant.safetensors").returncode == 0
     assert states(comfypod)["ant"] in ("running", "cancelled")
@@ -101,7 +101,7 @@ def test_one_is_put_first(comfypod: CommandLine, under_way: list[Gate]) -> None:
     assert [line.split("\t")[1][6:9] for line in listed.splitlines()] == ["cat", "ant", "bee"]
 
 
-def test_who_waits_for_a_download_that_somebody_stops_is_told(
+def test_a_command_that_waits_for_a_download_ends_when_it_is_paused(
     comfypod: CommandLine, hub: Hub, files: list[HubFile], under_way: list[Gate]
 ) -> None:
     with comfypod.start("download", hub.url_of(files[0]), "--to", "loras") as command:
@@ -111,10 +111,10 @@ def test_who_waits_for_a_download_that_somebody_stops_is_told(
         _, complaints = command.communicate(timeout=60)
     assert command.returncode == 1
     assert "loras/ant.safetensors is paused." in complaints
-    assert "To go on: comfypod downloads resume" in complaints
+    assert "To continue: comfypod downloads resume" in complaints
 
 
-def test_what_does_not_fit_is_told_with_what_could_be_cancelled(
+def test_a_preset_that_does_not_fit_is_refused_with_advice(
     huge_preset: str, comfypod: CommandLine, under_way: list[Gate]
 ) -> None:
     under_way[0].advance(SIZE // 2)
@@ -127,41 +127,41 @@ def test_what_does_not_fit_is_told_with_what_could_be_cancelled(
     assert refused.stderr.splitlines()[-1] == advice
 
 
-def test_the_log_tells_what_happened(comfypod: CommandLine, under_way: list[Gate]) -> None:
+def test_the_log_shows_what_happened(comfypod: CommandLine, under_way: list[Gate]) -> None:
     lines = comfypod.run("downloads", "log", "ant.safetensors").stdout.splitlines()
     assert [line.split("\t")[1].split()[0].strip(",.") for line in lines] == ["Asked", "Started"]
 
 
-def test_what_is_finished_cannot_be_stopped(
+def test_a_finished_download_cannot_be_cancelled(
     comfypod: CommandLine, hub: Hub, files: list[HubFile], models: Path
 ) -> None:
     comfypod.run("download", hub.url_of(files[0]), "--to", "loras")
     refused = comfypod.run("downloads", "cancel", "ant.safetensors")
     assert refused.returncode == 1
     assert (
-        refused.stderr == "It is finished: there is nothing to cancel.\nHow it stands: comfypod downloads\n"
+        refused.stderr == "It is finished: there is nothing to cancel.\nTo see its state: comfypod downloads\n"
     )
     assert (models / "loras/ant.safetensors").exists()
 
 
-def test_where_there_is_nothing_it_says_so(comfypod: CommandLine) -> None:
+def test_an_empty_list_is_announced(comfypod: CommandLine) -> None:
     empty = comfypod.run("downloads")
     assert (empty.returncode, empty.stdout, empty.stderr) == (0, "", "No downloads.\n")
     assert comfypod.run("downloads", "--json").stdout == "[]\n"
 
 
-def test_the_pace_is_set_and_told(comfypod: CommandLine) -> None:
-    usual = "Files at once: 1. Connections for each: 16. Speed: no limit.\n"
-    assert comfypod.run("downloads", "pace").stdout == usual
+def test_limits_are_set_and_shown(comfypod: CommandLine) -> None:
+    usual = "Files at once: 1. Connections per file: 16. Speed: no limit.\n"
+    assert comfypod.run("downloads", "limits").stdout == usual
     wanted = ("--limit", "20MB", "--files", "2", "--polite", "--hours", "23:00-07:00=1.5GB/s")
-    told = comfypod.run("downloads", "pace", *wanted).stdout.splitlines()
-    assert told == [
-        "Files at once: 2. Connections for each: 16. Speed: 20.0 MB/s.",
+    shown = comfypod.run("downloads", "limits", *wanted).stdout.splitlines()
+    assert shown == [
+        "Files at once: 2. Connections per file: 16. Speed: 20.0 MB/s.",
         "23:00 to 07:00: 1.5 GB/s.",
         "While ComfyUI is generating: 20.0 MB/s.",
     ]
     changed = comfypod.run(
-        "downloads", "pace", "--limit", "none", "--hours", "none", "--not-polite", "--json"
+        "downloads", "limits", "--limit", "none", "--hours", "none", "--not-polite", "--json"
     )
     policy = json.loads(changed.stdout)
     assert (policy["limit"], policy["schedule"], policy["files_at_once"]) == (None, [], 2)
@@ -171,9 +171,9 @@ def test_the_pace_is_set_and_told(comfypod: CommandLine) -> None:
     ("option", "value", "code"),
     [("--limit", "fast", 2), ("--hours", "night=20MB", 2), ("--limit", "1kB", 1), ("--files", "0", 1)],
 )
-def test_a_pace_that_makes_no_sense_is_refused(
+def test_limits_that_make_no_sense_are_refused(
     comfypod: CommandLine, option: str, value: str, code: int
 ) -> None:
-    refused = comfypod.run("downloads", "pace", option, value)
+    refused = comfypod.run("downloads", "limits", option, value)
     assert (refused.returncode, refused.stdout) == (code, "")
     assert "Traceback" not in refused.stderr

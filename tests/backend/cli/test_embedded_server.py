@@ -1,4 +1,4 @@
-"""Where no control plane runs, the command does the work itself."""
+"""Where no control plane runs, the command embeds one."""
 
 import signal
 import subprocess
@@ -16,7 +16,7 @@ from tests.support.process import ROOT, running_process
 pytestmark = pytest.mark.slow  # each test starts the command several times
 
 SIZE = 20_000_000
-RECEIPT_BYTES = SIZE // 2
+HALF = SIZE // 2
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def wanted(hub: Hub, file: HubFile | PlainFile) -> tuple[str, ...]:
 
 
 def bytes_sent(hub: Hub) -> int:
-    """How much of the content was asked for."""
-    spans = [request.headers["Range"].removeprefix("bytes=") for request in hub.requests_to("cdn")]
-    return sum(int(stop) - int(start) + 1 for start, _, stop in (span.partition("-") for span in spans))
+    """Return how many bytes of the content were requested."""
+    ranges = [request.headers["Range"].removeprefix("bytes=") for request in hub.requests_to("cdn")]
+    return sum(int(stop) - int(start) + 1 for start, _, stop in (text.partition("-") for text in ranges))
 
 
 def test_a_file_is_fetched_without_a_control_plane(
@@ -61,13 +61,13 @@ def test_only_what_the_command_asks_for_is_fetched(
 def test_stopped_in_the_middle_it_keeps_what_has_arrived(
     alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
-    gate = hub.hold(ant, after=RECEIPT_BYTES)
+    gate = hub.hold(ant, after=HALF)
     with alone.start(*wanted(hub, ant), to_be_stopped=True) as command:
         gate.wait_until_reached()
         command.send_signal(signal.SIGTERM)
         _, complaints = command.communicate(timeout=60)
     assert command.returncode == 130
-    assert "What has arrived stays; the same command goes on with it." in complaints
+    assert "What has arrived stays; the same command continues." in complaints
     gate.release()
     hub.forget_requests()
     assert alone.run(*wanted(hub, ant)).returncode == 0
@@ -78,7 +78,7 @@ def test_stopped_in_the_middle_it_keeps_what_has_arrived(
 def test_under_nohup_it_survives_the_end_of_its_terminal(
     alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
-    gate = hub.hold(ant, after=RECEIPT_BYTES)
+    gate = hub.hold(ant, after=HALF)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         command = alone.start(*wanted(hub, ant))
@@ -92,8 +92,8 @@ def test_under_nohup_it_survives_the_end_of_its_terminal(
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 
 
-def test_killed_in_the_middle_it_goes_on(alone: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
-    gate = hub.hold(ant, after=RECEIPT_BYTES)
+def test_after_a_kill_the_same_command_continues(alone: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
+    gate = hub.hold(ant, after=HALF)
     with alone.start(*wanted(hub, ant)) as command:
         gate.wait_until_reached()
         command.kill()
@@ -103,7 +103,7 @@ def test_killed_in_the_middle_it_goes_on(alone: CommandLine, hub: Hub, ant: HubF
     assert [path.name for path in (models / "loras").iterdir()] == ["ant.safetensors"]
 
 
-def test_what_an_earlier_command_left_waits_behind_what_is_asked_for_now(
+def test_a_new_download_comes_before_those_of_an_earlier_command(
     alone: CommandLine, hub: Hub, ant: HubFile, bee: HubFile, models: Path
 ) -> None:
     gate = hub.hold(ant)
@@ -112,7 +112,7 @@ def test_what_an_earlier_command_left_waits_behind_what_is_asked_for_now(
         command.kill()
     listed = alone.run("downloads")
     assert "queued" in listed.stdout
-    assert "To go on: comfypod downloads resume" in listed.stderr
+    assert "To continue: comfypod downloads resume" in listed.stderr
     done = alone.run(*wanted(hub, bee), DOWNLOAD_WORKERS="1")
     assert done.returncode == 0
     assert "ant" not in done.stdout
@@ -126,7 +126,7 @@ def test_what_an_earlier_command_left_waits_behind_what_is_asked_for_now(
     ]
 
 
-def test_two_at_once_do_not_fight(alone: CommandLine, hub: Hub, ant: HubFile, bee: HubFile) -> None:
+def test_a_second_command_is_refused(alone: CommandLine, hub: Hub, ant: HubFile, bee: HubFile) -> None:
     gate = hub.hold(ant)
     with alone.start(*wanted(hub, ant)) as command:
         gate.wait_until_reached()
@@ -136,10 +136,10 @@ def test_two_at_once_do_not_fight(alone: CommandLine, hub: Hub, ant: HubFile, be
     assert command.returncode == 0
     assert second.returncode == 1
     assert f"is in use: another comfypod command, process {command.pid}." in second.stderr
-    assert "wait for its end" in second.stderr
+    assert "wait until it ends" in second.stderr
 
 
-def test_two_machines_with_one_volume_do_not_fight(
+def test_a_second_machine_with_the_same_volume_is_refused(
     alone: CommandLine, hub: Hub, ant: HubFile, tmp_path: Path
 ) -> None:
     gate = hub.hold(ant)
@@ -150,7 +150,7 @@ def test_two_machines_with_one_volume_do_not_fight(
         command.communicate(timeout=60)
     assert command.returncode == 0
     assert second.returncode == 1
-    assert f"process {command.pid}. Wait for its end." in second.stderr
+    assert f"process {command.pid}. Wait until it ends." in second.stderr
 
 
 def test_a_control_plane_does_not_start_beside_it(
@@ -169,7 +169,7 @@ def test_a_control_plane_does_not_start_beside_it(
     assert f"is in use: another comfypod command, process {command.pid}. Stop that first" in refused.stderr
 
 
-def test_a_control_plane_at_another_address_is_told_of(
+def test_a_control_plane_at_another_address_is_named(
     alone: CommandLine, environment: dict[str, str]
 ) -> None:
     with running_process(environment) as plane:
@@ -179,14 +179,14 @@ def test_a_control_plane_at_another_address_is_told_of(
         assert alone.run("presets", "list", COMFYPOD_URL=plane.url).returncode == 0
 
 
-def test_work_cannot_be_left_to_nobody(alone: CommandLine, hub: Hub, ant: HubFile) -> None:
+def test_without_a_control_plane_the_command_must_wait(alone: CommandLine, hub: Hub, ant: HubFile) -> None:
     refused = alone.run(*wanted(hub, ant), "--no-wait")
     assert refused.returncode == 2
-    assert "Leave --no-wait out." in refused.stderr
+    assert "Omit --no-wait." in refused.stderr
     assert hub.requests == []
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_with_a_way_out(
+def test_a_folder_that_cannot_be_written_to_is_named(
     alone: CommandLine, hub: Hub, ant: HubFile, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_with_a_way_out(
     assert "Traceback" not in refused.stderr
 
 
-def test_a_file_that_does_not_fit_is_told(alone: CommandLine, hub: Hub) -> None:
+def test_a_file_that_does_not_fit_is_refused(alone: CommandLine, hub: Hub) -> None:
     huge = hub.add_plain("huge.safetensors", safetensors(10**15))
     done = alone.run(*wanted(hub, huge))
     assert done.returncode == 1

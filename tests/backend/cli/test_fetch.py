@@ -1,4 +1,4 @@
-"""Somebody fetches presets and files from a shell, beside a running control plane."""
+"""A user downloads presets and files from a shell, with a control plane running."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def upscaler(hub: Hub) -> HubFile:
     return hub.add(REPOSITORY, MODEL, safetensors(SIZE, seed=1))
 
 
-def test_a_file_is_fetched_and_told_of_line_by_line(
+def test_a_file_is_downloaded_and_its_progress_printed(
     comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--name", "mine.safetensors")
@@ -40,23 +40,23 @@ def test_a_file_is_fetched_and_told_of_line_by_line(
 
 
 @pytest.mark.slow
-def test_a_preset_is_installed_and_the_list_knows(
+def test_a_preset_is_installed_and_listed_as_such(
     comfypod: CommandLine, hub: Hub, upscaler: HubFile, models: Path
 ) -> None:
     assert f"{PRESET}\tmissing" in comfypod.run("presets", "list", "upscaler").stdout
     shown = comfypod.run("presets", "show", PRESET).stdout
     assert f"upscale_models/{MODEL}\tmissing\t200.0 kB" in shown
-    assert "To fetch: 200.0 kB. Free:" in shown
+    assert "To download: 200.0 kB. Free:" in shown
     assert comfypod.run("presets", "install", PRESET).returncode == 0
     assert (models / "upscale_models" / MODEL).stat().st_size == SIZE
-    assert "Everything is here." in comfypod.run("presets", "show", PRESET).stdout
+    assert "All files are here." in comfypod.run("presets", "show", PRESET).stdout
     assert f"{PRESET}\tinstalled" in comfypod.run("presets", "list", "--installed").stdout
     again = comfypod.run("presets", "install", PRESET)
-    assert (again.returncode, again.stderr) == (0, "Everything is here already.\n")
+    assert (again.returncode, again.stderr) == (0, "All files are already here.\n")
 
 
 @pytest.mark.slow
-def test_a_preset_with_files_that_can_run_code_needs_a_word_of_consent(
+def test_a_preset_with_files_that_can_run_code_needs_consent(
     alone: CommandLine, hub: Hub, workspace: Path, models: Path
 ) -> None:
     old = hub.add("acme/old", "old.pth", pickle_checkpoint(1))
@@ -72,7 +72,7 @@ def test_a_preset_with_files_that_can_run_code_needs_a_word_of_consent(
 
 
 @pytest.mark.slow
-def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
+def test_programs_get_the_responses_of_the_api(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--json")
     (transfer,) = json.loads(done.stdout)
     assert (transfer["state"], transfer["sha256"]) == ("done", ant.sha256)
@@ -83,7 +83,7 @@ def test_programs_get_the_answers_of_the_api(comfypod: CommandLine, hub: Hub, an
 
 
 @pytest.mark.slow
-def test_a_file_that_does_not_arrive_is_told_with_its_reason(
+def test_a_failed_download_is_reported_with_its_reason(
     comfypod: CommandLine, hub: Hub, ant: HubFile
 ) -> None:
     hub.fault(ant, faults.Status(code=404, on="resolve"))
@@ -97,7 +97,7 @@ def test_a_file_that_does_not_arrive_is_told_with_its_reason(
 
 
 @pytest.mark.slow
-def test_wrong_content_is_put_aside_until_somebody_decides(
+def test_wrong_content_is_quarantined_until_the_user_accepts_it(
     comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     hub.fault(ant, faults.WrongContent(times=1))
@@ -108,14 +108,14 @@ def test_wrong_content_is_put_aside_until_somebody_decides(
     assert (models / "loras/ant.safetensors").exists()
 
 
-def test_a_promised_hash_is_held_to(comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
+def test_a_wrong_hash_is_refused(comfypod: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
     done = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--sha256", "0" * 64)
     assert done.returncode == 1
     assert not (models / "loras/ant.safetensors").exists()
 
 
 @pytest.mark.slow
-def test_a_format_that_can_run_code_needs_a_word_of_consent(comfypod: CommandLine, hub: Hub) -> None:
+def test_a_format_that_can_run_code_needs_consent(comfypod: CommandLine, hub: Hub) -> None:
     pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
     wanted = ("download", hub.url_of(pickle), "--to", "checkpoints")
     refused = comfypod.run(*wanted)
@@ -144,7 +144,7 @@ def test_a_repository_is_fetched_with_its_folders(comfypod: CommandLine, hub: Hu
 
 
 @pytest.mark.slow
-def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
+def test_with_no_wait_the_control_plane_does_the_work(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     gate = hub.hold(ant)
     asked = comfypod.run("download", hub.url_of(ant), "--to", "loras", "--no-wait")
     assert asked.returncode == 0
@@ -156,7 +156,7 @@ def test_the_work_is_left_to_the_control_plane(comfypod: CommandLine, hub: Hub, 
 
 
 @pytest.mark.slow
-def test_a_watcher_outlives_a_restart_of_the_control_plane(
+def test_a_command_waits_through_a_restart_of_the_control_plane(
     environment: dict[str, str], alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     gate = hub.hold(ant, after=SIZE // 2)
@@ -184,11 +184,11 @@ def test_a_watcher_outlives_a_restart_of_the_control_plane(
         (["download", "https://huggingface.co/a/b/resolve/main/x.safetensors"], 2, "--to"),
         (["download", "http://169.254.169.254/x.safetensors", "--to", "loras"], 1, "169.254.169.254"),
         (["download", "a/b", "--all", "--name", "x.safetensors"], 2, "--name"),
-        (["presets", "show", "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
-        (["presets", "install", PRESET, "no-such-preset"], 1, "There is no preset called 'no-such-preset'"),
+        (["presets", "show", "no-such-preset"], 1, "No preset named 'no-such-preset'"),
+        (["presets", "install", PRESET, "no-such-preset"], 1, "No preset named 'no-such-preset'"),
         (["downloads", "--state", "asleep"], 1, "'queued'"),
-        (["downloads", "cancel", "nobody"], 1, "There is no download called 'nobody'"),
-        (["downloads", "cancel", ""], 1, "There is no download called ''"),
+        (["downloads", "cancel", "missing"], 1, "No download named 'missing'"),
+        (["downloads", "cancel", ""], 1, "No download named ''"),
         (["downloads", "cancel"], 2, "WHICH"),
         (["downloads", "dance"], 2, "dance"),
         (["--nonsense"], 2, "--nonsense"),
@@ -196,7 +196,7 @@ def test_a_watcher_outlives_a_restart_of_the_control_plane(
     ids=str,
 )
 @pytest.mark.slow
-def test_what_cannot_be_is_refused_in_words(
+def test_bad_arguments_are_refused_with_a_reason(
     comfypod: CommandLine, hub: Hub, arguments: list[str], code: int, sentence: str
 ) -> None:
     done = comfypod.run(*arguments)

@@ -1,4 +1,4 @@
-"""What a shell expects of a command: it starts at once, completes, ends quietly when its reader has gone."""
+"""What a shell expects of a command: it starts at once, completes, and ends quietly when its reader closes the pipe."""
 
 import os
 import subprocess
@@ -22,8 +22,8 @@ def completions(command: CommandLine, line: str) -> list[str]:
     return command.run(**asked).stdout.split()
 
 
-def test_help_does_not_wait_for_what_only_the_work_needs() -> None:
-    # Coverage's own start in a child brings sqlite3 with it: measured, the test would be about coverage.
+def test_help_imports_nothing_heavy() -> None:
+    # Coverage imports sqlite3 when it starts in a child process.
     script = "import sys, runpy; sys.argv = ['comfypod', '--help']\ntry: runpy.run_module('backend.cli', run_name='__main__')\nfinally: print(*sys.modules, file=sys.stderr)"
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     done = subprocess.run(
@@ -52,12 +52,12 @@ def test_commands_presets_and_folders_are_completed(comfypod: CommandLine) -> No
     assert completions(comfypod, "comfypod download URL --to lo") == ["loras"]
 
 
-def test_where_nobody_knows_ids_none_are_offered(alone: CommandLine, workspace: Path) -> None:
+def test_without_a_control_plane_no_ids_are_completed(alone: CommandLine, workspace: Path) -> None:
     assert completions(alone, "comfypod presets show realesr") == []
     assert not workspace.exists()
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(comfypod: CommandLine) -> None:
+def test_a_closed_pipe_is_no_error(comfypod: CommandLine) -> None:
     with comfypod.start("presets", "list", "--json") as command:
         assert command.stdout
         command.stdout.readline()
@@ -67,7 +67,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(comfypod: CommandLine) -> Non
 
 
 @pytest.mark.slow
-def test_what_strangers_wrote_does_not_steer_the_terminal(alone: CommandLine, workspace: Path) -> None:
+def test_foreign_text_does_not_control_the_terminal(alone: CommandLine, workspace: Path) -> None:
     added = workspace / ".comfypod/presets/evil.yaml"
     added.parent.mkdir(parents=True)
     added.write_text(
@@ -77,7 +77,7 @@ def test_what_strangers_wrote_does_not_steer_the_terminal(alone: CommandLine, wo
     assert alone.run("presets", "list", "nice").stdout == "evil\tmissing\t–\t[red]Nice [2J preset\n"
     refused = alone.run("presets", "show", "\x1b[2J?")
     assert refused.returncode == 1
-    assert "There is no preset called ' [2J?'" in refused.stderr
+    assert "No preset named ' [2J?'" in refused.stderr
     with alone.terminal("presets", "list", "nice") as terminal:
         assert terminal.exit_code() == 0
         assert "[red]Nice [2J preset" in terminal.text

@@ -1,4 +1,4 @@
-"""Somebody makes room from a shell."""
+"""A user frees disk space from a shell."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_models_are_listed_and_deleted(comfypod: CommandLine, models: Path) -> N
     assert "image_z_image_turbo" in lines[0]
     refused = comfypod.run("storage", "delete", "loras/old/forgotten #1.safetensors", "vae/other.safetensors")
     assert refused.returncode == 1
-    assert "There is no model at vae/other.safetensors." in refused.stderr
+    assert "No model at vae/other.safetensors." in refused.stderr
     assert old.exists()
     deleted = comfypod.run("storage", "delete", "loras/old/forgotten #1.safetensors")
     assert "Deleted loras/old/forgotten #1.safetensors, 5.0 kB." in deleted.stderr

@@ -1,4 +1,4 @@
-"""Somebody looks on at a terminal: bars that move, and Ctrl-C."""
+"""A user watches downloads on a terminal: moving bars, and Ctrl-C."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ def ant(hub: Hub) -> HubFile:
 
 @pytest.fixture
 def held_back(hub: Hub, ant: HubFile) -> Iterator[Gate]:
-    """The first half of the file has arrived, and no more comes."""
+    """The hub holds back the second half of the file."""
     gate = hub.hold(ant, after=SIZE // 2, ignore_below=300)
     yield gate
     gate.release()
@@ -48,7 +48,7 @@ def test_a_bar_moves_until_the_file_is_there(
         assert CURSOR_BACK in terminal.raw
 
 
-def test_a_narrow_terminal_shows_figures_alone(
+def test_a_narrow_terminal_shows_no_bars(
     comfypod: CommandLine, hub: Hub, ant: HubFile, held_back: Gate
 ) -> None:
     with comfypod.terminal(*wanted(hub, ant), columns=60) as terminal:
@@ -59,7 +59,7 @@ def test_a_narrow_terminal_shows_figures_alone(
         assert max(map(len, terminal.text.splitlines())) <= 60
 
 
-def test_everything_under_way_is_shown_with_what_comes_along(
+def test_downloads_that_start_later_are_shown_too(
     comfypod: CommandLine, hub: Hub, ant: HubFile, held_back: Gate
 ) -> None:
     bee = hub.add("acme/models", "bee.safetensors", safetensors(SIZE, seed=1))
@@ -88,21 +88,21 @@ def test_more_files_than_lines_are_counted(comfypod: CommandLine, hub: Hub) -> N
         assert terminal.exit_code() == 0
 
 
-def test_a_failure_is_told_below_the_bars(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
+def test_a_failure_is_shown_below_the_bars(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     hub.fault(ant, faults.Status(code=404, on="resolve"))
     with comfypod.terminal(*wanted(hub, ant)) as terminal:
         assert terminal.exit_code() == 1
         assert "To try again: comfypod downloads retry" in terminal.text
 
 
-def test_who_leaves_is_told_that_it_goes_on(
+def test_after_ctrl_c_the_control_plane_continues(
     comfypod: CommandLine, hub: Hub, ant: HubFile, held_back: Gate, models: Path
 ) -> None:
     with comfypod.terminal(*wanted(hub, ant), to_be_stopped=True) as terminal:
         terminal.wait_for("50 %")
         terminal.interrupt()
         assert terminal.exit_code() == 130
-        assert "The downloads go on without you." in terminal.text
+        assert "The downloads continue." in terminal.text
         assert "Traceback" not in terminal.text
         assert CURSOR_BACK in terminal.raw
     held_back.release()
@@ -110,7 +110,7 @@ def test_who_leaves_is_told_that_it_goes_on(
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 
 
-def test_who_stops_it_where_nobody_goes_on_is_told_what_stays(
+def test_after_ctrl_c_an_embedded_control_plane_keeps_what_has_arrived(
     alone: CommandLine, hub: Hub, ant: HubFile, held_back: Gate
 ) -> None:
     with alone.terminal(*wanted(hub, ant), to_be_stopped=True) as terminal:

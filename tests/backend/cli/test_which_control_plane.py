@@ -1,4 +1,4 @@
-"""Which control plane a command speaks to, and how it signs in."""
+"""A command finds its control plane and signs in."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # each test starts the command several times
 
 @pytest.fixture
 def outside(plane: ControlPlane, environment: dict[str, str], tmp_path: Path) -> CommandLine:
-    """Somebody who knows where the control plane is, and nothing more."""
+    """A command that knows the address of the control plane, and nothing else."""
     return CommandLine({**environment, "COMFYPOD_URL": plane.url}, tmp_path)
 
 
@@ -64,7 +64,7 @@ def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
         assert PASSWORD not in terminal.text
 
 
-def test_guessing_is_held_up_in_words(outside: CommandLine, plane: ControlPlane) -> None:
+def test_after_too_many_guesses_the_command_says_how_long_to_wait(outside: CommandLine, plane: ControlPlane) -> None:
     for _ in range(20):
         httpx.post(f"{plane.url}/api/auth/login", json={"password": "guess"})
     refused = outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD)
@@ -72,13 +72,13 @@ def test_guessing_is_held_up_in_words(outside: CommandLine, plane: ControlPlane)
     assert "Too many wrong passwords. Wait" in refused.stderr
 
 
-def test_an_address_where_nobody_answers_is_told(alone: CommandLine) -> None:
+def test_an_address_without_a_server_is_named(alone: CommandLine) -> None:
     refused = alone.run("presets", "list", COMFYPOD_URL=f"http://127.0.0.1:{free_port()}")
     assert refused.returncode == 1
     assert "Correct COMFYPOD_URL" in refused.stderr
 
 
-def test_an_address_where_somebody_else_answers_is_told(alone: CommandLine, hub: Hub) -> None:
+def test_an_address_of_another_server_is_named(alone: CommandLine, hub: Hub) -> None:
     for variables in ({"COMFYPOD_URL": hub.url}, {"PORT": hub.url.rpartition(":")[2]}):
         refused = alone.run("presets", "list", **variables)
         assert refused.returncode == 1

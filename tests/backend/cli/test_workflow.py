@@ -1,4 +1,4 @@
-"""Somebody has a workflow, and a shell."""
+"""A user downloads the files of a workflow from a shell."""
 
 import json
 from pathlib import Path
@@ -18,52 +18,52 @@ SIZE = 200_000
 
 @pytest.fixture
 def graph(hub: Hub) -> dict[str, Any]:
-    """One file that its author tells an address of, and one of which nobody does."""
+    """A graph of two files, one with a URL from its author and one without."""
     ant = hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
     declared = declaring(hub.url_of(ant), "loras", "ant.safetensors")
     return drawn(
         node("LoraLoaderModelOnly", "ant.safetensors", 1.0, properties=declared),
-        node("VAELoader", "nobody-knows.safetensors"),
+        node("VAELoader", "unknown.safetensors"),
     )
 
 
-def test_it_is_told_what_a_workflow_needs(
+def test_the_files_of_a_workflow_are_listed(
     comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "workflow.json").write_text(json.dumps(graph))
-    told = comfypod.run("workflow", "workflow.json")
-    assert told.returncode == 0
-    rows = [line.split("\t")[:2] for line in told.stdout.splitlines()]
-    assert rows == [["loras/ant.safetensors", "from 127.0.0.1"], ["vae/nobody-knows.safetensors", "unknown"]]
-    assert "nobody can tell whether nodes are missing" in told.stderr
+    listed = comfypod.run("workflow", "workflow.json")
+    assert listed.returncode == 0
+    rows = [line.split("\t")[:2] for line in listed.stdout.splitlines()]
+    assert rows == [["loras/ant.safetensors", "from 127.0.0.1"], ["vae/unknown.safetensors", "unknown"]]
+    assert "missing nodes are unknown" in listed.stderr
     assert json.loads(comfypod.run("workflow", "workflow.json", "--json").stdout)["files"]
 
 
-def test_what_a_picture_needs_is_fetched_as_far_as_it_can_be_had(
+def test_the_available_files_of_an_image_are_downloaded(
     comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path, models: Path
 ) -> None:
     (tmp_path / "picture.png").write_bytes(png(text_chunk("workflow", graph)))
     done = comfypod.run("workflow", "picture.png", "--install")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].endswith("done, verified")
-    assert done.stderr.startswith("nobody-knows.safetensors: nobody tells where it can be had.")
+    assert done.stderr.startswith("unknown.safetensors: no source is known.")
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 
 
-def test_nobody_looks_for_what_only_switched_off_nodes_want(
+def test_files_of_muted_nodes_are_not_downloaded(
     comfypod: CommandLine, graph: dict[str, Any], tmp_path: Path
 ) -> None:
     for muted in graph["nodes"]:
         muted["mode"] = 2
     (tmp_path / "workflow.json").write_text(json.dumps(graph))
     done = comfypod.run("workflow", "workflow.json", "--install")
-    assert (done.returncode, done.stderr) == (0, "Everything is here already.\n")
+    assert (done.returncode, done.stderr) == (0, "All files are already here.\n")
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"), [(None, "cannot be read: No such file"), (b"{", "JSON"), (b"[]", "workflow")]
 )
-def test_what_is_no_workflow_is_refused_in_words(
+def test_other_files_are_refused_with_a_reason(
     comfypod: CommandLine, tmp_path: Path, content: bytes | None, sentence: str
 ) -> None:
     if content is not None:

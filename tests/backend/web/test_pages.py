@@ -98,7 +98,7 @@ async def test_the_catalogue_can_be_narrowed_down(pod: ControlPlane) -> None:
 async def test_an_unknown_preset_gets_a_page_that_says_so(pod: ControlPlane) -> None:
     answer = await pod.client.get("/presets/nothing", headers=PAGE)
     assert answer.status_code == 404
-    assert "There is no preset called" in answer.text
+    assert "No preset named" in answer.text
 
 
 async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub: Hub) -> None:

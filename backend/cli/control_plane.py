@@ -1,0 +1,87 @@
+"""The control plane that a command works with. Commands are synchronous, the client is not."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
+from backend.client.client import ApiClient
+from backend.client.downloads import Update
+from backend.client.errors import ClientError, ConnectionLost, Rejected
+
+Result = TypeVar("Result")
+
+# An update without a change, so that countdowns are drawn again.
+TICK_SECONDS = 1.0
+
+
+class ControlPlane:
+    """Runs requests of a client one after the other.
+
+    `embedded`: it runs inside this command, and `begin` lets its transfers start.
+    """
+
+    def __init__(
+        self,
+        runner: asyncio.Runner,
+        client: ApiClient,
+        *,
+        embedded: bool = False,
+        begin: Callable[[], None] = lambda: None,
+    ):
+        self.embedded = embedded
+        self.begin = begin
+        self.activity = client.activity
+        self.downloads = client.downloads
+        self.presets = client.presets
+        self.storage = client.storage
+        self._runner = runner
+
+    def run(self, request: Coroutine[Any, Any, Result]) -> Result:
+        """Return the result of a request; raise a CommandError when it fails."""
+        return run(self._runner, request)
+
+    def updates(self) -> Iterator[Update]:
+        """Yield what changes in the queue without end, and every second an update without a change."""
+        updates = self.downloads.follow()
+        following: asyncio.Task[Update] | None = None
+        while True:
+            following = following or self.run(_started(updates))
+            if self.run(_done(following, TICK_SECONDS)):
+                yield self.run(_result(following))
+                following = None
+            else:
+                yield Update()
+
+
+def run(runner: asyncio.Runner, request: Coroutine[Any, Any, Result]) -> Result:
+    """Run a request of the client; what it raises becomes the error of the command."""
+    try:
+        return runner.run(request)
+    except ConnectionLost as error:
+        raise NoControlPlane(
+            f"{error} Files that have arrived stay; the control plane resumes the downloads when it starts again."
+        ) from None
+    except Rejected as error:
+        if error.code == "session_ended" and not error.details:
+            raise NotSignedIn("The session has ended. Start the command again.") from None
+        raise Refused(error.code, error.message, error.details) from None
+    except ClientError as error:
+        raise NoControlPlane(str(error)) from None
+
+
+async def _started(updates: AsyncIterator[Update]) -> asyncio.Task[Update]:
+    return asyncio.ensure_future(_next(updates))
+
+
+async def _next(updates: AsyncIterator[Update]) -> Update:
+    return await anext(updates)
+
+
+async def _done(task: asyncio.Task[Update], timeout: float) -> bool:  # noqa: ASYNC109 - the task goes on
+    done, _ = await asyncio.wait([task], timeout=timeout)
+    return bool(done)
+
+
+async def _result(task: Awaitable[Update]) -> Update:
+    return await task

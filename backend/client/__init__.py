@@ -1,0 +1,1 @@
+"""A typed, asynchronous client of the API. The command line, the agents process and other pods use it."""

@@ -1,0 +1,47 @@
+"""The client: one object for each part of the API."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from backend.client.activity import ActivityClient
+from backend.client.connection import TIMEOUT, Connection, Credentials
+from backend.client.downloads import DownloadsClient
+from backend.client.errors import Rejected
+from backend.client.models import Token
+from backend.client.presets import PresetsClient
+from backend.client.storage import StorageClient
+
+
+class ApiClient:
+    """Speaks to one control plane with one set of credentials."""
+
+    def __init__(self, http: httpx.AsyncClient, credentials: Credentials):
+        connection = Connection(http, credentials)
+        self.url = connection.url
+        self.activity = ActivityClient(connection)
+        self.downloads = DownloadsClient(connection)
+        self.presets = PresetsClient(connection)
+        self.storage = StorageClient(connection)
+
+
+@asynccontextmanager
+async def api_client(
+    url: str, *, token: str | None = None, api_key: str | None = None
+) -> AsyncIterator[ApiClient]:
+    """Yield a client of the control plane at `url`. Proxies of the environment are not used."""
+    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT, trust_env=False) as http:
+        yield ApiClient(http, Credentials(token=token, api_key=api_key))
+
+
+async def sign_in(http: httpx.AsyncClient, password: str) -> str | None:
+    """Return a session's token, or None when the password is wrong."""
+    connection = Connection(http, Credentials())
+    try:
+        token = await connection.post("/api/auth/login", Token, json={"password": password})
+    except Rejected as error:
+        if error.code != "wrong_password":
+            raise
+        return None
+    return token.access_token

@@ -1,0 +1,283 @@
+"""What the API returns, as the client reads it.
+
+Fields that a newer control plane adds are kept, so that `model_dump` returns the whole response.
+"""
+
+from datetime import datetime, time
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+MOVING = frozenset({"queued", "running", "verifying", "retrying"})
+
+
+class Model(BaseModel):
+    """The base of all responses."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Token(Model):
+    access_token: str
+    expires_in: int
+
+
+class Problem(Model):
+    code: str
+    message: str
+
+
+class Transfer(Model):
+    """A file in the download queue."""
+
+    id: str
+    url: str
+    host: str
+    folder: str
+    filename: str
+    preset: str | None
+    state: str
+    verification: str | None
+    problem: Problem | None
+    bytes: int | None
+    received: int
+    checked: int
+    speed: float
+    seconds_left: float | None
+    connections: int
+    failures: int
+    seen_by_comfyui: bool | None
+    sha256: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    retry_at: datetime | None
+
+    @property
+    def moves(self) -> bool:
+        """Whether it continues without a command of the user."""
+        return self.state in MOVING
+
+    @property
+    def place(self) -> str:
+        """Path below the models folder."""
+        return f"{self.folder}/{self.filename}"
+
+
+class Refusal(Model):
+    """A file that was not queued, and why."""
+
+    filename: str
+    message: str
+
+
+class BatchReport(Model):
+    transfers: list[Transfer]
+    refused: list[Refusal]
+
+
+class LogLine(Model):
+    """An event in the life of a transfer."""
+
+    at: datetime
+    message: str
+
+
+class Window(Model):
+    """Hours of every day with a limit of their own."""
+
+    start: time
+    end: time
+    limit: int
+
+
+class Policy(Model):
+    """What all downloads together may use. Limits are bytes per second."""
+
+    files_at_once: int
+    connections: int
+    limit: int | None
+    schedule: tuple[Window, ...]
+    polite: bool
+    polite_limit: int
+
+
+class PresetFile(Model):
+    folder: str
+    filename: str
+    url: str
+    bytes: int | None
+    sha256: str | None
+    alternatives: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """Path below the models folder."""
+        return f"{self.folder}/{self.filename}"
+
+
+class Preset(Model):
+    """A workflow and the files it needs."""
+
+    id: str
+    title: str
+    category: str
+    description: str
+    tags: tuple[str, ...]
+    vram_gb: float | None
+    disk_bytes: int | None
+    licence: str | None
+    gated: bool
+    workflow: str | None
+    origin: str
+    files: tuple[PresetFile, ...]
+
+
+class PresetSummary(Model):
+    preset: Preset
+    state: str
+    installed_files: int
+
+
+class FileStatus(Model):
+    """A file of a preset, and its state on the pod."""
+
+    file: PresetFile
+    format: str
+    scan: str | None
+    state: str
+    verified: bool
+    found: int | None
+    transfer: str | None
+    received: int
+    bytes: int | None
+
+
+class PresetStatus(Model):
+    id: str
+    state: str
+    installed_files: int
+    total_files: int
+    received: int
+    bytes: int | None
+    to_fetch: int
+    sizes_unknown: int
+    free: int
+    files: list[FileStatus]
+
+    @property
+    def short_by(self) -> int:
+        """Bytes that must be freed before the download fits."""
+        return max(0, self.to_fetch - self.free)
+
+
+class FileProblem(Model):
+    """A mistake in a preset's file."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+class UpdateReport(Model):
+    presets: int
+    added: list[str]
+    removed: list[str]
+    problems: list[FileProblem]
+
+
+class ExportReport(Model):
+    preset: str | None
+    hashing: list[str]
+    left_out: list[str]
+    bytes: int
+    hashed: int
+
+
+class RequiredFile(Model):
+    """A file that a workflow needs, and where it is available."""
+
+    filename: str
+    format: str
+    scan: str | None
+    folder: str | None
+    node_types: list[str]
+    switched_off: bool
+    state: str
+    found_at: str | None
+    transfer: str | None
+    url: str | None
+    host: str | None
+    named_by: str | None
+    bytes: int | None
+    sha256: str | None
+
+    @property
+    def downloadable(self) -> bool:
+        """Whether a download, or a second name for a file on the pod, provides it."""
+        return self.state in ("fetchable", "same_content") and not self.switched_off
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether only the user can provide it."""
+        return self.state in ("unknown", "same_name", "other") and not self.switched_off
+
+
+class MissingNode(Model):
+    """A kind of node that ComfyUI does not have."""
+
+    type: str
+    package: str | None
+
+
+class WorkflowRequirements(Model):
+    files: list[RequiredFile]
+    bytes_to_fetch: int
+    sizes_unknown: int
+    free: int
+    nodes_checked: bool
+    missing_nodes: list[MissingNode]
+
+    @property
+    def downloadable(self) -> list[RequiredFile]:
+        return [file for file in self.files if file.downloadable]
+
+
+class FetchReport(Model):
+    """The result of a request for all files that a workflow lacks."""
+
+    transfers: list[Transfer]
+    linked: list[str]
+    refused: list[Refusal]
+
+
+class ModelFile(Model):
+    """A model that ComfyUI offers."""
+
+    path: str
+    folder: str
+    filename: str
+    bytes: int
+    modified_at: datetime
+    sha256: str | None
+    presets: list[str]
+    deletable: bool
+
+
+class Activity(Model):
+    """An entry of the activity log."""
+
+    seq: int
+    at: datetime
+    kind: str
+    principal: str
+    subject: str
+    details: dict[str, Any]
+
+
+class ActivityLog(Model):
+    """A part of the log, oldest entry first. `complete`: no entry after the number asked for is missing."""
+
+    entries: list[Activity]
+    latest: int
+    complete: bool
