@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         default=60.0,
         gt=0,
         le=600,
-        description="Seconds that a hub or a web server has for an answer that somebody waits for.",
+        description="Seconds that a hub or a web server has to respond to a request of the user.",
     )
     comfyui_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:3000"),

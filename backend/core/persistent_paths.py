@@ -43,7 +43,7 @@ async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths
 
 
 def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
-    """Looks what the volume can hold, and moves over what an earlier version left in `state`. Blocks for disk accesses."""
+    """Looks what the volume can hold, and moves there what an earlier start had to keep in `state`. Blocks for disk accesses."""
     volume = workspace / ".comfypod"
     private = keeps_private(volume)
     general = state if private is None else volume

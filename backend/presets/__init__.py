@@ -1,1 +1,1 @@
-"""The catalogue: what to install for a workflow."""
+"""Presets: named sets of files, and the workflows that need them."""

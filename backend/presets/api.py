@@ -1,4 +1,4 @@
-"""The JSON door of presets."""
+"""JSON routes of presets."""
 
 from typing import Annotated
 
@@ -40,30 +40,32 @@ router = ProtectedRouter(
 @router.get("", responses=responses())
 async def search(
     presets: PresetsService,
-    q: Annotated[str, Query(max_length=200, description="Words that all must occur.")] = "",
+    q: Annotated[str, Query(max_length=200, description="Words that must all occur.")] = "",
     category: Annotated[str | None, Query(max_length=80)] = None,
-    installed: Annotated[bool | None, Query(description="Only what is, or is not, on this pod.")] = None,
+    installed: Annotated[
+        bool | None, Query(description="Only presets that are, or are not, installed.")
+    ] = None,
 ) -> list[PresetSummary]:
-    """The catalogue: curated presets and ComfyUI's official workflows."""
+    """List the catalogue: curated and imported presets, and ComfyUI's official workflows."""
     return await presets.search(q, category, installed)
 
 
 @router.get("/categories", responses=responses())
 async def categories(presets: PresetsService) -> list[Category]:
-    """Categories, and how many presets each has."""
+    """List the categories with the number of presets in each."""
     return presets.catalogue.categories()
 
 
 @router.post("/update", responses=responses(Forbidden))
 async def update(presets: PresetsService) -> UpdateReport:
-    """Read the definitions again."""
+    """Read all definitions again."""
     return await presets.catalogue.load()
 
 
 @router.post("/from-workflow", responses=responses(Forbidden), openapi_extra=WORKFLOW_BODY)
-async def from_workflow(workflow: SentWorkflow, needs: RequirementsService) -> WorkflowRequirements:
-    """What a ComfyUI workflow needs, what of it is here, and from where the rest can be fetched."""
-    return await needs.of(workflow)
+async def from_workflow(workflow: SentWorkflow, requirements: RequirementsService) -> WorkflowRequirements:
+    """List the files and nodes that a ComfyUI workflow needs, and where the missing ones are available."""
+    return await requirements.of(workflow)
 
 
 @router.post(
@@ -73,16 +75,16 @@ async def from_workflow(workflow: SentWorkflow, needs: RequirementsService) -> W
     openapi_extra=WORKFLOW_BODY,
 )
 async def fetch_for_workflow(
-    workflow: SentWorkflow, needs: RequirementsService, allow_pickle: AllowPickle = False
+    workflow: SentWorkflow, requirements: RequirementsService, allow_pickle: AllowPickle = False
 ) -> FetchReport:
-    """Fetch everything that the workflow lacks and that can be had. Send the same body once more."""
-    return await needs.fetch(workflow, allow_pickle=allow_pickle)
+    """Download every available file that the workflow lacks. The body is the workflow again."""
+    return await requirements.fetch(workflow, allow_pickle=allow_pickle)
 
 
 @router.post("/export", responses=responses(Forbidden))
-async def export(wanted: ExportRequest, sharing: SharingService) -> ExportReport:
-    """What is on this pod as a preset, each file pinned to its hash. Reading large files takes several calls."""
-    return await sharing.export(wanted)
+async def export(request: ExportRequest, sharing: SharingService) -> ExportReport:
+    """Describe the models of this pod as a preset, each file pinned to its hash. Hashing large files takes several calls."""
+    return await sharing.export(request)
 
 
 @router.post(
@@ -94,15 +96,17 @@ async def export(wanted: ExportRequest, sharing: SharingService) -> ExportReport
 async def add(
     request: Request,
     sharing: SharingService,
-    url: Annotated[str | None, Query(max_length=4096, description="Fetch it from here instead.")] = None,
+    url: Annotated[
+        str | None, Query(max_length=4096, description="Read the definition from this URL instead.")
+    ] = None,
 ) -> Preset:
-    """Add a preset from a file or from an address."""
+    """Add a preset from a definition or from a URL."""
     return await (sharing.add_from(url) if url else sharing.add(await request.body()))
 
 
 @router.get("/{preset_id}", responses=responses(NotFound))
 async def show(preset_id: str, presets: PresetsService) -> Preset:
-    """One preset with its files."""
+    """Show a preset with its files."""
     return presets.catalogue.get(preset_id)
 
 
@@ -110,9 +114,9 @@ async def show(preset_id: str, presets: PresetsService) -> Preset:
 async def status(
     preset_id: str,
     presets: PresetsService,
-    ask: Annotated[bool, Query(description="Ask the hub for sizes that are not known yet.")] = False,
+    ask: Annotated[bool, Query(description="Ask hubs for sizes that are unknown.")] = False,
 ) -> PresetStatus:
-    """What of it is on this pod, file by file, and whether the rest fits on the disk."""
+    """Show which files of the preset are installed, and whether the others fit on the disk."""
     return await presets.status(preset_id, ask=ask)
 
 
@@ -126,25 +130,27 @@ async def download(
     allow_pickle: AllowPickle = False,
     replace: Replace = False,
 ) -> list[TransferView]:
-    """Fetch every file that is missing. The transfers, one for each; empty when nothing is missing."""
+    """Download every missing file. Returns one transfer for each; none when no file is missing."""
     transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
     return [downloads.view(transfer) for transfer in transfers]
 
 
 @router.post("/{preset_id}/cancel", responses=responses(Forbidden, NotFound, Conflict))
 async def cancel(preset_id: str, presets: PresetsService, downloads: DownloadsService) -> list[TransferView]:
-    """Stop what is under way for it. Files that are here stay."""
+    """Cancel the downloads that this preset started. Installed files stay."""
     return [downloads.view(transfer) for transfer in await presets.cancel(preset_id)]
 
 
 @router.delete("/{preset_id}/definition", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
 async def forget(preset_id: str, sharing: SharingService) -> None:
-    """Take a preset that was added off the list. Its files stay."""
+    """Remove the definition of an imported preset. Its files stay."""
     await sharing.remove(preset_id)
 
 
 @router.delete("/{preset_id}", responses=responses(Forbidden, NotFound, Conflict))
 async def remove(preset_id: str, presets: PresetsService) -> list[PresetFile]:
-    """Stop what is under way and delete its files, except those that another preset has a use for and those that are
-    other files of the same name. The files that were deleted."""
+    """Cancel the preset's downloads and delete its files. Returns the deleted files.
+
+    Files that another preset needs stay, and so do different files of the same name.
+    """
     return await presets.remove(preset_id)

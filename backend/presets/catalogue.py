@@ -1,4 +1,4 @@
-"""Every definition: our own presets, those that people added on this pod, and ComfyUI's templates."""
+"""All definitions: ComfyPod's presets, those that users imported, and ComfyUI's templates."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -12,12 +12,12 @@ from backend.presets.official import read_official
 from backend.presets.reader import DefinitionReader
 from backend.presets.schemas import Category, FileProblem, UpdateReport
 
-# A preset, and a file of it.
-Offer = tuple[Preset, PresetFile]
+# A preset, and one of its files.
+Source = tuple[Preset, PresetFile]
 
 
 class Catalogue:
-    """Definitions by id. What is read first keeps its id, so nothing that was added hides what we ship."""
+    """Definitions by id. The first with an id keeps it, so an imported preset never replaces one of ComfyPod."""
 
     def __init__(self, shipped: Path, added: Path):
         self.reader = DefinitionReader()
@@ -25,7 +25,7 @@ class Catalogue:
         self._added = added
         self._presets: dict[str, Preset] = {}
         self._loaded = asyncio.Event()
-        self._by_filename: dict[str, list[Offer]] = {}
+        self._by_filename: dict[str, list[Source]] = {}
         self.problems: list[FileProblem] = []
         # Grows whenever definitions were read again.
         self.revision = 0
@@ -34,7 +34,7 @@ class Catalogue:
         return iter(self._presets.values())
 
     async def users(self) -> dict[str, list[str]]:
-        """The ids of presets by the place of each file that they need."""
+        """Return the ids of the presets that need a file, by the path of the file."""
         await self.until_loaded()
         users: dict[str, list[str]] = {}
         for preset in self:
@@ -43,7 +43,7 @@ class Catalogue:
         return users
 
     async def load(self) -> UpdateReport:
-        """Read every definition again."""
+        """Read all definitions again."""
         curated, official, added, problems = await self.reader.run(_read_all, self._shipped, self._added)
         self.problems = problems
         before = self._presets
@@ -58,7 +58,7 @@ class Catalogue:
         )
 
     async def load_first(self) -> None:
-        """Read every definition once, beside the first requests: the page does not wait for the catalogue."""
+        """Read all definitions in the background: the first page does not wait for the catalogue."""
         try:
             await self.load()
         finally:
@@ -79,8 +79,8 @@ class Catalogue:
     def has(self, preset_id: str) -> bool:
         return preset_id in self._presets
 
-    def files_named(self, filename: str) -> list[Offer]:
-        """Every file with that name, ComfyUI's templates last."""
+    def files_named(self, filename: str) -> list[Source]:
+        """Return every file with that name, those of ComfyUI's templates last."""
         return self._by_filename.get(filename, [])
 
     def categories(self) -> list[Category]:
@@ -88,7 +88,7 @@ class Catalogue:
         return [Category(name=name, presets=number) for name, number in sorted(counts.items())]
 
     def matching(self, q: str, category: str | None) -> list[Preset]:
-        """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
+        """Return presets that contain every word of `q`, those with all words in the title first."""
         words = q.lower().split()
         found = [
             preset
@@ -101,7 +101,7 @@ class Catalogue:
         found: dict[str, Preset] = {}
         for preset in presets:
             if preset.id in found:
-                message = f"The id {preset.id} is taken already; this one was left out."
+                message = f"The id {preset.id} is taken, so this preset is left out."
                 self.problems.append(
                     FileProblem(file=preset.workflow or preset.id, line=None, message=message)
                 )
@@ -118,8 +118,8 @@ def _read_all(
     return ours, read_official(), theirs, [*problems, *more_problems]
 
 
-def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Offer]]:
-    found: dict[str, list[Offer]] = defaultdict(list)
+def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = defaultdict(list)
     for preset in presets:
         for file in preset.files:
             found[file.filename].append((preset, file))

@@ -1,4 +1,4 @@
-"""How routes reach the services of presets, and a workflow in the request."""
+"""How routes reach the services of presets, and read a workflow from a request."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
 from backend.web.features import provided
 
-# A workflow that is pasted as text; files have the limit of the whole request.
+# Of a workflow that is pasted as text; uploaded files have the limit of the request.
 MAX_TEXT_BYTES = 8 * 2**20
 
 
@@ -33,7 +33,7 @@ def _sharing(_loaded: PresetsService, sharing: Annotated[Sharing, Depends(provid
 
 
 async def sent_workflow(request: Request) -> bytes:
-    """The body, or the first file or text of a form."""
+    """Return the body, or the first file or text of a form."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1, max_fields=8, max_part_size=MAX_TEXT_BYTES) as form:
@@ -47,7 +47,7 @@ async def sent_workflow(request: Request) -> bytes:
 WORKFLOW_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The workflow as ComfyUI exports it, or a PNG or WebP picture that ComfyUI saved.",
+        "description": "The workflow as ComfyUI exports it, or an image that ComfyUI saved.",
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
@@ -71,15 +71,15 @@ PRESET_BODY: dict[str, Any] = {
 AllowPickle = Annotated[
     bool,
     Query(
-        description="Needed when one of the files is a `.ckpt`, `.pt`, `.pth`, `.bin` or the like: loading it can run "
-        "code that is in it. Without, nothing is started and `pickle_unconfirmed` names them all.",
+        description="Required when one of the files is a `.ckpt`, `.pt`, `.pth`, `.bin` or the like, because loading it can run "
+        "code. Without it the request fails with `pickle_unconfirmed`, which names these files.",
     ),
 ]
 Replace = Annotated[
     bool,
     Query(
-        description="Also fetch files whose name another file has: of another size, or with another hash. That one is put "
-        "aside as `NAME.aside-1`. Without, `another_file` names one when there is nothing else to fetch.",
+        description="Also download files whose name a different file has, by size or hash. That one is renamed to "
+        "`NAME.aside-1`. Without it, `another_file` names one when no other file is missing.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""What is true of a preset's files on this pod: asked of the disk each time, and no file is read for it."""
+"""Compare the files of presets with the model files on this pod, without reading any of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from backend.storage.service import Storage
 
 @dataclass(frozen=True)
 class InstalledFiles:
-    """The model files of this pod by place, and those hashes that are known without reading."""
+    """The model files of this pod by path, and the hashes that are known."""
 
     files: dict[str, ModelFile]
     hashes: dict[ModelFile, str]
 
     def has(self, file: PresetFile) -> bool:
-        """Whether it is here, as far as anybody knows."""
+        """Whether the file is installed, as far as its size and hash are known."""
         return file.place in self.files and self.other(file) is None
 
     def has_all(self, files: Iterable[PresetFile]) -> bool:
         return all(map(self.has, files))
 
     def other(self, file: PresetFile) -> ModelFile | None:
-        """What has the file's name and is not the file: torn off, overwritten, or somebody's own."""
+        """Return a different file of the same name: incomplete, overwritten, or the user's own."""
         found = self.files.get(file.place)
         if found is None or self.is_verified(file):
             return None
@@ -34,21 +34,24 @@ class InstalledFiles:
         return None if same_size and same_hash else found
 
     def is_verified(self, file: PresetFile) -> bool:
-        """Whether the content was held against the promised hash, and has not changed since."""
+        """Whether the content had the expected hash and has not changed since."""
         found = self.files.get(file.place)
         return found is not None and file.sha256 is not None and self.hashes.get(found) == file.sha256
 
 
 def needed_elsewhere(
-    preset: Preset, all_presets: Iterable[Preset], presence: InstalledFiles, coming: set[str]
+    preset: Preset, all_presets: Iterable[Preset], installed: InstalledFiles, downloading: set[str]
 ) -> set[str]:
-    """Places of files of other presets that are here, or of which files that are theirs alone are here or coming."""
+    """Return the paths of files that other presets use.
+
+    A preset uses its files when all of them are installed, or when a file that only it needs is installed or downloading.
+    """
     ours = {file.place for file in preset.files}
 
     def is_in_use(other: Preset) -> bool:
         theirs = [file for file in other.files if file.place not in ours]
-        return presence.has_all(other.files) or any(
-            presence.has(file) or file.place in coming for file in theirs
+        return installed.has_all(other.files) or any(
+            installed.has(file) or file.place in downloading for file in theirs
         )
 
     others = [other for other in all_presets if other.id != preset.id]
@@ -57,9 +60,9 @@ def needed_elsewhere(
 
 
 def differs(file: PresetFile, found: int) -> str:
-    """`7 B instead of 4.3 GB`: how another file of `found` bytes is not this one."""
+    """Return how a file of `found` bytes differs: `7 B instead of 4.3 GB`."""
     if file.bytes in (None, found):
-        return "the same size, other content"
+        return "the same size, different content"
     return f"{format_bytes(found)} instead of {format_bytes(file.bytes)}"
 
 

@@ -1,4 +1,4 @@
-"""What a preset is: a workflow and every file it needs."""
+"""A preset: a workflow and every file it needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,50 +14,48 @@ from backend.sources.formats import Format, format_of
 from backend.sources.models import Scan
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
-# What stands below /presets and is no preset.
-TAKEN_ADDRESSES = frozenset({"categories", "export", "from-workflow", "import", "update"})
+# Paths below /presets that are not presets.
+RESERVED_IDS = frozenset({"categories", "export", "from-workflow", "import", "update"})
 MOST_FILES = 1000
-# Of one file, in bytes: larger than any disk, and still a number that every program can hold.
+# In bytes: larger than any disk, and still exact in every JSON parser.
 LARGEST = 10**15
 
 
-def _free_address(preset_id: str) -> str:
-    if preset_id in TAKEN_ADDRESSES:
-        raise ValueError(f"'{preset_id}' is the address of a page; choose another id")
+def _not_reserved(preset_id: str) -> str:
+    if preset_id in RESERVED_IDS:
+        raise ValueError(f"'{preset_id}' is the path of a page; choose another id")
     return preset_id
 
 
-PresetId = Annotated[str, Field(pattern=PRESET_ID), AfterValidator(_free_address)]
+PresetId = Annotated[str, Field(pattern=PRESET_ID), AfterValidator(_not_reserved)]
 
 
-def _told_to_pydantic(check: Callable[[str], str]) -> AfterValidator:
-    """One of our own checks: pydantic wants a ValueError where it refuses."""
+def _validated_by(check: Callable[[str], str]) -> AfterValidator:
+    """Wrap a check that raises InvalidRequest: pydantic expects a ValueError."""
 
     def checked(text: str) -> str:
         try:
             return check(text)
-        except InvalidRequest as refusal:
-            raise ValueError(refusal.message) from None
+        except InvalidRequest as error:
+            raise ValueError(error.message) from None
 
     return AfterValidator(checked)
 
 
 class PresetFile(BaseModel):
-    """One model file of a preset."""
+    """A model file of a preset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: Annotated[str, _told_to_pydantic(clean_folder)] = Field(
+    folder: Annotated[str, _validated_by(clean_folder)] = Field(
         max_length=500, description="Model folder, such as `vae`."
     )
-    filename: Annotated[str, _told_to_pydantic(clean_name)] = Field(max_length=255)
+    filename: Annotated[str, _validated_by(clean_name)] = Field(max_length=255)
     url: HttpUrl
-    bytes: int | None = Field(
-        default=None, ge=1, le=LARGEST, description="Size, when it is known without asking."
-    )
+    bytes: int | None = Field(default=None, ge=1, le=LARGEST, description="Size, when it is known.")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     alternatives: tuple[HttpUrl, ...] = Field(
-        default=(), max_length=10, description="The same content elsewhere, tried in order."
+        default=(), max_length=10, description="Other URLs of the same content, tried in order."
     )
 
     @property
@@ -79,15 +77,15 @@ class PresetFile(BaseModel):
 
 
 def _without_secrets(file: PresetFile) -> PresetFile:
-    """Presets are shown, exported and passed on."""
+    """Refuse secrets in URLs: presets are shown and exported."""
     for url in (file.url, *file.alternatives):
         try:
             link = read_link(str(url))
-        except InvalidRequest as refusal:
-            raise ValueError(refusal.message) from None
+        except InvalidRequest as error:
+            raise ValueError(error.message) from None
         if link.holds_secret or is_signed(link.url):
             raise ValueError(
-                f"the address of {file.filename} holds a token, a password or a signature: take it out, and set tokens "
+                f"the URL of {file.filename} holds a token, a password or a signature: remove it, and set tokens "
                 "in Settings"
             )
     return file
@@ -107,7 +105,7 @@ class Origin(StrEnum):
     OFFICIAL = "official"
     # Ships with ComfyPod.
     CURATED = "curated"
-    # Added by somebody on this pod.
+    # Imported by a user of this pod.
     ADDED = "added"
 
 
@@ -122,15 +120,15 @@ class Preset(BaseModel):
     description: str = Field(default="", max_length=4000)
     tags: tuple[Annotated[str, Field(max_length=80)], ...] = Field(default=(), max_length=50)
     vram_gb: float | None = Field(
-        default=None, gt=0, le=10_000, description="Video memory that it needs, in GB."
+        default=None, gt=0, le=10_000, description="GPU memory that it needs, in GiB."
     )
     disk_bytes: int | None = Field(
         default=None, ge=1, le=LARGEST, description="Sum of all files, when it is known."
     )
     licence: str | None = Field(default=None, max_length=200)
-    gated: bool = Field(default=False, description="The hub asks for a token and an accepted licence.")
+    gated: bool = Field(default=False, description="The hub requires a token and an accepted licence.")
     workflow: str | None = Field(
-        default=None, max_length=200, description="Name of the ComfyUI workflow that it belongs to."
+        default=None, max_length=200, description="Name of the ComfyUI workflow that needs it."
     )
     origin: Origin
     files: Annotated[
@@ -140,8 +138,8 @@ class Preset(BaseModel):
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file with what its hub tells about it."""
+    """A file with what its hub publishes about it."""
 
-    # Size and hash as the preset has them and, where it is silent, as the hub has them.
+    # Size and hash as the preset states them, else as the hub does.
     file: PresetFile
     scan: Scan | None

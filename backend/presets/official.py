@@ -1,4 +1,4 @@
-"""Reads ComfyUI's official workflow templates, which name the models that they need.
+"""Read ComfyUI's official workflow templates, which name the models that they need.
 
 They come from the package `comfyui-workflow-templates-json`: `index.json` with a title, a description and
 tags for each, and the workflow itself, whose nodes list their files in `properties.models`.
@@ -20,15 +20,15 @@ from backend.presets.models import Origin, Preset, PresetFile
 log = structlog.get_logger(__name__)
 
 PACKAGE = "comfyui_workflow_templates_json"
-NAMES_MODELS = b'"directory"'  # spares parsing the 20 MB of workflows that need no files
+NAMES_MODELS = b'"directory"'  # avoids parsing 20 MB of workflows that need no files
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
 @cache
 def read_official() -> tuple[Preset, ...]:
-    """Every template that needs files; those that only call paid services need none.
+    """Return every template that needs files; those that only call paid services need none.
 
-    The package cannot change while we run, so it is read once.
+    The package cannot change while the process runs, so it is read once.
     """
     templates = resources.files(PACKAGE) / "templates"
     presets = []
@@ -82,7 +82,7 @@ def _files(workflow: dict[str, Any]) -> tuple[PresetFile, ...]:
 
 
 def _models(part: Any) -> Iterable[dict[str, Any]]:
-    """Every entry of every `properties.models`, also inside subgraphs."""
+    """Yield every entry of every `properties.models`, also inside subgraphs."""
     if isinstance(part, list):
         for item in part:
             yield from _models(item)

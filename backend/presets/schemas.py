@@ -1,4 +1,4 @@
-"""What the doors tell about presets, and what they are asked."""
+"""Requests and responses of the presets API."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,28 +10,26 @@ from backend.presets.models import Preset, PresetFile, PresetId
 from backend.sources.formats import Format
 from backend.sources.models import Scan
 
-FormatByName = Annotated[
-    Format, Field(description="As its name tells; loading a `pickle` can run code that is in it.")
-]
+FormatByName = Annotated[Format, Field(description="According to its name. Loading a `pickle` can run code.")]
 ScanResult = Annotated[
-    Scan | None, Field(description="What the hub's own scanners say; null: nothing that we know of.")
+    Scan | None, Field(description="The verdict of the hub's scanners; null when it is unknown.")
 ]
 
 
 class FileStatus(BaseModel):
-    """A file of a preset, and where it stands on this pod."""
+    """A file of a preset, and its state on this pod."""
 
     file: PresetFile
     format: FormatByName
     scan: ScanResult
     state: str = Field(
-        description="`installed`, `missing`, `other` (another file has its name), or the state of its transfer."
+        description="`installed`, `missing`, `other` (a different file has its name), or the state of its transfer."
     )
-    verified: bool = Field(
-        description="Its content was held against the promised hash, and is unchanged since."
+    verified: bool = Field(description="Its content had the expected hash and is unchanged since.")
+    found: int | None = Field(
+        default=None, description="Bytes of the different file, if the state is `other`."
     )
-    found: int | None = Field(default=None, description="Bytes of the other file, if the state is `other`.")
-    transfer: str | None = Field(description="Id of the transfer that fetches it, if there is one.")
+    transfer: str | None = Field(description="Id of the transfer that downloads it, if there is one.")
     received: int
     bytes: int | None
 
@@ -44,7 +42,7 @@ class PresetState(StrEnum):
 
 
 class PresetStatus(BaseModel):
-    """How much of a preset is on this pod."""
+    """Which files of a preset are installed, and what the others need."""
 
     id: str
     state: PresetState
@@ -52,14 +50,14 @@ class PresetStatus(BaseModel):
     total_files: int
     received: int
     bytes: int | None
-    to_fetch: int = Field(description="Bytes that are still to come, as far as sizes are known.")
+    to_fetch: int = Field(description="Bytes that remain to be downloaded, as far as sizes are known.")
     sizes_unknown: int = Field(description="How many missing files have no known size.")
-    free: int = Field(description="Bytes that are free, less what other downloads will take.")
+    free: int = Field(description="Free bytes, minus what active downloads still need.")
     files: list[FileStatus]
 
     @property
     def short_by(self) -> int:
-        """Bytes that have to be freed first."""
+        """Bytes that must be freed before the download fits."""
         return max(0, self.to_fetch - self.free)
 
     @property
@@ -68,12 +66,12 @@ class PresetStatus(BaseModel):
 
     @property
     def absent(self) -> list[FileStatus]:
-        """Files that are not here, nor another file of their name."""
+        """Files that are neither installed nor hidden by a different file of the same name."""
         return [file for file in self.files if file.state not in ("installed", "other")]
 
     @property
     def others(self) -> list[FileStatus]:
-        """Files whose name another one has."""
+        """Files whose name a different file has."""
         return [file for file in self.files if file.state == "other"]
 
 
@@ -91,7 +89,7 @@ class Category(BaseModel):
 
 
 class FileProblem(BaseModel):
-    """A preset file that could not be read."""
+    """A mistake in a preset's file."""
 
     file: str
     line: int | None
@@ -99,7 +97,7 @@ class FileProblem(BaseModel):
 
 
 class UpdateReport(BaseModel):
-    """What reading the definitions again brought."""
+    """The result of reading all definitions again."""
 
     presets: int
     added: list[str]
@@ -108,76 +106,82 @@ class UpdateReport(BaseModel):
 
 
 class Availability(StrEnum):
-    """Where a file that a workflow needs can be had."""
+    """Where a file that a workflow needs is available."""
 
     # In the folder and under the name that the workflow uses.
     HERE = "here"
-    # Another file has its name in its folder: of another size, or with another hash.
+    # A different file has its name in its folder: its size or hash differs.
     OTHER = "other"
     # Under another name or in another folder, with the same hash: a second name costs nothing.
     SAME_CONTENT = "same_content"
     # The same name in another folder: choose it in the node, if it is the same file.
     SAME_NAME = "same_name"
-    # A download of it is under way.
+    # It is being downloaded.
     COMING = "coming"
-    # Somebody tells where it can be downloaded.
+    # It can be downloaded.
     FETCHABLE = "fetchable"
-    # Nobody tells where it can be had, or into which folder it belongs.
+    # No source is known, or the folder it belongs in is unknown.
     UNKNOWN = "unknown"
 
 
 class RequiredFile(BaseModel):
-    """A file that a workflow needs, and where it can be had."""
+    """A file that a workflow needs, and where it is available."""
 
     filename: str
     format: FormatByName
     scan: ScanResult = None
-    folder: str | None = Field(description="Model folder; null when nobody can tell which.")
-    node_types: list[str] = Field(description="The kinds of nodes that choose it.")
-    switched_off: bool = Field(description="Only muted or bypassed nodes choose it.")
+    folder: str | None = Field(description="Model folder; null when it is unknown.")
+    node_types: list[str] = Field(description="The types of the nodes that use it.")
+    switched_off: bool = Field(description="Only muted or bypassed nodes use it.")
     state: Availability
-    found_at: str | None = Field(default=None, description="Where it is on this pod, if elsewhere.")
-    transfer: str | None = Field(default=None, description="Id of the transfer that brings it, if one does.")
+    found_at: str | None = Field(default=None, description="Its path on this pod, if it is elsewhere.")
+    transfer: str | None = Field(
+        default=None, description="Id of the transfer that downloads it, if there is one."
+    )
     url: str | None = None
     host: str | None = None
     named_by: str | None = Field(
-        default=None, description="Who names the address: `workflow`, or the id of a preset."
+        default=None, description="The source of the URL: `workflow`, or the id of a preset."
     )
     bytes: int | None = None
     sha256: str | None = None
 
     @property
     def can_be_got(self) -> bool:
-        """By a download or by a second name; what only switched-off nodes use is not asked for."""
+        """Whether a download or a second name provides it; files of muted nodes are not needed."""
         return self.state in (Availability.FETCHABLE, Availability.SAME_CONTENT) and not self.switched_off
 
     @property
     def cannot_be_got(self) -> bool:
-        """A node that is on wants it, and only a person can find it."""
+        """Whether an active node needs it and only the user can provide it."""
         unclear = (Availability.UNKNOWN, Availability.SAME_NAME, Availability.OTHER)
         return self.state in unclear and not self.switched_off
 
 
 class MissingNode(BaseModel):
-    """A kind of node that this ComfyUI does not have."""
+    """A node type that this ComfyUI does not have."""
 
     type: str
-    package: str | None = Field(description="The package that it comes from, as the workflow says.")
+    package: str | None = Field(description="Its package, according to the workflow.")
 
 
 class WorkflowRequirements(BaseModel):
-    """What a workflow needs, what of it is here, and what can be had."""
+    """The files and nodes that a workflow needs."""
 
     files: list[RequiredFile]
-    bytes_to_fetch: int = Field(description="Sum of what can be fetched, as far as sizes are known.")
-    sizes_unknown: int = Field(description="How many files that can be fetched have no known size.")
-    free: int = Field(description="Bytes that are free on the disk of the models.")
-    nodes_checked: bool = Field(description="False when ComfyUI did not answer: nobody can tell then.")
+    bytes_to_fetch: int = Field(
+        description="Bytes of the files that can be downloaded, as far as sizes are known."
+    )
+    sizes_unknown: int = Field(description="How many files that can be downloaded have no known size.")
+    free: int = Field(description="Free bytes, minus what active downloads still need.")
+    nodes_checked: bool = Field(
+        description="False when ComfyUI did not answer: missing nodes are unknown then."
+    )
     missing_nodes: list[MissingNode]
 
     @property
     def to_get(self) -> list[RequiredFile]:
-        """The files that one click brings, by a download or by a second name."""
+        """The files that a download or a second name provides."""
         return [file for file in self.files if file.can_be_got]
 
     @property
@@ -190,15 +194,17 @@ class WorkflowRequirements(BaseModel):
 
 
 class FetchReport(BaseModel):
-    """What asking for everything at once brought."""
+    """The result of downloading every available file of a workflow."""
 
     transfers: list[TransferView]
-    linked: list[str] = Field(description="Files that were here under another name and got a second one.")
+    linked: list[str] = Field(
+        description="Files that were here under another name and now have this one too."
+    )
     refused: list[Refusal]
 
 
 class ExportRequest(BaseModel):
-    """What an exported preset is to be called, and what goes into it."""
+    """The name of the new preset, and the files it contains."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -207,15 +213,19 @@ class ExportRequest(BaseModel):
     category: str = Field(default="Added", min_length=1, max_length=80)
     files: list[str] | None = Field(default=None, description="Such as `vae/ae.safetensors`; null for all.")
 
-    def takes(self, place: str) -> bool:
+    def includes(self, place: str) -> bool:
         return self.files is None or place in self.files
 
 
 class ExportReport(BaseModel):
-    """A preset that can be imported elsewhere, once everything is hashed."""
+    """A preset for other pods, once all files are hashed."""
 
-    preset: str | None = Field(description="YAML; null while files are hashed, or when none has an address.")
-    hashing: list[str] = Field(description="Files that are not hashed yet. Ask again to go on.")
-    left_out: list[str] = Field(description="Files of which nobody knows where they can be had.")
-    bytes: int = Field(description="Of all files that were asked for.")
-    hashed: int = Field(description="How many of these bytes were read.")
+    preset: str | None = Field(
+        description="YAML; null while files are being hashed, or when no URL is known."
+    )
+    hashing: list[str] = Field(
+        description="Files that are not hashed yet. Send the request again to continue."
+    )
+    left_out: list[str] = Field(description="Files whose URL is unknown.")
+    bytes: int = Field(description="The size of all files together.")
+    hashed: int = Field(description="How many of these bytes are hashed.")

@@ -1,4 +1,4 @@
-"""What of a preset is on this pod; fetching it and deleting it."""
+"""Operations on presets: search, status, download, cancel, delete."""
 
 import asyncio
 import contextlib
@@ -17,33 +17,33 @@ from backend.sources.models import FileMetadata
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
-# How long a click waits for a hub to tell sizes, or for a hash; the answer is kept when it comes later.
+# How long a request waits for a hub, or for a hash. A result that comes later is kept for the next one.
 PATIENCE_SECONDS = 10
 
 
 class Presets:
-    """Whether a preset is installed is asked of the disk, each time; only definitions are remembered."""
+    """The catalogue, compared with the files on this pod. Only definitions are kept, never what is installed."""
 
-    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, facts: HubMetadata):
+    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, hubs: HubMetadata):
         self.catalogue = catalogue
         self._downloads = downloads
         self._storage = storage
-        self._facts = facts
+        self._hubs = hubs
 
     async def search(
         self, q: str = "", category: str | None = None, installed: bool | None = None
     ) -> list[PresetSummary]:
-        """Presets that hold every word of `q` somewhere; best matches, by title, come first."""
-        coming, presence = await self._coming(), await installed_files_of(self._storage)
+        """Return presets that contain every word of `q`, those with all words in the title first."""
+        downloading, on_pod = await self._downloading(), await installed_files_of(self._storage)
         found = self.catalogue.matching(q, category)
-        here = [file for preset in found for file in preset.files if file.place in presence.files]
+        here = [file for preset in found for file in preset.files if file.place in on_pod.files]
         known = dict(zip(here, await self.known(here), strict=True))
         summaries = [
             _summary(
                 preset,
                 [known[file].file if file in known else file for file in preset.files],
-                coming,
-                presence,
+                downloading,
+                on_pod,
             )
             for preset in found
         ]
@@ -52,13 +52,13 @@ class Presets:
         return [entry for entry in summaries if (entry.state == PresetState.INSTALLED) == installed]
 
     async def status(self, preset_id: str, *, ask: bool = False) -> PresetStatus:
-        """File by file. With `ask`, hubs are asked for sizes that are not known yet."""
+        """Return the state of each file. With `ask`, hubs are asked for sizes that are unknown."""
         preset = self.catalogue.get(preset_id)
         known = await self.known(preset.files, ask=ask)
         await self._storage.look_again([file.place for file in preset.files])
-        presence, coming = await installed_files_of(self._storage), await self._coming()
-        files = [await self._file_status(file, presence) for file in known]
-        summary = _summary(preset, [entry.file for entry in known], coming, presence)
+        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
+        files = [await self._file_status(file, on_pod) for file in known]
+        summary = _summary(preset, [entry.file for entry in known], downloading, on_pod)
         missing = [entry for entry in files if entry.state == "missing"]
         return PresetStatus(
             id=preset.id,
@@ -69,61 +69,61 @@ class Presets:
             bytes=_sum([entry.bytes for entry in files]),
             to_fetch=sum(entry.bytes or 0 for entry in missing),
             sizes_unknown=sum(entry.bytes is None for entry in missing),
-            free=await self.room(),
+            free=await self.free_space(),
             files=files,
         )
 
     async def known(self, files: Iterable[PresetFile], *, ask: bool = False) -> list[KnownFile]:
-        """The files with what hubs tell about them. With `ask`, hubs are asked for what matters and is not known."""
+        """Return the files with what hubs publish about them. With `ask`, hubs are asked for what is unknown."""
         files = tuple(files)
-        told = await self._told([str(file.url) for file in files if _has_questions(file)], ask=ask)
-        return [_known(file, told.get(str(file.url))) for file in files]
+        published = await self._published([str(file.url) for file in files if _lacks_metadata(file)], ask=ask)
+        return [_known(file, published.get(str(file.url))) for file in files]
 
-    async def _told(self, urls: list[str], *, ask: bool) -> dict[str, FileMetadata]:
+    async def _published(self, urls: list[str], *, ask: bool) -> dict[str, FileMetadata]:
         if ask:
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(self._facts.of(urls), PATIENCE_SECONDS)
-        return await self._facts.known(urls)
+                return await asyncio.wait_for(self._hubs.of(urls), PATIENCE_SECONDS)
+        return await self._hubs.known(urls)
 
     async def download(
         self, preset_id: str, *, allow_pickle: bool = False, replace: bool = False
     ) -> list[Transfer]:
-        """Ask for every file that is missing; those that are here already are left alone.
+        """Queue every file that is missing.
 
-        With `replace` also for those whose name another file has, which is put aside.
+        With `replace` also files whose name a different file has; that one is renamed.
         """
         preset = self.catalogue.get(preset_id)
         await self._storage.look_again([file.place for file in preset.files])
-        presence, coming = await installed_files_of(self._storage), await self._coming()
+        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
         check_consent(
-            [file for file in preset.files if file.place not in presence.files], allow_pickle=allow_pickle
+            [file for file in preset.files if file.place not in on_pod.files], allow_pickle=allow_pickle
         )
         known = [entry.file for entry in await self.known(preset.files, ask=True)]
-        others = [(file, found) for file in known if (found := presence.other(file))]
-        absent = [file for file in known if file.place not in presence.files]
+        others = [(file, found) for file in known if (found := on_pod.other(file))]
+        absent = [file for file in known if file.place not in on_pod.files]
         if others and not replace and not absent:
-            raise _taken(*others[0])
+            raise _name_taken(*others[0])
         if replace:
             absent += [file for file, _ in others]
             check_consent(absent, allow_pickle=allow_pickle)
-        # What is coming has its room reserved already.
-        await self._downloads.check_room(file.bytes or 0 for file in absent if file.place not in coming)
+        # Active transfers have their disk space reserved.
+        await self._downloads.check_room(file.bytes or 0 for file in absent if file.place not in downloading)
         if replace:
             for _, found in others:
                 await self._storage.put_aside(found)
         missing = [file for file in absent if not await self.linked(file)]
-        # What the hub said a while ago is no promise: the engine asks it again.
-        asked = {file.place: file for file in preset.files}
-        wanted = [wanted_of(asked[file.place], preset.id, allow_pickle=allow_pickle) for file in missing]
-        transfers = [await self._downloads.request(file) for file in wanted]
-        return [await self._restarted(transfer) for transfer in transfers]
+        # What the hub published earlier may have changed: the engine asks it again.
+        defined = {file.place: file for file in preset.files}
+        requests = [request_of(defined[file.place], preset.id, allow_pickle=allow_pickle) for file in missing]
+        transfers = [await self._downloads.request(file) for file in requests]
+        return [await self._resumed(transfer) for transfer in transfers]
 
     async def same_content(
         self, file: PresetFile, among: Iterable[ModelFile] | None = None
     ) -> ModelFile | None:
-        """A file on this pod with the content of `file`, whatever it is called and wherever it lies.
+        """Return a file on this pod with the content of `file`, under any name and in any folder.
 
-        Reading a large one takes longer than anybody waits; then it is known the next time.
+        A large file may take longer to hash than a request waits; the next request finds it.
         """
         if file.sha256 is None:
             return None
@@ -133,21 +133,21 @@ class Presets:
         return None
 
     async def linked(self, file: PresetFile) -> bool:
-        """Content that is here under another name gets this name too, and nothing has to be fetched."""
+        """Give content that is here under another name this name too. Return whether no download is needed."""
         found = await self.same_content(file)
         try:
             return found is not None and await self._storage.link(found, file.folder, file.filename)
         except FileExistsError:
-            return True  # somebody was faster
+            return True  # another request was faster
 
-    async def room(self) -> int:
-        """Free bytes, less what is still to come for transfers that were asked for before."""
+    async def free_space(self) -> int:
+        """Return the free bytes, minus what active transfers still need."""
         views = [self._downloads.view(transfer) for transfer in await self._downloads.list()]
         promised = sum(max(0, (view.bytes or 0) - view.received) for view in views if view.state in ACTIVE)
         return max(0, self._storage.disk().free - promised)
 
     async def cancel(self, preset_id: str) -> list[Transfer]:
-        """Stop what is under way for this preset. Files that are here stay."""
+        """Cancel the transfers that this preset started. Installed files stay."""
         preset = self.catalogue.get(preset_id)
         found = [await self._downloads.latest(file.folder, file.filename) for file in preset.files]
         return [
@@ -161,7 +161,7 @@ class Presets:
         return [file for file, _ in await self._removable(preset_id)]
 
     async def remove(self, preset_id: str) -> list[PresetFile]:
-        """Stop what is under way, and delete what `removable` names. Return the deleted files."""
+        """Cancel its transfers and delete what `removable` returns. Return the deleted files."""
         await self.cancel(preset_id)
         removed = []
         for file, found in await self._removable(preset_id):
@@ -172,34 +172,34 @@ class Presets:
 
     async def _removable(self, preset_id: str) -> list[tuple[PresetFile, ModelFile]]:
         preset = self.catalogue.get(preset_id)
-        presence, coming = await installed_files_of(self._storage), await self._coming()
-        needed = needed_elsewhere(preset, self.catalogue, presence, coming)
-        here = [entry.file for entry in await self.known(preset.files) if presence.has(entry.file)]
-        pairs = [(file, presence.files[file.place]) for file in here if file.place not in needed]
+        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
+        needed = needed_elsewhere(preset, self.catalogue, on_pod, downloading)
+        here = [entry.file for entry in await self.known(preset.files) if on_pod.has(entry.file)]
+        pairs = [(file, on_pod.files[file.place]) for file in here if file.place not in needed]
         return [
             (file.model_copy(update={"bytes": found.bytes}), found)
             for file, found in pairs
             if found.in_workspace
         ]
 
-    async def _restarted(self, transfer: Transfer) -> Transfer:
-        """Pressing download on something that is paused means: go on. What was put aside needs a decision."""
+    async def _resumed(self, transfer: Transfer) -> Transfer:
+        """Resume a paused transfer: to download it again means to continue. A quarantined one needs a decision."""
         is_paused = transfer.state == State.PAUSED
         return await self._downloads.retry(transfer.id) if is_paused else transfer
 
-    async def _file_status(self, known: KnownFile, presence: InstalledFiles) -> FileStatus:
-        file, found = known.file, presence.files.get(known.file.place)
+    async def _file_status(self, known: KnownFile, on_pod: InstalledFiles) -> FileStatus:
+        file, found = known.file, on_pod.files.get(known.file.place)
         status = FileStatus(
             file=file,
             format=file.format,
             scan=known.scan,
             state="missing",
-            verified=presence.is_verified(file),
+            verified=on_pod.is_verified(file),
             transfer=None,
             received=0,
             bytes=file.bytes,
         )
-        if found and presence.other(file):
+        if found and on_pod.other(file):
             return status.model_copy(update={"state": "other", "found": found.bytes})
         if found:
             return status.model_copy(
@@ -209,46 +209,46 @@ class Presets:
         if transfer is None or transfer.state in (State.DONE, State.CANCELLED):
             return status
         view = self._downloads.view(transfer)
-        under_way = {"state": view.state.value, "transfer": transfer.id, "received": view.received}
-        return status.model_copy(update={**under_way, "bytes": view.bytes or file.bytes})
+        progress = {"state": view.state.value, "transfer": transfer.id, "received": view.received}
+        return status.model_copy(update={**progress, "bytes": view.bytes or file.bytes})
 
-    async def _coming(self) -> set[str]:
+    async def _downloading(self) -> set[str]:
         return {transfer.destination for transfer in await self._downloads.list() if transfer.state in ACTIVE}
 
 
-def _taken(file: PresetFile, found: ModelFile) -> Conflict:
+def _name_taken(file: PresetFile, found: ModelFile) -> Conflict:
     return Conflict(
-        f"Another file has the name {file.filename} in {file.folder}: {differs(file, found.bytes)}. Keep it, or fetch the "
-        "right one with `replace`, which puts the other one aside.",
+        f"A different file is named {file.filename} in {file.folder}: {differs(file, found.bytes)}. Keep it, or download "
+        "the right one with `replace`, which renames the different one.",
         code="another_file",
         place=file.place,
     )
 
 
 def _summary(
-    preset: Preset, files: Iterable[PresetFile], coming: set[str], presence: InstalledFiles
+    preset: Preset, files: Iterable[PresetFile], downloading: set[str], on_pod: InstalledFiles
 ) -> PresetSummary:
-    """`files`: those of the preset, with what hubs tell about them."""
-    installed = sum(map(presence.has, files))
+    """Return the state of a preset. `files` are its files with what hubs publish about them."""
+    installed = sum(map(on_pod.has, files))
     if installed == len(preset.files):
         state = PresetState.INSTALLED
-    elif any(file.place in coming for file in preset.files):
+    elif any(file.place in downloading for file in preset.files):
         state = PresetState.DOWNLOADING
     else:
         state = PresetState.PARTIAL if installed else PresetState.MISSING
     return PresetSummary(preset=preset, state=state, installed_files=installed)
 
 
-def _has_questions(file: PresetFile) -> bool:
-    """Whether its hub can tell something that the preset does not; what scanners say matters for a pickle."""
+def _lacks_metadata(file: PresetFile) -> bool:
+    """Whether its hub publishes something that the preset lacks; for a pickle, the verdict of scanners matters."""
     return file.bytes is None or file.sha256 is None or file.is_pickle
 
 
-def _known(file: PresetFile, told: FileMetadata | None) -> KnownFile:
-    if told is None:
+def _known(file: PresetFile, published: FileMetadata | None) -> KnownFile:
+    if published is None:
         return KnownFile(file, scan=None)
-    sizes = {"bytes": file.bytes or told.bytes, "sha256": file.sha256 or told.sha256}
-    return KnownFile(file.model_copy(update=sizes), scan=told.scan)
+    sizes = {"bytes": file.bytes or published.bytes, "sha256": file.sha256 or published.sha256}
+    return KnownFile(file.model_copy(update=sizes), scan=published.scan)
 
 
 def _sum(sizes: list[int | None]) -> int | None:
@@ -256,7 +256,8 @@ def _sum(sizes: list[int | None]) -> int | None:
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-def wanted_of(file: PresetFile, preset: str | None, *, allow_pickle: bool) -> FileRequest:
+def request_of(file: PresetFile, preset: str | None, *, allow_pickle: bool) -> FileRequest:
+    """Return the download request for a file of a preset, or of a workflow."""
     return FileRequest(
         url=str(file.url),
         folder=file.folder,

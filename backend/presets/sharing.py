@@ -1,4 +1,4 @@
-"""Presets that travel: what is on this pod as a definition, and definitions from elsewhere."""
+"""Export the models of this pod as a preset, and import presets of others."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 10
 
 
 class Sharing:
-    """Exports and imports presets. Imported ones live in `folder`."""
+    """Exports and imports presets. `folder` holds the imported ones."""
 
     def __init__(
         self, catalogue: Catalogue, downloads: Downloads, storage: Storage, sources: Sources, folder: Path
@@ -35,19 +35,19 @@ class Sharing:
         self._sources = sources
         self._folder = folder
 
-    async def export(self, wanted: ExportRequest, patience: float = PATIENCE_SECONDS) -> ExportReport:
-        """Files of this pod, pinned to size and hash, wherever we know an address for them.
+    async def export(self, request: ExportRequest, patience: float = PATIENCE_SECONDS) -> ExportReport:
+        """Describe files of this pod, pinned to size and hash, as far as their URLs are known.
 
-        Reads files for `patience` seconds; who asks again goes on from there.
+        Hash files for at most `patience` seconds; the next call continues.
         """
-        chosen = [file.place for file in await self._storage.files() if wanted.takes(file.place)]
-        if len(chosen) > MOST_FILES:
+        selected = [file.place for file in await self._storage.files() if request.includes(file.place)]
+        if len(selected) > MOST_FILES:
             raise InvalidRequest(
-                f"A preset has at most {MOST_FILES} files, these are {len(chosen)}: choose fewer.",
+                f"A preset has at most {MOST_FILES} files, and {len(selected)} are selected. Select fewer.",
                 code="too_many_files",
             )
-        await self._storage.look_again(chosen)
-        files = [file for file in await self._storage.files() if wanted.takes(file.place)]
+        await self._storage.look_again(selected)
+        files = [file for file in await self._storage.files() if request.includes(file.place)]
         hashes = await self._hashes(files, patience)
         report = ExportReport(
             preset=None,
@@ -59,12 +59,12 @@ class Sharing:
         if report.hashing:
             return report
         pinned = {file.place: await self._pinned(file, sha256) for file, sha256 in hashes.items()}
-        report.left_out = [place for place, known in pinned.items() if known is None]
-        report.preset = _as_yaml(wanted, [known for known in pinned.values() if known])
+        report.left_out = [place for place, file in pinned.items() if file is None]
+        report.preset = _as_yaml(request, [file for file in pinned.values() if file])
         return report
 
     async def _hashes(self, files: list[ModelFile], patience: float) -> dict[ModelFile, str | None]:
-        """What could be hashed in time, one file after the other; None for what cannot be read."""
+        """Return the hashes that could be computed in time; None for files that cannot be read."""
         found: dict[ModelFile, str | None] = {}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
@@ -76,13 +76,15 @@ class Sharing:
         return found
 
     async def add(self, content: bytes) -> Preset:
-        """Keep a definition; the same id again replaces one that was added before."""
+        """Save a definition. It replaces an imported one with the same id."""
         if len(content) > MAX_BYTES:
-            raise InvalidRequest("A preset has less than 1 MiB.", code="too_large")
+            raise InvalidRequest(
+                "The definition is too large. A preset has less than 1 MiB.", code="too_large"
+            )
         preset = await self._catalogue.reader.run(_parsed, content)
         if self._catalogue.has(preset.id) and self._catalogue.get(preset.id).origin != Origin.ADDED:
             raise Conflict(
-                f"The id {preset.id} belongs to a preset that comes with ComfyPod. Choose another one.",
+                f"The id {preset.id} belongs to a preset of ComfyPod. Choose another one.",
                 code="id_taken",
             )
         await asyncio.to_thread(keep, self._path_of(preset.id), content)
@@ -95,23 +97,23 @@ class Sharing:
         return await self.add(content)
 
     async def remove(self, preset_id: str) -> None:
-        """Forget a definition that was added; its files on disk stay."""
+        """Remove the definition of an imported preset; its files stay."""
         if self._catalogue.get(preset_id).origin != Origin.ADDED:
             raise Conflict(
-                f"{preset_id} comes with ComfyPod and stays in the list. Its files can be deleted.",
+                f"{preset_id} is part of ComfyPod and cannot be removed. Delete its files instead.",
                 code="not_added",
             )
         try:
             await asyncio.to_thread(self._path_of(preset_id).unlink)
         except FileNotFoundError:
             raise Conflict(
-                f"Somebody has put {preset_id} into {self._folder} by hand. Delete its file there.",
+                f"{preset_id} was put into {self._folder} by hand. Delete its file there.",
                 code="not_added",
             ) from None
         await self._catalogue.load()
 
     async def _pinned(self, file: ModelFile, sha256: str | None) -> PresetFile | None:
-        url = await self._address_of(file, sha256) if sha256 else None
+        url = await self._url_of(file, sha256) if sha256 else None
         if url is None:
             return None
         try:
@@ -124,11 +126,11 @@ class Sharing:
                     "sha256": sha256,
                 }
             )
-        except ValueError:  # a name that our presets do not allow
+        except ValueError:  # a name that presets do not allow
             return None
 
-    async def _address_of(self, file: ModelFile, sha256: str) -> str | None:
-        """Where exactly this content came from. A signed link leads nobody else there."""
+    async def _url_of(self, file: ModelFile, sha256: str) -> str | None:
+        """Return a URL of exactly this content. Signed URLs expire, so they are left out."""
         transfer = await self._downloads.latest(file.folder, file.filename)
         if (
             transfer
@@ -137,8 +139,8 @@ class Sharing:
             and not is_signed(transfer.url)
         ):
             return transfer.url
-        offers = self._catalogue.files_named(file.filename)
-        return next((str(offer.url) for _, offer in offers if offer.sha256 == sha256), None)
+        sources = self._catalogue.files_named(file.filename)
+        return next((str(source.url) for _, source in sources if source.sha256 == sha256), None)
 
     def _path_of(self, preset_id: str) -> Path:
         return self._folder / f"{preset_id}.yaml"
@@ -148,18 +150,20 @@ def _parsed(content: bytes) -> Preset:
     try:
         return parse_preset("preset", content.decode(), Origin.ADDED)
     except UnicodeDecodeError:
-        raise InvalidRequest("A preset is a text in YAML or JSON.", code="not_a_preset") from None
+        raise InvalidRequest(
+            "This is not a preset. A preset is a text in YAML or JSON.", code="not_a_preset"
+        ) from None
     except BadPreset as error:
-        told = "; ".join(
+        problems = "; ".join(
             f"line {problem.line}: {problem.message}" if problem.line else problem.message
             for problem in error.problems[:5]
         )
-        raise InvalidRequest(f"This is not a preset that can be used. {told}", code="not_a_preset") from None
+        raise InvalidRequest(f"This preset cannot be used. {problems}", code="not_a_preset") from None
 
 
-def _as_yaml(wanted: ExportRequest, files: list[PresetFile]) -> str | None:
+def _as_yaml(request: ExportRequest, files: list[PresetFile]) -> str | None:
     if not files:
         return None
-    about = wanted.model_dump(exclude={"files"}, exclude_defaults=False)
+    about = request.model_dump(exclude={"files"}, exclude_defaults=False)
     pinned = [file.model_dump(mode="json", exclude={"alternatives"}) for file in files]
     return yaml.safe_dump(about | {"files": pinned}, sort_keys=False, allow_unicode=True)

@@ -1,1 +1,1 @@
-"""What the pod's user sets while it runs. Variables that are read at start are in `config`."""
+"""Settings that the user changes while the pod runs. `config` has the variables that are read at start."""

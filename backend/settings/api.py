@@ -1,4 +1,4 @@
-"""The JSON door of settings."""
+"""JSON routes of settings."""
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
@@ -12,24 +12,24 @@ router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, prefix="/api/token
 
 
 @router.get("", responses=responses())
-async def show_all(desk: TokenSettingsService) -> list[TokenView]:
-    """For each hub, whether there is a token and where it comes from. The tokens themselves are never told."""
-    return desk.views()
+async def show_all(tokens: TokenSettingsService) -> list[TokenView]:
+    """Show for each hub whether it has a token and where that comes from; never the token itself."""
+    return tokens.views()
 
 
 @router.put("/{hub}", responses=responses(Forbidden, Unavailable))
-async def save(hub: Hub, wanted: TokenRequest, desk: TokenSettingsService) -> TokenView:
-    """Keep a token in a file that only the owner of the control plane can read. It is used at once."""
-    return await desk.save(hub, wanted.token.get_secret_value())
+async def save(hub: Hub, wanted: TokenRequest, tokens: TokenSettingsService) -> TokenView:
+    """Save a token in a file that only the owner of the control plane can read. It is used at once."""
+    return await tokens.save(hub, wanted.token.get_secret_value())
 
 
 @router.delete("/{hub}", responses=responses(Forbidden, Conflict, Unavailable))
-async def remove(hub: Hub, desk: TokenSettingsService) -> TokenView:
-    """Forget the saved token; one in the environment is used again."""
-    return await desk.remove(hub)
+async def remove(hub: Hub, tokens: TokenSettingsService) -> TokenView:
+    """Delete the saved token. One in the environment is used again."""
+    return await tokens.remove(hub)
 
 
 @router.post("/{hub}/test", responses=responses(Forbidden, Conflict, UpstreamError))
-async def test(hub: Hub, desk: TokenSettingsService) -> TokenVerdict:
+async def test(hub: Hub, tokens: TokenSettingsService) -> TokenVerdict:
     """Ask the hub whose token it is."""
-    return await desk.test(hub)
+    return await tokens.test(hub)

@@ -1,4 +1,4 @@
-"""What is shown of tokens: never the token itself."""
+"""Requests and responses about tokens. No response contains a token."""
 
 from typing import Literal
 
@@ -9,29 +9,29 @@ from backend.sources.tokens import Hub
 
 
 class TokenRequest(BaseModel):
-    """A token to keep."""
+    """A token to save."""
 
-    token: SecretStr = Field(max_length=LONGEST_TOKEN, description="As the hub shows it, whole.")
+    token: SecretStr = Field(max_length=LONGEST_TOKEN, description="The whole token, as the hub shows it.")
 
 
 class TokenView(BaseModel):
-    """What may be told about the token for a hub."""
+    """The token for a hub, without its secret."""
 
     hub: Hub
-    name: str = Field(description="The hub's name, for people.")
-    sites: tuple[str, ...] = Field(description="Where the token is sent, and nowhere else.")
+    name: str = Field(description="The name of the hub for display.")
+    sites: tuple[str, ...] = Field(description="The only hosts that the token is sent to.")
     source: Literal["environment", "saved", "link"] | None = Field(
-        description="Where the token in use comes from; `link`: from a pasted one, until the next start. Null: there is none."
+        description="Where the token comes from; `link`: from a pasted URL, until the next start. Null: there is none."
     )
-    ending: str | None = Field(description="Its last digits; null for short ones.")
-    variable: str = Field(description="The variable that it can also be set with.")
-    page: str = Field(description="Where the hub makes tokens.")
+    ending: str | None = Field(description="Its last characters; null for short tokens.")
+    variable: str = Field(description="The environment variable that also sets it.")
+    page: str = Field(description="The page of the hub that creates tokens.")
 
 
 class TokenVerdict(BaseModel):
-    """What a hub says to its token."""
+    """The result of testing a token."""
 
     hub: Hub
     accepted: bool
-    account: str | None = Field(description="Whose token it is.")
+    account: str | None = Field(description="The account that owns the token.")
     message: str

@@ -1,6 +1,6 @@
-"""The HTML door of settings: one page, a section for each thing that can be set.
+"""HTML routes of settings: one page with a section for each topic.
 
-To add a section: write its template, which renders `section.view`, and name both in `SECTIONS`.
+To add a section, write its template, which renders `section.view`, and add both to `SECTIONS`.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, include_in_schema=
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page."""
+    """A section of the page."""
 
     # Also the anchor: `/settings#tokens`.
     id: str
@@ -34,7 +34,7 @@ class Section:
     # One sentence below the title.
     summary: str
     template: str
-    # Everything that the template shows, looked up at each request.
+    # Returns what the template shows, on each request.
     view: Callable[[Request], dict[str, Any]]
 
 
@@ -42,8 +42,8 @@ def _tokens(request: Request) -> dict[str, Any]:
     return _tokens_view(registry_of(request).get(TokenSettings))
 
 
-def _tokens_view(desk: TokenSettings, verdict: TokenVerdict | None = None) -> dict[str, Any]:
-    return {"tokens": desk.views(), "verdict": verdict, "outlive": desk.outlive}
+def _tokens_view(settings: TokenSettings, verdict: TokenVerdict | None = None) -> dict[str, Any]:
+    return {"tokens": settings.views(), "verdict": verdict, "outlive": settings.outlive}
 
 
 SECTIONS = (
@@ -68,28 +68,30 @@ async def show(request: Request) -> Response:
 async def save_token(
     hub: Hub,
     request: Request,
-    desk: TokenSettingsService,
+    settings: TokenSettingsService,
     token: Annotated[str, Form(max_length=LONGEST_TOKEN)],
 ) -> Response:
-    """Saved whatever the hub says: it may be away just now."""
-    await desk.save(hub, token)
+    """Save the token even when the hub does not answer: it may be down."""
+    await settings.save(hub, token)
     try:
-        verdict = await desk.test(hub)
+        verdict = await settings.test(hub)
     except UpstreamError as error:
-        return with_toast(_fragment(request, desk), "info", f"Saved, but not tested: {error.message}")
-    return with_toast(_fragment(request, desk, verdict), "success", "Saved.")
+        return with_toast(_fragment(request, settings), "info", f"Saved, but not tested: {error.message}")
+    return with_toast(_fragment(request, settings, verdict), "success", "Saved.")
 
 
 @router.post("/settings/tokens/{hub}/test")
-async def check_token(hub: Hub, request: Request, desk: TokenSettingsService) -> Response:
-    return _fragment(request, desk, await desk.test(hub))
+async def check_token(hub: Hub, request: Request, settings: TokenSettingsService) -> Response:
+    return _fragment(request, settings, await settings.test(hub))
 
 
 @router.delete("/settings/tokens/{hub}")
-async def remove_token(hub: Hub, request: Request, desk: TokenSettingsService) -> Response:
-    view = await desk.remove(hub)
-    return with_toast(_fragment(request, desk), "success", f"The saved token for {view.name} is forgotten.")
+async def remove_token(hub: Hub, request: Request, settings: TokenSettingsService) -> Response:
+    view = await settings.remove(hub)
+    return with_toast(_fragment(request, settings), "success", f"The saved token for {view.name} is deleted.")
 
 
-def _fragment(request: Request, desk: TokenSettings, verdict: TokenVerdict | None = None) -> Response:
-    return renderer_of(request).page(request, "settings/_tokens.html", {"view": _tokens_view(desk, verdict)})
+def _fragment(request: Request, settings: TokenSettings, verdict: TokenVerdict | None = None) -> Response:
+    return renderer_of(request).page(
+        request, "settings/_tokens.html", {"view": _tokens_view(settings, verdict)}
+    )

@@ -1,4 +1,4 @@
-"""Tokens as a person handles them: look, save, remove, test."""
+"""Show, save, delete and test tokens for hubs."""
 
 import asyncio
 
@@ -14,15 +14,15 @@ PAGES = {
     Hub.HUGGING_FACE: "https://huggingface.co/settings/tokens",
     Hub.CIVITAI: "https://civitai.com/user/account",
 }
-# What a hub answers to a token that it does not know.
-REFUSALS = frozenset({"token_needed", "forbidden"})
+# The error codes of a hub for an invalid token.
+INVALID_TOKEN = frozenset({"token_needed", "forbidden"})
 
 
 class TokenSettings:
-    """Keeps and tests the tokens for hubs."""
+    """Saves and tests the tokens for hubs."""
 
     def __init__(self, tokens: Tokens, sources: Sources, services: Services, *, outlive: bool):
-        """`outlive`: whether saved tokens lie on the volume, and so are still there in the next pod."""
+        """`outlive`: whether saved tokens are on the volume, and so survive the pod."""
         self.outlive = outlive
         self._tokens = tokens
         self._sources = sources
@@ -44,7 +44,7 @@ class TokenSettings:
         )
 
     async def save(self, hub: Hub, token: str) -> TokenView:
-        """It is used from now on, instead of the one in the environment."""
+        """Save a token, which is then used instead of the one in the environment."""
         await asyncio.to_thread(self._tokens.save, hub, token)
         await self._services.hide(self._tokens.known())
         return self.view(hub)
@@ -54,19 +54,19 @@ class TokenSettings:
         return self.view(hub)
 
     async def test(self, hub: Hub) -> TokenVerdict:
-        """Ask the hub whose token it is. UpstreamError when the hub does not say."""
+        """Ask the hub who owns the token. Raise UpstreamError when the hub does not answer."""
         token, name = self._tokens.get(hub), NAMES[hub]
         if token is None:
             raise Conflict(f"There is no token for {name} to test.", code="no_token")
         with as_api_errors():
             try:
                 account = await self._sources.account_of(hub, token)
-            except PermanentError as fault:
-                if fault.code not in REFUSALS:
+            except PermanentError as error:
+                if error.code not in INVALID_TOKEN:
                     raise
                 message = f"{name} does not accept this token: it may be mistyped, expired or revoked."
                 return TokenVerdict(hub=hub, accepted=False, account=None, message=message)
-        message = f"{name} knows this token as {account.name}'s."
+        message = f"{name} accepts this token of {account.name}."
         if not account.reads_gated:
-            message += " It was made without access to gated repositories: allow that on the hub's page."
+            message += " It has no access to gated repositories: allow that on the hub's page."
         return TokenVerdict(hub=hub, accepted=True, account=account.name, message=message)

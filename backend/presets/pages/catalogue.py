@@ -1,4 +1,4 @@
-"""The HTML door of presets: the catalogue and one preset."""
+"""HTML routes of the catalogue and of one preset."""
 
 from typing import Annotated, Any, Literal
 
@@ -61,8 +61,8 @@ async def update(
     report = await presets.catalogue.load()
     view = await _list(presets, q, category, CHOICES[installed])
     response = renderer_of(request).page(request, "presets/_list.html", view)
-    changes = f"{len(report.added)} added, {len(report.removed)} gone"
-    return htmx.with_toast(response, "success", f"{report.presets} presets were read: {changes}.")
+    changes = f"{len(report.added)} added, {len(report.removed)} removed"
+    return htmx.with_toast(response, "success", f"{report.presets} presets, {changes}.")
 
 
 @router.get("/presets/from-workflow")
@@ -100,7 +100,7 @@ async def fetch_for_workflow(
         "transfers": await _transfers(downloads),
     }
     response = renderer_of(request).page(request, "presets/_requirements.html", view)
-    return htmx.with_toast(response, _level_of(report), _what_was_done(report))
+    return htmx.with_toast(response, _level_of(report), _result(report))
 
 
 @router.get("/presets/{preset_id}")
@@ -131,8 +131,10 @@ async def remove(
 ) -> Response:
     deleted = await presets.remove(preset_id)
     response = await _preset_page(request, presets, downloads, preset_id)
-    words = f"Deleted: {', '.join(file.filename for file in deleted)}." if deleted else "Nothing was deleted."
-    return htmx.with_toast(response, "info", words)
+    message = (
+        f"Deleted: {', '.join(file.filename for file in deleted)}." if deleted else "Nothing was deleted."
+    )
+    return htmx.with_toast(response, "info", message)
 
 
 @router.post("/presets/{preset_id}/cancel")
@@ -141,9 +143,9 @@ async def cancel(
 ) -> Response:
     cancelled = await presets.cancel(preset_id)
     response = await _preset_page(request, presets, downloads, preset_id)
-    words = ", ".join(transfer.filename for transfer in cancelled)
-    nothing = "What is coming was asked for by another preset. The page Downloads can cancel it."
-    return htmx.with_toast(response, "info", f"Cancelled: {words}." if words else nothing)
+    names = ", ".join(transfer.filename for transfer in cancelled)
+    nothing = "Another preset started these downloads. Cancel them on the Downloads page."
+    return htmx.with_toast(response, "info", f"Cancelled: {names}." if names else nothing)
 
 
 async def _list(
@@ -163,21 +165,21 @@ async def _list(
 
 
 async def _transfers(downloads: Downloads) -> dict[str, TransferView]:
-    """By id, for the bars of those that are under way."""
+    """Return transfers by id, for their progress bars."""
     return {transfer.id: downloads.view(transfer) for transfer in await downloads.list()}
 
 
 async def _preset_page(request: Request, presets: Presets, downloads: Downloads, preset_id: str) -> Response:
     preset = presets.catalogue.get(preset_id)
-    # The page itself does not wait for hubs; it asks for this part again as soon as it is shown.
+    # The page does not wait for hubs: it requests this fragment as soon as it is shown.
     status = await presets.status(preset_id, ask=request.method == "GET" and htmx.wants_fragment(request))
-    is_coming = status.state == PresetState.DOWNLOADING
+    is_downloading = status.state == PresetState.DOWNLOADING
     view: dict[str, Any] = {
         "preset": preset,
         "status": status,
         "transfers": await _transfers(downloads),
-        # While bars move the page asks often, and offers to cancel instead.
-        "removable": [] if is_coming else await presets.removable(preset_id),
+        # During downloads the page polls, and offers to cancel instead.
+        "removable": [] if is_downloading else await presets.removable(preset_id),
         "differs": differs,
     }
     template = "presets/_status.html" if htmx.wants_fragment(request) else "presets/preset.html"
@@ -188,15 +190,15 @@ def _level_of(report: FetchReport) -> Literal["success", "info"]:
     return "success" if report.transfers or report.linked else "info"
 
 
-def _what_was_done(report: FetchReport) -> str:
-    """`Downloading 3 files, 1 found here under another name.`"""
+def _result(report: FetchReport) -> str:
+    """Return `Downloading 3 files, 1 found here under another name.`"""
     count = len(report.transfers)
     done = [f"downloading {count} {'file' if count == 1 else 'files'}"] if count else []
     done += [f"{len(report.linked)} found here under another name"] if report.linked else []
-    return (", ".join(done) or "nothing could be fetched").capitalize() + "."
+    return (", ".join(done) or "nothing could be downloaded").capitalize() + "."
 
 
 def _size_of(preset: Preset) -> int | None:
-    """What is known of the size without asking anybody."""
+    """Return the size, as far as the definition states it."""
     sizes = [file.bytes for file in preset.files]
     return preset.disk_bytes if None in sizes else sum(size or 0 for size in sizes)

@@ -1,4 +1,4 @@
-"""The HTML door for presets that travel: export, import, and taking one off the list."""
+"""HTML routes that export, import and remove presets."""
 
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, include_in_schema=False, route_class=PageRoute
 )
 
-# How long one answer of the export waits: the page shows progress and asks again.
+# How long one request of an export hashes files: the page shows progress and repeats it.
 PATIENCE_SECONDS = 1
 MOST_FILES = 20_000
 
@@ -35,8 +35,8 @@ async def show_files(request: Request, storage: StorageService) -> Response:
 
 @router.post("/presets/export")
 async def export(request: Request, sharing: SharingService) -> Response:
-    wanted = await _export_request(request)
-    view = {"wanted": wanted, "report": await sharing.export(wanted, PATIENCE_SECONDS)}
+    preset = await _export_request(request)
+    view = {"wanted": preset, "report": await sharing.export(preset, PATIENCE_SECONDS)}
     return renderer_of(request).page(request, "presets/_export.html", view)
 
 
@@ -71,7 +71,7 @@ async def _export_request(request: Request) -> ExportRequest:
 
 
 async def _added(request: Request, sharing: Sharing) -> Preset:
-    """The file of the form, else its text, else what is at its address."""
+    """Import the file of the form, else its text, else what its URL returns."""
     async with request.form(max_files=1, max_fields=8, max_part_size=MAX_BYTES) as form:
         file, text, url = form.get("file"), str(form.get("text", "")), str(form.get("url", ""))
         content = await file.read(MAX_BYTES + 1) if isinstance(file, UploadFile) else b""
@@ -80,4 +80,4 @@ async def _added(request: Request, sharing: Sharing) -> Preset:
         return await sharing.add(content)
     if url.strip():
         return await sharing.add_from(url.strip())
-    raise InvalidRequest("Choose a file, paste its text or give an address.", code="empty")
+    raise InvalidRequest("Choose a file, paste its text or give a URL.", code="empty")

@@ -1,4 +1,4 @@
-"""A user looks for a preset and asks for it."""
+"""A user searches for a preset and downloads it."""
 
 import asyncio
 from pathlib import Path
@@ -43,7 +43,7 @@ async def pod(workspace: Path, hub: Hub, definitions: Path):  # type: ignore[no-
         yield plane
 
 
-async def test_official_workflows_and_curated_presets_stand_in_one_list(pod: ControlPlane) -> None:
+async def test_the_catalogue_lists_official_workflows_and_curated_presets(pod: ControlPlane) -> None:
     found = (await pod.client.get("/api/presets")).json()
     origins = [entry["preset"]["origin"] for entry in found]
     assert origins.count("official") > 200
@@ -93,7 +93,7 @@ async def files_of(pod: ControlPlane, preset_id: str = "two-files") -> list[tupl
     return [(file["state"], file["verified"]) for file in status["files"]]
 
 
-async def test_verified_is_what_the_file_is_and_not_what_the_history_says(pod: ControlPlane) -> None:
+async def test_verified_describes_the_file_and_not_the_history(pod: ControlPlane) -> None:
     await fetch_all(pod, "two-files")
     await pod.client.post("/api/downloads/clear")
     assert await files_of(pod) == [("installed", True), ("installed", True)]
@@ -103,7 +103,7 @@ async def test_verified_is_what_the_file_is_and_not_what_the_history_says(pod: C
     assert await files_of(pod) == [("installed", False), ("installed", True)]
 
 
-async def test_another_file_of_that_name_is_not_taken_for_it(pod: ControlPlane) -> None:
+async def test_a_different_file_of_the_same_name_does_not_count_as_installed(pod: ControlPlane) -> None:
     first = pod.models / "vae/first.safetensors"
     first.parent.mkdir(parents=True)
     first.write_bytes(b"my own!")
@@ -124,7 +124,7 @@ async def test_another_file_of_that_name_is_not_taken_for_it(pod: ControlPlane) 
     assert (first.parent / "first.aside-1.safetensors").read_bytes() == b"my own!"
 
 
-async def test_cancelling_leaves_the_files_that_are_here(pod: ControlPlane, hub: Hub) -> None:
+async def test_cancelling_keeps_installed_files(pod: ControlPlane, hub: Hub) -> None:
     second = hub.repository("acme/models").files("main")["second.safetensors"]
     mine = pod.models / "vae/first.safetensors"
     mine.parent.mkdir(parents=True)
@@ -145,7 +145,7 @@ async def test_cancelling_leaves_the_files_that_are_here(pod: ControlPlane, hub:
     assert 'hx-confirm="Delete first.safetensors (50.0 kB)?"' in page
 
 
-async def test_deleting_keeps_what_a_preset_that_is_coming_needs(
+async def test_deleting_keeps_files_of_a_preset_that_is_being_downloaded(
     pod: ControlPlane, hub: Hub, definitions: Path
 ) -> None:
     third = hub.add("acme/models", "third.safetensors", safetensors(50_000, seed=3))
@@ -164,9 +164,7 @@ async def test_deleting_keeps_what_a_preset_that_is_coming_needs(
     assert await files_of(pod, "other") == [("installed", True), ("installed", True)]
 
 
-async def test_deleting_keeps_what_another_installed_preset_needs(
-    pod: ControlPlane, definitions: Path
-) -> None:
+async def test_deleting_keeps_files_of_another_installed_preset(pod: ControlPlane, definitions: Path) -> None:
     text = (definitions / "two-files.yaml").read_text()
     shared = text.replace("two-files", "one-file").split("  - folder: loras")[0]
     (definitions / "one-file.yaml").write_text(shared)
@@ -178,7 +176,7 @@ async def test_deleting_keeps_what_another_installed_preset_needs(
     assert (await pod.client.get("/api/presets/one-file/status")).json()["state"] == "installed"
 
 
-async def test_deleting_stops_what_is_still_coming(pod: ControlPlane, hub: Hub) -> None:
+async def test_deleting_cancels_downloads(pod: ControlPlane, hub: Hub) -> None:
     first = hub.repository("acme/models").files("main")["first.safetensors"]
     gate = hub.hold(first, after=20_000)
     transfers = (await pod.client.post("/api/presets/two-files/download")).json()
@@ -191,14 +189,14 @@ async def test_deleting_stops_what_is_still_coming(pod: ControlPlane, hub: Hub) 
     assert not (pod.models / "vae/first.safetensors").exists()
 
 
-async def test_an_unknown_preset_is_named(pod: ControlPlane) -> None:
+async def test_an_unknown_id_is_named_in_the_error(pod: ControlPlane) -> None:
     for call in (pod.client.get, pod.client.delete):
         answer = await call("/api/presets/no-such-thing")
         assert answer.status_code == 404
         assert "no-such-thing" in answer.json()["error"]["message"]
 
 
-async def test_what_does_not_fit_on_the_disk_is_refused_with_numbers(
+async def test_a_preset_that_does_not_fit_on_the_disk_is_refused(
     pod: ControlPlane, definitions: Path
 ) -> None:
     text = (definitions / "two-files.yaml").read_text().replace("two-files", "huge")
@@ -230,9 +228,7 @@ BROKEN = [
 ]  # fmt: skip
 
 
-async def test_a_file_with_a_mistake_is_reported_by_name_and_line_and_hurts_nothing_else(
-    pod: ControlPlane, definitions: Path
-) -> None:
+async def test_a_mistake_in_a_file_is_reported_with_its_line(pod: ControlPlane, definitions: Path) -> None:
     for number, (text, _, _) in enumerate(BROKEN):
         (definitions / f"broken-{number}.yaml").write_text(text)
     answer = await pod.client.post("/api/presets/update")
@@ -245,15 +241,13 @@ async def test_a_file_with_a_mistake_is_reported_by_name_and_line_and_hurts_noth
     assert (await pod.client.get("/api/presets/two-files")).status_code == 200
 
 
-async def test_a_broken_file_does_not_keep_a_pod_from_starting(
-    workspace: Path, hub: Hub, definitions: Path
-) -> None:
+async def test_a_pod_starts_with_a_broken_definition(workspace: Path, hub: Hub, definitions: Path) -> None:
     (definitions / "broken.yaml").write_text("gated: !!bool maybe\n")
     async with running_control_plane(workspace, **hub_settings(hub), presets_dir=definitions) as pod:
         assert (await pod.client.get("/api/presets/two-files")).status_code == 200
 
 
-async def test_presets_named_in_the_environment_are_fetched_after_start(
+async def test_presets_in_preset_download_are_installed_after_start(
     workspace: Path, hub: Hub, definitions: Path
 ) -> None:
     settings = hub_settings(hub) | {"presets_dir": definitions, "preset_download": ("unknown", "two-files")}

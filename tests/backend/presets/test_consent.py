@@ -1,4 +1,4 @@
-"""Somebody wants a preset or a workflow with files that can run code when they are loaded."""
+"""A user wants a preset or a workflow with files that can run code when they are loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 @pytest.fixture
 def urls(hub: Hub) -> list[str]:
-    """Where three files can be had: one that cannot run code, and two that can."""
+    """Three files on the hub: one that cannot run code, and two that can."""
     contents = [safetensors(40_000), pickle_checkpoint(1), pickle_checkpoint(2)]
     scans = ["safe", "unsafe", "queued"]
     return [

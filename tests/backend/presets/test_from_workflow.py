@@ -1,4 +1,4 @@
-"""Somebody has a workflow from somewhere and wants to run it here."""
+"""A user has a workflow from somewhere and wants to run it here."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -37,7 +37,7 @@ def lora(hub: Hub) -> HubFile:
 
 @pytest.fixture
 def workflow(hub: Hub, lora: HubFile) -> Json:
-    """Its author says where its only file can be had."""
+    """Its author has declared the URL of its only file."""
     return drawn(LORA | {"properties": declaring(hub.url_of(lora), "loras", NAME)})
 
 
@@ -205,7 +205,7 @@ async def test_missing_nodes_are_named_with_their_package(pod_with_comfyui: Cont
     ]
 
 
-async def test_without_comfyui_nobody_claims_that_nodes_are_there(pod: ControlPlane) -> None:
+async def test_without_comfyui_missing_nodes_are_unknown(pod: ControlPlane) -> None:
     needs = await needs_of(pod, drawn(LORA, node("Odd")))
     assert (needs["nodes_checked"], needs["missing_nodes"]) == (False, [])
 

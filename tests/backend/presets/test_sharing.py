@@ -1,4 +1,4 @@
-"""Somebody takes what is on one pod to another."""
+"""A user moves a preset from one pod to another."""
 
 import asyncio
 from pathlib import Path
@@ -33,7 +33,7 @@ async def add(pod: ControlPlane, text: str | bytes) -> httpx.Response:
     return await pod.client.post("/api/presets/import", content=text)
 
 
-async def test_what_is_here_arrives_on_another_pod_byte_for_byte(
+async def test_an_exported_preset_installs_the_same_files_on_another_pod(
     pod: ControlPlane, hub: Hub, file: HubFile, tmp_path: Path
 ) -> None:
     text = await exported(pod, hub, file)
@@ -45,21 +45,21 @@ async def test_what_is_here_arrives_on_another_pod_byte_for_byte(
         assert (await other.client.get("/api/presets/my-pod/status")).json()["state"] == "installed"
 
 
-async def test_a_preset_is_imported_from_an_address(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
+async def test_a_preset_is_imported_from_a_url(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
     text = await exported(pod, hub, file)
     url = hub.url_of(hub.add_plain("my-pod.yaml", text.encode()))
     answer = await pod.client.post("/api/presets/import", params={"url": url})
     assert (answer.status_code, answer.json()["origin"]) == (201, "added")
 
 
-async def test_an_added_preset_is_there_after_a_restart(workspace: Path, hub: Hub, file: HubFile) -> None:
+async def test_an_imported_preset_survives_a_restart(workspace: Path, hub: Hub, file: HubFile) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         assert (await add(pod, await exported(pod, hub, file))).status_code == 201
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         assert (await pod.client.get("/api/presets/my-pod")).json()["title"] == "My pod"
 
 
-async def test_a_file_that_nobody_knows_is_left_out_by_name(pod: ControlPlane) -> None:
+async def test_a_file_without_a_known_url_is_left_out(pod: ControlPlane) -> None:
     (pod.models / "loras").mkdir(parents=True)
     (pod.models / "loras/mine.safetensors").write_bytes(b"my own")
     report = (await pod.client.post("/api/presets/export", json=ABOUT)).json()
@@ -68,22 +68,20 @@ async def test_a_file_that_nobody_knows_is_left_out_by_name(pod: ControlPlane) -
     assert (report["bytes"], report["hashed"]) == (6, 6)
 
 
-async def test_a_file_that_was_changed_since_is_left_out(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
+async def test_a_changed_file_is_left_out(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
     await exported(pod, hub, file)
     (pod.models / "loras/ink.safetensors").write_bytes(b"trained further")
     report = (await pod.client.post("/api/presets/export", json=ABOUT)).json()
     assert report["left_out"] == ["loras/ink.safetensors"]
 
 
-async def test_what_ships_with_comfypod_cannot_be_replaced(
-    pod: ControlPlane, hub: Hub, file: HubFile
-) -> None:
+async def test_a_preset_of_comfypod_cannot_be_replaced(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
     text = (await exported(pod, hub, file)).replace("my-pod", "sd-1-5")
     answer = await add(pod, text)
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "id_taken")
 
 
-async def test_what_was_added_is_taken_off_the_list_and_its_files_stay(
+async def test_an_imported_preset_is_removed_and_its_files_stay(
     pod: ControlPlane, hub: Hub, file: HubFile
 ) -> None:
     await add(pod, await exported(pod, hub, file))
@@ -93,12 +91,12 @@ async def test_what_was_added_is_taken_off_the_list_and_its_files_stay(
     assert (pod.models / "loras/ink.safetensors").exists()
 
 
-async def test_what_ships_with_comfypod_stays_in_the_list(pod: ControlPlane) -> None:
+async def test_a_preset_of_comfypod_cannot_be_removed(pod: ControlPlane) -> None:
     answer = await pod.client.delete("/api/presets/sd-1-5/definition")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_added")
 
 
-async def test_what_was_put_there_by_hand_is_not_deleted_by_its_id(
+async def test_a_definition_that_was_added_by_hand_is_not_deleted(
     pod: ControlPlane, hub: Hub, file: HubFile, workspace: Path
 ) -> None:
     text = await exported(pod, hub, file)
@@ -112,13 +110,15 @@ async def test_what_was_put_there_by_hand_is_not_deleted_by_its_id(
 
 
 @pytest.mark.parametrize("taken", ["export", "categories"])
-async def test_no_preset_hides_a_page(pod: ControlPlane, hub: Hub, file: HubFile, taken: str) -> None:
+async def test_a_preset_cannot_have_the_id_of_a_page(
+    pod: ControlPlane, hub: Hub, file: HubFile, taken: str
+) -> None:
     answer = await add(pod, (await exported(pod, hub, file)).replace("my-pod", taken))
     assert answer.status_code == 400
-    assert "is the address of a page" in answer.json()["error"]["message"]
+    assert "is the path of a page" in answer.json()["error"]["message"]
 
 
-async def test_the_page_exports_the_files_that_are_ticked(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
+async def test_the_page_exports_selected_files(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
     await exported(pod, hub, file)
     (pod.models / "loras/mine.safetensors").write_bytes(b"my own")
     assert "mine.safetensors" in (await pod.client.get("/presets/export")).text
@@ -140,7 +140,7 @@ async def test_the_page_exports_the_files_that_are_ticked(pod: ControlPlane, hub
         ({"file": "a/b"}, "id: "),
     ],
 )
-async def test_an_export_that_is_not_filled_in_says_what_is_missing(
+async def test_an_incomplete_export_form_says_what_is_missing(
     pod: ControlPlane, form: dict[str, str], said: str
 ) -> None:
     answer = await pod.client.post("/presets/export", data=form, headers=FRAGMENT)
@@ -148,9 +148,7 @@ async def test_an_export_that_is_not_filled_in_says_what_is_missing(
     assert said in answer.headers["HX-Trigger"]
 
 
-async def test_the_page_imports_a_file_a_text_or_an_address(
-    pod: ControlPlane, hub: Hub, file: HubFile
-) -> None:
+async def test_the_page_imports_a_file_a_text_or_a_url(pod: ControlPlane, hub: Hub, file: HubFile) -> None:
     text = await exported(pod, hub, file)
     url = hub.url_of(hub.add_plain("my-pod.yaml", text.encode()))
     forms: list[tuple[str, dict[str, str]]] = [(text, {}), ("", {"text": text}), ("", {"url": f" {url} "})]
@@ -164,7 +162,7 @@ async def test_the_page_imports_a_file_a_text_or_an_address(
         answer = await pod.client.delete("/presets/my-pod/definition", headers=FRAGMENT)
         assert answer.headers["HX-Redirect"] == "/presets"
     answer = await pod.client.post("/presets/import", data={"text": " "}, headers=FRAGMENT)
-    assert "give an address" in answer.headers["HX-Trigger"]
+    assert "give a URL" in answer.headers["HX-Trigger"]
 
 
 async def test_the_page_reads_the_definitions_again(pod: ControlPlane) -> None:
@@ -172,11 +170,11 @@ async def test_the_page_reads_the_definitions_again(pod: ControlPlane) -> None:
     folder.mkdir(parents=True)
     (folder / "odd.yaml").write_text("- no preset")
     answer = await pod.client.post("/presets/update", headers=FRAGMENT)
-    assert "presets were read: 0 added, 0 gone." in answer.headers["HX-Trigger"]
+    assert "presets, 0 added, 0 removed." in answer.headers["HX-Trigger"]
     assert "odd.yaml, line 1" in answer.text
 
 
-# What `b` holds doubles with each line: 900 bytes of such lines would fill any memory.
+# Each line doubles the data of the one before: 900 bytes of such lines would fill any memory.
 MULTIPLYING = "a0: &a0 {x: 1}\n" + "".join(
     f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 30)
 )
@@ -186,14 +184,14 @@ NO_PRESETS = [
 ]  # fmt: skip
 
 
-async def test_what_is_no_preset_is_refused_and_not_kept(pod: ControlPlane, workspace: Path) -> None:
+async def test_invalid_definitions_are_refused_and_not_saved(pod: ControlPlane, workspace: Path) -> None:
     for content in NO_PRESETS:
         answer = await add(pod, content)
         assert answer.status_code == 400, content[:100]
     assert list(workspace.rglob("presets/*.yaml")) == []
 
 
-async def test_a_preset_with_a_secret_in_an_address_is_refused(
+async def test_a_preset_with_a_secret_in_a_url_is_refused(
     pod: ControlPlane, hub: Hub, file: HubFile, workspace: Path
 ) -> None:
     text = await exported(pod, hub, file)
@@ -201,12 +199,12 @@ async def test_a_preset_with_a_secret_in_an_address_is_refused(
         url = hub.url_of(file)
         answer = await add(pod, text.replace(url, url + secret))
         assert answer.status_code == 400, secret
-        assert "take it out" in answer.text
+        assert "remove it" in answer.text
         assert "s3cret-value" not in answer.text
     assert list(workspace.rglob("presets/*.yaml")) == []
 
 
-async def test_only_what_another_pod_can_fetch_is_exported(pod: ControlPlane, hub: Hub) -> None:
+async def test_only_urls_that_work_on_another_pod_are_exported(pod: ControlPlane, hub: Hub) -> None:
     hub.add_civitai(7, "bird.safetensors", safetensors(30_000))
     plain = hub.add_plain("fish.safetensors", safetensors(20_000))
     narrowed = f"{hub.civitai_url}/api/download/models/7?type=Model"
@@ -219,7 +217,7 @@ async def test_only_what_another_pod_can_fetch_is_exported(pod: ControlPlane, hu
     assert narrowed in report["preset"]
 
 
-async def test_a_silent_server_is_not_waited_for(workspace: Path, hub: Hub) -> None:
+async def test_a_server_that_does_not_respond_is_given_up(workspace: Path, hub: Hub) -> None:
     never = asyncio.Event()
 
     async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -241,12 +239,12 @@ async def test_a_silent_server_is_not_waited_for(workspace: Path, hub: Hub) -> N
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:22/preset.yaml", "http://169.254.169.254/", "file:///etc/passwd"]
 )
-async def test_an_address_inside_the_pod_is_not_asked(pod: ControlPlane, url: str) -> None:
+async def test_a_url_inside_the_pod_is_refused(pod: ControlPlane, url: str) -> None:
     answer = await pod.client.post("/api/presets/import", params={"url": url})
     assert answer.status_code == 400, answer.text
 
 
-async def test_what_is_no_address_is_refused(pod: ControlPlane) -> None:
+async def test_invalid_urls_are_refused(pod: ControlPlane) -> None:
     for url in ("https://a..b/x", "http://[", "http://example.org:99999/", "https://exa mple.org/\x00"):
         answer = await pod.client.post("/api/presets/import", params={"url": url})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_url"), url

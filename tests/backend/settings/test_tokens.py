@@ -1,4 +1,4 @@
-"""Tokens: from a variable or from Settings, tested with their hub, and told to nobody else."""
+"""A user sets tokens by variable or in Settings, and tests them. Each is sent to its own hub only."""
 
 import asyncio
 import json
@@ -74,9 +74,7 @@ async def test_a_saved_token_survives_a_restart_in_a_file_for_its_owner_only(
 
 
 @pytest.mark.parametrize("content", ["{broken", "[]", '{"huggingface": 3, "unknown": "x"}'])
-async def test_a_damaged_file_of_tokens_keeps_nobody_from_working(
-    workspace: Path, hub: Hub, content: str
-) -> None:
+async def test_a_pod_works_with_a_damaged_file_of_tokens(workspace: Path, hub: Hub, content: str) -> None:
     path = workspace / ".comfypod/tokens.json"
     path.parent.mkdir(parents=True)
     path.write_text(content)
@@ -121,8 +119,8 @@ async def test_a_token_is_tested_with_its_hub(pod: ControlPlane, hub: Hub) -> No
     await save(pod, "huggingface", "hf_fine_grained")
     narrow = (await pod.client.post("/api/tokens/huggingface/test")).json()
     assert narrow["accepted"] is True
-    assert "without access to gated repositories" in narrow["message"]
-    await save(pod, "huggingface", "hf_nobody")
+    assert "no access to gated repositories" in narrow["message"]
+    await save(pod, "huggingface", "hf_unknown")
     unknown = (await pod.client.post("/api/tokens/huggingface/test")).json()
     assert (unknown["accepted"], unknown["account"]) == (False, None)
     hub.civitai_tokens.add("c0ffee")
@@ -131,14 +129,12 @@ async def test_a_token_is_tested_with_its_hub(pod: ControlPlane, hub: Hub) -> No
     assert {(seen.path, seen.authorization) for seen in hub.requests} == {
         ("/api/whoami-v2", "Bearer hf_secret_token"),
         ("/api/whoami-v2", "Bearer hf_fine_grained"),
-        ("/api/whoami-v2", "Bearer hf_nobody"),
+        ("/api/whoami-v2", "Bearer hf_unknown"),
         ("/api/v1/me", "Bearer c0ffee"),
     }
 
 
-async def test_a_test_says_when_there_is_nothing_to_test_or_nobody_to_ask(
-    pod: ControlPlane, hub: Hub
-) -> None:
+async def test_a_test_without_a_token_or_without_the_hub_says_so(pod: ControlPlane, hub: Hub) -> None:
     nothing = await pod.client.post("/api/tokens/civitai/test")
     assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "no_token")
     hub.fault("/api/whoami-v2", faults.Status(code=503, times=None))
@@ -154,7 +150,7 @@ async def test_a_test_says_when_there_is_nothing_to_test_or_nobody_to_ask(
 async def test_the_page_saves_tests_and_removes(pod: ControlPlane, hub: Hub) -> None:
     hub.civitai_tokens.add("c0ffee")
     saved = await pod.client.post("/settings/tokens/civitai", data={"token": "c0ffee"}, headers=FRAGMENT)
-    assert "Civitai knows this token as ada" in saved.text
+    assert "Civitai accepts this token of ada" in saved.text
     assert "Saved." in saved.headers["HX-Trigger"]
     hub.civitai_tokens.clear()
     tested = await pod.client.post("/settings/tokens/civitai/test", headers=FRAGMENT)
@@ -167,7 +163,7 @@ async def test_the_page_saves_tests_and_removes(pod: ControlPlane, hub: Hub) -> 
 
 
 async def test_tokens_go_to_the_exact_origin_only(pod: ControlPlane, hub: Hub) -> None:
-    """Another port, another name of the same machine, another scheme: each is somebody else."""
+    """Another port, another name of the same machine, another scheme: each is another server."""
     hub.civitai_tokens.add("c0ffee")
     await save(pod, "civitai", "c0ffee")
     tokens = pod.app.registry.get(Tokens)
