@@ -87,8 +87,8 @@ async def test_a_gate_that_the_preset_keeps_silent_about_is_told(hub: Hub, tmp_p
     assert "is gated on the hub" in output
 
 
-async def test_a_file_that_is_gone_is_told(hub: Hub, tmp_path: Path) -> None:
+async def test_a_deleted_file_is_reported(hub: Hub, tmp_path: Path) -> None:
     gone = f"{hub.url}/acme/models/resolve/main/gone.safetensors"
     status, output = await verify(hub, tmp_path, url=gone)
     assert status == 1
-    assert f"the hub tells nothing about {gone}" in output
+    assert f"the hub publishes nothing about {gone}" in output
