@@ -43,7 +43,7 @@ async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths
 
 
 def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
-    """Looks what the volume can hold, and moves there what an earlier start had to keep in `state`. Blocks for disk accesses."""
+    """Choose the paths, and move to the volume what an earlier start had to keep in `state`. Blocks for disk accesses."""
     volume = workspace / ".comfypod"
     private = keeps_private(volume)
     general = state if private is None else volume
