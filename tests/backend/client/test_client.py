@@ -13,7 +13,8 @@ from backend.client import models
 from backend.client.client import api_client
 from backend.client.errors import Rejected, SignInRequired, UnexpectedResponse, Unreachable
 from backend.config.settings import Settings
-from backend.main.app import create_app, openapi_of
+from backend.main.app import create_app
+from backend.main.openapi import openapi_of
 from tests.support.control_plane import PASSWORD, ControlPlane
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
@@ -97,8 +98,8 @@ MODELS = [
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
     document = openapi_of(create_app(Settings(access_password=SecretStr(PASSWORD))))
-    found = document["components"]["schemas"]  # type: ignore[index]
-    return dict(found)
+    found: dict[str, Any] = document["components"]["schemas"]
+    return found
 
 
 @pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
