@@ -97,8 +97,9 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, Any]:
-    document = openapi_of(create_app(Settings(access_password=SecretStr(PASSWORD))))
-    found: dict[str, Any] = document["components"]["schemas"]
+    components = openapi_of(create_app(Settings(access_password=SecretStr(PASSWORD))))["components"]
+    assert isinstance(components, dict)
+    found: dict[str, Any] = components["schemas"]
     return found
 
 
