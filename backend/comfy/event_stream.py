@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -46,7 +47,7 @@ GREETING = json.dumps({"type": "feature_flags", "data": {"supports_preview_metad
 class EventStream:
     def __init__(self, base_url: str, client_id: str | None = None):
         self.client_id = client_id or uuid.uuid4().hex
-        self._url = f"{base_url.replace('http', 'ws', 1)}/ws?clientId={self.client_id}"
+        self._url = f"{base_url.replace('http', 'ws', 1)}/ws?clientId={quote(self.client_id)}"
         self._subscriptions: set[Subscription] = set()
         self._recent = RecentPrompts()
         self._users = 0

@@ -1,11 +1,12 @@
 """Files that ComfyUI keeps: inputs are uploaded, outputs are downloaded."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -13,6 +14,7 @@ from backend.comfy.errors import FileMissing, InvalidResponse, Rejected
 from backend.comfy.outcomes import FileReference
 from backend.comfy.transport import Transport
 from backend.comfy.wire import as_dict
+from backend.core.errors import InvalidRequest
 
 CHUNK_BYTES = 256 * 1024
 TOO_LARGE = 413
@@ -65,11 +67,7 @@ class Files:
         The same content under the same name is stored once.
         """
         form = {"subfolder": subfolder, "type": type_, "overwrite": "true" if overwrite else "false"}
-        with (
-            await asyncio.to_thread(content.open, "rb")
-            if isinstance(content, Path)
-            else _Bytes(content) as file
-        ):
+        with await asyncio.to_thread(_opened, content) as file:
             reply = await self._transport.send(
                 "POST",
                 "/upload/image",
@@ -98,6 +96,8 @@ class Files:
 
         `preview` asks for a smaller picture, such as `webp;80`.
         """
+        if start < 0 or (end is not None and end <= start):
+            raise InvalidRequest("The range holds no bytes. Ask for at least one.")
         query = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
         if preview:
             query["preview"] = preview
@@ -120,17 +120,8 @@ class Files:
             return size
 
 
-class _Bytes:
-    """Bytes, where a file is expected in a `with`."""
-
-    def __init__(self, content: bytes):
-        self._content = content
-
-    def __enter__(self) -> bytes:
-        return self._content
-
-    def __exit__(self, *_: object) -> None:
-        return None
+def _opened(content: Path | bytes) -> BinaryIO:
+    return content.open("rb") if isinstance(content, Path) else io.BytesIO(content)
 
 
 def _read_uploaded(data: dict[str, Any], request: str) -> UploadedFile:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from backend.comfy.errors import ComfyError, InvalidResponse, Unreachable
+from backend.comfy.errors import ComfyError
 from backend.comfy.event_stream import EventStream
 from backend.comfy.events import (
     Connected,
@@ -116,7 +116,7 @@ class Follower:
         """Ask ComfyUI, and return what has changed; an outcome comes last."""
         try:
             record = await self._prompts.find(watched.prompt_id)
-        except (Unreachable, InvalidResponse) as error:
+        except ComfyError as error:
             return [ContactLost(error=error)] if watched.contact.lose(error) else []
         updates: list[Update] = [ContactRestored()] if watched.contact.restore() else []
         if record is None:

@@ -32,8 +32,10 @@ class FileReference:
 
     @property
     def name(self) -> str:
-        """The bare name, whatever folders a lying server puts into it."""
-        return PurePosixPath(self.filename.replace("\\", "/")).name
+        """Return a bare name that is fit for a file of ours, whatever a lying server puts into it."""
+        name = PurePosixPath(self.filename.replace("\\", "/")).name
+        printable = "".join(letter for letter in name if letter.isprintable())
+        return "unnamed" if printable in ("", ".", "..") else printable
 
 
 @dataclass(frozen=True, kw_only=True)

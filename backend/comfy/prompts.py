@@ -30,7 +30,7 @@ class Submitted:
 
 
 class SubmitOptions(TypedDict, total=False):
-    # Who hears the events.
+    # The socket that gets the events: `EventStream.client_id`.
     client_id: str
     # The workflow as the editor draws it, which ComfyUI embeds in images.
     workflow: dict[str, Any]
@@ -68,7 +68,7 @@ class Prompts:
         reply = await self._transport.request("POST", "/prompt", body=body, seconds=seconds)
         submitted = await self._read_submitted(reply, prompt_id)
         if submitted.dropped and not options.get("allow_partial", False):
-            await self.cancel(prompt_id)
+            await self._forget(prompt_id)
             problem = Problem(type="outputs_dropped", message="Some outputs are invalid")
             raise PromptRejected(problem, submitted.dropped)
         return submitted
@@ -166,14 +166,12 @@ class Prompts:
         told = as_dict(reply.json(), reply.request)
         if told.get("prompt_id") != prompt_id:
             await self._forget(told.get("prompt_id"))
-            raise InvalidResponse(
-                reply.request, "it gave the prompt an id of its own, as versions before 0.3.46 do"
-            )
+            raise InvalidResponse(reply.request, "it gave the prompt an id of its own, as old versions do")
         dropped = read_node_problems(told.get("node_errors"))
         return Submitted(prompt_id=prompt_id, number=as_number(told.get("number")) or 0.0, dropped=dropped)
 
     async def _forget(self, prompt_id: Any) -> None:
-        """Take back a prompt that no caller could find again."""
+        """Take back a prompt that must not run, or that no caller could find again. It may have ended already."""
         if isinstance(prompt_id, str):
             try:
                 await self.cancel(prompt_id)
@@ -209,7 +207,7 @@ class Prompts:
 def _submission(graph: dict[str, Any], prompt_id: str, options: SubmitOptions) -> dict[str, Any]:
     extra = dict(options.get("extra_data", {}))
     if "workflow" in options:
-        extra["extra_pnginfo"] = {**extra.get("extra_pnginfo", {}), "workflow": options["workflow"]}
+        extra["extra_pnginfo"] = {**(extra.get("extra_pnginfo") or {}), "workflow": options["workflow"]}
     body = {
         "prompt": graph,
         "prompt_id": prompt_id,

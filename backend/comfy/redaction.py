@@ -7,6 +7,10 @@ from typing import Any
 
 HIDDEN = "[hidden]"
 LONGEST_TEXT = 20_000
+# So that none is cut in two where a text is shortened, and a half of it left.
+LONGEST_SECRET = 5_000
+# Each is looked for in every text about the node.
+MOST_SECRETS = 50
 # A shorter value also occurs in ordinary text, where replacing it would only confuse.
 SHORTEST_SECRET = 6
 
@@ -39,13 +43,13 @@ def is_secret_name(name: str) -> bool:
 
 def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     """Return `text`, shortened if it is very long, without `secrets` and what looks like one."""
-    text = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    shortened = text[: LONGEST_TEXT + LONGEST_SECRET]
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, HIDDEN)
+            shortened = shortened.replace(secret, HIDDEN)
     for pattern in SECRET_TEXTS:
-        text = pattern.sub(rf"\1{HIDDEN}", text)
-    return text
+        shortened = pattern.sub(rf"\1{HIDDEN}", shortened)
+    return shortened if len(text) <= LONGEST_TEXT else f"{shortened[:LONGEST_TEXT]}…"
 
 
 def redact_inputs(inputs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -63,7 +67,8 @@ def _redact(name: str, value: Any, secrets: list[str], depth: int = 0) -> Any:
         return value
     text = str(value)
     if text and is_secret_name(name):
-        secrets.append(text)
+        if len(secrets) < MOST_SECRETS:
+            secrets.append(text)
         return HIDDEN
     return redact_text(text)
 

@@ -44,6 +44,7 @@ from backend.comfy.outcomes import (
 )
 from backend.comfy.previews import Preview, ProgressText
 from backend.comfy.problems import ProblemType
+from backend.core.errors import InvalidRequest
 from tests.support.comfyui.graphs import Graph, fresh, node, picture, showing, through
 from tests.support.comfyui.process import ComfyUI, running
 
@@ -531,6 +532,10 @@ async def test_a_part_of_a_file_can_be_read(comfy: ComfyClient) -> None:
         async with comfy.files.open(uploaded, start=200):
             pass
     assert beyond.value.upstream_status == 416
+    for start, end in ((5, 5), (5, 0), (-1, None)):
+        with pytest.raises(InvalidRequest):
+            async with comfy.files.open(uploaded, start=start, end=end):
+                pass
 
 
 async def test_a_small_preview_of_a_picture_can_be_read(comfy: ComfyClient) -> None:

@@ -277,6 +277,20 @@ async def test_what_json_cannot_express_is_not_sent(graph: dict[str, Any]) -> No
             await comfy.files.upload(b"", "\ud800.png")
 
 
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("a.png", "a.png"),
+        ("../../etc/cron", "cron"),
+        ("c:\\x\\..", "unnamed"),
+        ("a/..", "unnamed"),
+        ("a\0\n.png", "a.png"),
+    ],
+)
+def test_a_name_of_ours_never_leads_elsewhere(filename: str, name: str) -> None:
+    assert FileReference(filename=filename).name == name
+
+
 def test_names_that_are_no_text_do_not_spoil_the_rest() -> None:
     """A file name that is not UTF-8 comes as half a character."""
     assert decode(b'["a.safetensors", "b\\udc80.safetensors", NaN]', "GET /")[:2] == [

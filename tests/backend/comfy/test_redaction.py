@@ -114,6 +114,11 @@ def test_a_refused_secret_is_hidden() -> None:
     assert SECRET not in repr(problem)
 
 
+def test_a_secret_is_not_cut_in_two_where_a_text_is_shortened() -> None:
+    text = "x" * (LONGEST_TEXT - 10) + f" hf_{SECRET}" + "y" * 10_000
+    assert "hf_" not in redact_text(text)
+
+
 def test_a_command_line_is_shown_without_secrets() -> None:
     given = [
         "main.py",
