@@ -2,23 +2,34 @@
 
 from typing import Annotated
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request, Response
+from pydantic import TypeAdapter
 
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
-from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
+from backend.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    OutOfSpace,
+    Unavailable,
+    UpstreamError,
+)
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
 from backend.presets.dependencies import (
     PRESET_BODY,
     WORKFLOW_BODY,
     AllowPickle,
+    PresetListService,
     PresetsService,
     Replace,
     RequirementsService,
     SentWorkflow,
     SharingService,
 )
+from backend.presets.listing import Filters
 from backend.presets.models import Preset, PresetFile
 from backend.presets.schemas import (
     Category,
@@ -30,24 +41,42 @@ from backend.presets.schemas import (
     UpdateReport,
     WorkflowRequirements,
 )
+from backend.web.caching import NOT_MODIFIED, Body, Responses
 from backend.web.errors import responses
+from backend.web.paging import Paging, page_of
+
+SUMMARIES = TypeAdapter(list[PresetSummary])
 
 router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, prefix="/api/presets", tags=["presets"]
 )
 
 
-@router.get("", responses=responses())
-async def search(
-    presets: PresetsService,
+def _filters(
     q: Annotated[str, Query(max_length=200, description="Words that must all occur.")] = "",
     category: Annotated[str | None, Query(max_length=80)] = None,
     installed: Annotated[
         bool | None, Query(description="Only presets that are, or are not, installed.")
     ] = None,
-) -> list[PresetSummary]:
-    """List the catalogue: curated and imported presets, and ComfyUI's official workflows."""
-    return await presets.search(q, category, installed)
+) -> Filters:
+    return Filters(q=q, category=category, installed=installed)
+
+
+@router.get("", responses={**responses(InvalidRequest), **NOT_MODIFIED}, response_model=list[PresetSummary])
+async def search(
+    request: Request,
+    presets: PresetListService,
+    cache: Responses,
+    filters: Annotated[Filters, Depends(_filters)],
+    paging: Paging,
+) -> Response:
+    """List the catalogue a page at a time: curated and imported presets, and ComfyUI's official workflows."""
+
+    async def build() -> Body:
+        page = page_of(await presets.search(filters), presets.key_of(filters), paging.limit, paging.cursor)
+        return Body(SUMMARIES.dump_json(list(page.items)), page.headers(request))
+
+    return await cache.json(request, await presets.revision(), build)
 
 
 @router.get("/categories", responses=responses())

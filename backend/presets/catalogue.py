@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from backend.core.errors import NotFound
@@ -26,6 +26,10 @@ class Catalogue:
         self._presets: dict[str, Preset] = {}
         self._loaded = asyncio.Event()
         self._by_filename: dict[str, list[Source]] = {}
+        # By id: where a preset is in the list, and its text in lower case.
+        self._positions: dict[str, int] = {}
+        self._texts: dict[str, str] = {}
+        self._users: dict[str, list[str]] = {}
         self.problems: list[FileProblem] = []
         # Grows whenever definitions were read again.
         self.revision = 0
@@ -36,11 +40,7 @@ class Catalogue:
     async def users(self) -> dict[str, list[str]]:
         """Return the ids of the presets that need a file, by the path of the file."""
         await self.until_loaded()
-        users: dict[str, list[str]] = {}
-        for preset in self:
-            for file in preset.files:
-                users.setdefault(file.place, []).append(preset.id)
-        return users
+        return self._users
 
     async def load(self) -> UpdateReport:
         """Read all definitions again."""
@@ -50,6 +50,9 @@ class Catalogue:
         self.revision += 1
         self._presets = self._by_id((*curated, *official, *added))
         self._by_filename = _by_filename((*curated, *added, *official))
+        self._positions = {preset_id: position for position, preset_id in enumerate(self._presets)}
+        self._texts = {preset.id: _text(preset) for preset in self}
+        self._users = _users(self)
         return UpdateReport(
             presets=len(self._presets),
             added=sorted(self._presets.keys() - before.keys()),
@@ -87,15 +90,17 @@ class Catalogue:
         counts = Counter(preset.category for preset in self)
         return [Category(name=name, presets=number) for name, number in sorted(counts.items())]
 
-    def matching(self, q: str, category: str | None) -> list[Preset]:
-        """Return presets that contain every word of `q`, those with all words in the title first."""
-        words = q.lower().split()
-        found = [
+    def position(self, preset_id: str) -> int:
+        return self._positions[preset_id]
+
+    def matching(self, words: Sequence[str], category: str | None) -> list[Preset]:
+        """Return presets that contain every word; `words` are in lower case."""
+        return [
             preset
             for preset in self
-            if (not category or preset.category == category) and all(word in _text(preset) for word in words)
+            if (not category or preset.category == category)
+            and all(word in self._texts[preset.id] for word in words)
         ]
-        return sorted(found, key=lambda preset: not all(word in preset.title.lower() for word in words))
 
     def _by_id(self, presets: Iterable[Preset]) -> dict[str, Preset]:
         found: dict[str, Preset] = {}
@@ -124,6 +129,14 @@ def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Source]]:
         for file in preset.files:
             found[file.filename].append((preset, file))
     return dict(found)
+
+
+def _users(presets: Iterable[Preset]) -> dict[str, list[str]]:
+    users: dict[str, list[str]] = defaultdict(list)
+    for preset in presets:
+        for file in preset.files:
+            users[file.place].append(preset.id)
+    return dict(users)
 
 
 def _text(preset: Preset) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 
+from backend.presets.listing import PresetList
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
@@ -20,6 +21,12 @@ async def _presets(presets: Annotated[Presets, Depends(provided(Presets))]) -> P
 
 
 PresetsService = Annotated[Presets, Depends(_presets)]
+
+
+def _preset_list(
+    _loaded: PresetsService, presets: Annotated[PresetList, Depends(provided(PresetList))]
+) -> PresetList:
+    return presets
 
 
 def _requirements(
@@ -84,5 +91,6 @@ Replace = Annotated[
 ]
 
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
+PresetListService = Annotated[PresetList, Depends(_preset_list)]
 RequirementsService = Annotated[Requirements, Depends(_requirements)]
 SharingService = Annotated[Sharing, Depends(_sharing)]

@@ -9,6 +9,7 @@ from backend.core.errors import AppError
 from backend.downloads.service import Downloads
 from backend.presets import api
 from backend.presets.catalogue import Catalogue
+from backend.presets.listing import PresetList
 from backend.presets.pages import catalogue as catalogue_pages
 from backend.presets.pages import share
 from backend.presets.requirements import Requirements
@@ -32,6 +33,7 @@ async def start(context: Context) -> Running:
     return Running(
         services=(
             presets,
+            PresetList(presets, downloads, storage, context.events),
             Requirements(presets, downloads, storage, registry.get(ComfyClient)),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
             ModelUsers(catalogue.users, lambda: catalogue.revision),

@@ -66,6 +66,9 @@ def differs(file: PresetFile, found: int) -> str:
     return f"{format_bytes(found)} instead of {format_bytes(file.bytes)}"
 
 
-async def installed_files_of(storage: Storage) -> InstalledFiles:
-    snapshot = await storage.snapshot()
-    return InstalledFiles(snapshot.by_place, await storage.known_hashes(snapshot.files))
+async def installed_files_of(storage: Storage, files: Iterable[PresetFile] | None = None) -> InstalledFiles:
+    """Return the model files of this pod, or only those with the paths of `files`."""
+    by_place = (await storage.snapshot()).by_place
+    if files is not None:
+        by_place = {file.place: by_place[file.place] for file in files if file.place in by_place}
+    return InstalledFiles(by_place, await storage.known_hashes(by_place.values()))

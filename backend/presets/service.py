@@ -29,27 +29,8 @@ class Presets:
         self._downloads = downloads
         self._storage = storage
         self._hubs = hubs
-
-    async def search(
-        self, q: str = "", category: str | None = None, installed: bool | None = None
-    ) -> list[PresetSummary]:
-        """Return presets that contain every word of `q`, those with all words in the title first."""
-        downloading, on_pod = await self._downloading(), await installed_files_of(self._storage)
-        found = self.catalogue.matching(q, category)
-        here = [file for preset in found for file in preset.files if file.place in on_pod.files]
-        known = dict(zip(here, await self.known(here), strict=True))
-        summaries = [
-            _summary(
-                preset,
-                [known[file].file if file in known else file for file in preset.files],
-                downloading,
-                on_pod,
-            )
-            for preset in found
-        ]
-        if installed is None:
-            return summaries
-        return [entry for entry in summaries if (entry.state == PresetState.INSTALLED) == installed]
+        # Grows whenever hubs were asked.
+        self.metadata_revision = 0
 
     async def status(self, preset_id: str, *, ask: bool = False) -> PresetStatus:
         """Return the state of each file. With `ask`, hubs are asked for sizes that are unknown."""
@@ -58,7 +39,7 @@ class Presets:
         await self._storage.look_again([file.place for file in preset.files])
         on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
         files = [await self._file_status(file, on_pod) for file in known]
-        summary = _summary(preset, [entry.file for entry in known], downloading, on_pod)
+        summary = summary_of(preset, [entry.file for entry in known], on_pod, downloading)
         missing = [entry for entry in files if entry.state == "missing"]
         return PresetStatus(
             id=preset.id,
@@ -81,6 +62,7 @@ class Presets:
 
     async def _published(self, urls: list[str], *, ask: bool) -> dict[str, FileMetadata]:
         if ask:
+            self.metadata_revision += 1
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(self._hubs.of(urls), PATIENCE_SECONDS)
         return await self._hubs.known(urls)
@@ -225,8 +207,8 @@ def _name_taken(file: PresetFile, found: ModelFile) -> Conflict:
     )
 
 
-def _summary(
-    preset: Preset, files: Iterable[PresetFile], downloading: set[str], on_pod: InstalledFiles
+def summary_of(
+    preset: Preset, files: Iterable[PresetFile], on_pod: InstalledFiles, downloading: set[str]
 ) -> PresetSummary:
     """Return the state of a preset. `files` are its files with what hubs publish about them."""
     installed = sum(map(on_pod.has, files))

@@ -11,16 +11,19 @@ from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
 from backend.presets.dependencies import (
     AllowPickle,
+    PresetListService,
     PresetsService,
     Replace,
     RequirementsService,
     SentWorkflow,
 )
 from backend.presets.installed_files import differs
+from backend.presets.listing import Filters, PresetList
 from backend.presets.models import Preset
 from backend.presets.schemas import FetchReport, PresetState
 from backend.presets.service import Presets
 from backend.web import htmx
+from backend.web.caching import Body, Responses
 from backend.web.templating import renderer_of
 
 router = ProtectedRouter(
@@ -41,25 +44,35 @@ CHOICES: dict[Choice, bool | None] = {"": None, "true": True, "false": False}
 async def show_catalogue(
     request: Request,
     presets: PresetsService,
+    listing: PresetListService,
+    cache: Responses,
     q: Annotated[str, Query(max_length=200)] = "",
     category: Annotated[str, Query(max_length=80)] = "",
     installed: Choice = "",
 ) -> Response:
-    template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
-    return renderer_of(request).page(request, template, await _list(presets, q, category, CHOICES[installed]))
+    filters = Filters(q=q, category=category or None, installed=CHOICES[installed])
+
+    async def build() -> Body:
+        template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
+        view = await _list(presets, listing, filters)
+        return Body(renderer_of(request).render(request, template, view))
+
+    return await cache.page(request, await listing.revision(), build)
 
 
 @router.post("/presets/update")
 async def update(
     request: Request,
     presets: PresetsService,
+    listing: PresetListService,
     q: Annotated[str, Form(max_length=200)] = "",
     category: Annotated[str, Form(max_length=80)] = "",
     installed: Annotated[Choice, Form()] = "",
 ) -> Response:
     """Read the presets again and show the list with the same search and filters."""
     report = await presets.catalogue.load()
-    view = await _list(presets, q, category, CHOICES[installed])
+    filters = Filters(q=q, category=category or None, installed=CHOICES[installed])
+    view = await _list(presets, listing, filters)
     response = renderer_of(request).page(request, "presets/_list.html", view)
     changes = f"{len(report.added)} added, {len(report.removed)} removed"
     return htmx.with_toast(response, "success", f"{report.presets} presets, {changes}.")
@@ -148,18 +161,16 @@ async def cancel(
     return htmx.with_toast(response, "info", f"Cancelled: {names}." if names else nothing)
 
 
-async def _list(
-    presets: Presets, q: str = "", category: str = "", installed: bool | None = None
-) -> dict[str, Any]:
-    found = await presets.search(q, category or None, installed)
+async def _list(presets: Presets, listing: PresetList, filters: Filters) -> dict[str, Any]:
+    found = await listing.search(filters)
     return {
         "found": found,
         "shown": found[:SHOWN],
         "categories": presets.catalogue.categories(),
         "problems": presets.catalogue.problems,
-        "q": q,
-        "category": category,
-        "installed": installed,
+        "q": filters.q,
+        "category": filters.category or "",
+        "installed": filters.installed,
         "size_of": _size_of,
     }
 

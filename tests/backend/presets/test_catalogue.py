@@ -44,7 +44,7 @@ async def pod(workspace: Path, hub: Hub, definitions: Path):  # type: ignore[no-
 
 
 async def test_the_catalogue_lists_official_workflows_and_curated_presets(pod: ControlPlane) -> None:
-    found = (await pod.client.get("/api/presets")).json()
+    found = (await pod.client.get("/api/presets", params={"limit": 1000})).json()
     origins = [entry["preset"]["origin"] for entry in found]
     assert origins.count("official") > 200
     assert origins.count("curated") == 1
@@ -60,12 +60,48 @@ async def test_every_word_of_a_search_counts(pod: ControlPlane) -> None:
     assert (await pod.client.get("/api/presets", params={"q": "two files nowhere"})).json() == []
 
 
+async def test_the_catalogue_comes_in_pages(pod: ControlPlane) -> None:
+    whole = (await pod.client.get("/api/presets", params={"q": "image", "limit": 1000})).json()
+    paged, query = [], "/api/presets?q=image&limit=50"
+    while query:
+        answer = await pod.client.get(query)
+        paged += answer.json()
+        query = answer.links.get("next", {}).get("url", "")
+    assert paged == whole
+    assert len(whole) > 50
+
+
+async def test_an_unchanged_list_is_confirmed_and_a_changed_one_is_sent(pod: ControlPlane) -> None:
+    """Whatever changes it: a file that appears or disappears, a transfer, a definition."""
+
+    async def tag_of(tag: str) -> str:
+        answer = await pod.client.get("/api/presets", headers={"If-None-Match": tag})
+        assert answer.status_code == (304 if answer.headers["ETag"] == tag else 200)
+        return str(answer.headers["ETag"])
+
+    first = await tag_of("")
+    assert await tag_of(first) == first
+    (pod.models / "vae").mkdir(parents=True)
+    (pod.models / "vae/first.safetensors").write_bytes(bytes(50_000))
+    second = await tag_of(first)
+    assert second != first
+    (listed,) = (await pod.client.get("/api/presets", params={"q": "two files"})).json()
+    assert (listed["state"], listed["installed_files"]) == ("partial", 1)
+    await pod.client.post("/api/presets/update")
+    third = await tag_of(second)
+    assert third != second
+    (pod.models / "vae/first.safetensors").unlink()
+    await fetch_all(pod, "two-files")
+    assert await tag_of(third) != third
+    assert 'href="/presets/two-files"' in (await pod.client.get("/presets?q=two&installed=true")).text
+
+
 async def test_categories_count_their_presets(pod: ControlPlane) -> None:
     categories = {
         entry["name"]: entry["presets"] for entry in (await pod.client.get("/api/presets/categories")).json()
     }
     assert categories["Test"] == 1
-    listed = (await pod.client.get("/api/presets", params={"category": "Video"})).json()
+    listed = (await pod.client.get("/api/presets", params={"category": "Video", "limit": 1000})).json()
     assert len(listed) == categories["Video"]
 
 
@@ -256,3 +292,19 @@ async def test_presets_in_preset_download_are_installed_after_start(
             if (await pod.client.get("/api/presets/two-files/status")).json()["state"] == "installed":
                 break
     assert (workspace / "ComfyUI/models/loras/second.safetensors").exists()
+
+
+async def test_deleting_does_not_follow_a_link_out_of_the_workspace(
+    pod: ControlPlane, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("first", "second"):
+        (elsewhere / f"{name}.safetensors").write_bytes(bytes(50_000))
+    pod.models.mkdir(parents=True)
+    (pod.models / "vae").symlink_to(elsewhere)
+    (pod.models / "loras").mkdir()
+    (pod.models / "loras/second.safetensors").symlink_to(elsewhere / "second.safetensors")
+    deleted = (await pod.client.delete("/api/presets/two-files")).json()
+    assert [file["filename"] for file in deleted] in ([], ["second.safetensors"])
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["first.safetensors", "second.safetensors"]

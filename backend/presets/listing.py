@@ -1,0 +1,117 @@
+"""The catalogue as a list: filters, order, and the state of each preset on this pod."""
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from backend.core.async_tools import SingleFlight
+from backend.core.events import EventBus
+from backend.downloads.models import ACTIVE, TransferChanged
+from backend.downloads.service import Downloads
+from backend.presets.catalogue import Catalogue
+from backend.presets.installed_files import InstalledFiles, installed_files_of
+from backend.presets.models import Preset, PresetFile
+from backend.presets.schemas import PresetState, PresetSummary
+from backend.presets.service import Presets, summary_of
+from backend.storage.service import Storage
+from backend.web.paging import SortKey
+
+Summaries: TypeAlias = Mapping[str, PresetSummary]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which presets a list shows."""
+
+    # Words that must all occur.
+    q: str = ""
+    category: str | None = None
+    installed: bool | None = None
+
+
+class PresetList:
+    """Compares the whole catalogue with the pod once for each state of both, however many files the pod has."""
+
+    def __init__(self, presets: Presets, downloads: Downloads, storage: Storage, events: EventBus):
+        self._presets = presets
+        self._downloads = downloads
+        self._storage = storage
+        self._transfers_revision = 0
+        self._summaries: tuple[Hashable, Summaries] = (None, {})
+        self._flights: SingleFlight[Hashable, Summaries] = SingleFlight()
+        events.subscribe(TransferChanged, self._on_transfer)
+
+    async def revision(self) -> Hashable:
+        """Return a value that changes whenever a list may look different."""
+        await self._storage.snapshot()
+        return (
+            self._presets.catalogue.revision,
+            self._storage.revision,
+            self._transfers_revision,
+            self._presets.metadata_revision,
+        )
+
+    async def search(self, filters: Filters) -> list[PresetSummary]:
+        """Return the presets that match, those with all words in the title first."""
+        summaries = await self._current()
+        found = (summaries[preset.id] for preset in self._matching(filters) if preset.id in summaries)
+        if filters.installed is None:
+            return list(found)
+        return [entry for entry in found if (entry.state == PresetState.INSTALLED) == filters.installed]
+
+    def key_of(self, filters: Filters) -> "KeyOf":
+        """Return the function by which `search` sorts."""
+        catalogue = self._presets.catalogue
+        words = filters.q.lower().split()
+        return lambda entry: _key(catalogue, entry.preset, words)
+
+    def _matching(self, filters: Filters) -> list[Preset]:
+        catalogue = self._presets.catalogue
+        words = filters.q.lower().split()
+        found = catalogue.matching(words, filters.category)
+        return sorted(found, key=lambda preset: _key(catalogue, preset, words))
+
+    async def _current(self) -> Summaries:
+        revision = await self.revision()
+        known, summaries = self._summaries
+        if known == revision:
+            return summaries
+        summaries = await self._flights.run(revision, self._compare)
+        self._summaries = (revision, summaries)
+        return summaries
+
+    async def _compare(self) -> Summaries:
+        """Compare every preset with the pod. Only files of presets are looked up, never all files of the pod."""
+        presets = list(self._presets.catalogue)
+        on_pod = await installed_files_of(
+            self._storage, (file for preset in presets for file in preset.files)
+        )
+        here = [file for preset in presets for file in preset.files if file.place in on_pod.files]
+        known = {file: entry.file for file, entry in zip(here, await self._presets.known(here), strict=True)}
+        transfers = await self._downloads.list()
+        downloading = {transfer.destination for transfer in transfers if transfer.state in ACTIVE}
+        return await asyncio.to_thread(_summaries, presets, known, on_pod, downloading)
+
+    def _on_transfer(self, _event: TransferChanged) -> None:
+        self._transfers_revision += 1
+
+
+KeyOf: TypeAlias = Callable[[PresetSummary], SortKey]
+
+
+def _key(catalogue: Catalogue, preset: Preset, words: list[str]) -> SortKey:
+    title = preset.title.lower()
+    return (int(not all(word in title for word in words)), catalogue.position(preset.id))
+
+
+def _summaries(
+    presets: list[Preset],
+    known: Mapping[PresetFile, PresetFile],
+    on_pod: InstalledFiles,
+    downloading: set[str],
+) -> Summaries:
+    return {
+        preset.id: summary_of(preset, [known.get(file, file) for file in preset.files], on_pod, downloading)
+        for preset in presets
+    }
