@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,9 +65,18 @@ class ComfyUI:
             if self._process.poll() is not None:
                 self._reader.join()
                 raise RuntimeError("ComfyUI did not start:\n" + "".join(self.output))
-        # The line comes just before it listens, as in the real one; the client's retries bridge that moment.
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
-            client.get(f"{self.url}/prompt")
+        self._wait_until_it_answers(self._process)
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[str]) -> None:
+        """Bridge the moment between the line and listening. One that is made to crash may have ended by then."""
+        with httpx.Client(timeout=60, trust_env=False) as client:
+            while process.poll() is None:
+                try:
+                    client.get(f"{self.url}/prompt")
+                except httpx.TransportError:
+                    time.sleep(0.02)
+                else:
+                    return
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
@@ -116,8 +126,8 @@ class ComfyUI:
 
 @contextmanager
 def running(comfyui: ComfyUI) -> Iterator[ComfyUI]:
-    comfyui.start()
     try:
+        comfyui.start()
         yield comfyui
     finally:
         comfyui.stop()
