@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -14,6 +14,7 @@ import structlog
 from backend.core import clock
 from backend.core.async_tools import run_to_completion
 from backend.core.errors import CannotRecord
+from backend.core.files import write_atomically
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,11 @@ DISK_FAULTS = frozenset(
 )
 # Between two attempts to write a record.
 RECORD_SECONDS = 2.0
+# Between two attempts to open a file that another process locks; each waits for `busy_timeout` as well.
+LOCKED_SECONDS = 1.0
+# Written to find out whether the file can be written; nothing reads it.
+SCHEMA_VERSION = 1
+OPEN_FILES = Path("/proc/self/fd")
 
 Result = TypeVar("Result")
 
@@ -90,9 +96,43 @@ class Database:
     A statement outside `transaction()` commits at once. Statements raise CannotRecord when the disk refuses them.
     """
 
-    def __init__(self, connection: aiosqlite.Connection):
+    def __init__(self, connection: aiosqlite.Connection, path: Path):
         self._connection = connection
+        self._path = path
         self._root = _Scope()
+        self._migrations: dict[str, Sequence[str]] = {}
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def problem(self) -> str | None:
+        """Write to the file; return a sentence about what keeps it from being written, or None.
+
+        A file that was deleted is created again from the bytes that the open connection still holds.
+        """
+        try:
+            async with self._root.lock:
+                was_deleted = not await asyncio.to_thread(self._path.exists)
+                if was_deleted:
+                    await run_to_completion(self._restore())
+                with _disk_faults():
+                    await self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            for feature, scripts in list(self._migrations.items()) if was_deleted else ():
+                await self.migrate(feature, scripts)
+        except CannotRecord as fault:
+            return fault.message
+        except OSError as error:
+            return f"The control plane cannot write its database: {error.strerror}."
+        return None
+
+    async def _restore(self) -> None:
+        """Go on in a new file at the same path, with everything that the deleted one held."""
+        kept = await asyncio.to_thread(_undelete, self._path)
+        with _disk_faults():
+            connection = await _connect(self._path)
+        deleted, self._connection = self._connection, connection
+        await deleted.close()
+        log.warning("the database was deleted while in use and has been created again", everything_kept=kept)
 
     async def execute(self, statement: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
@@ -140,6 +180,7 @@ class Database:
 
     async def migrate(self, feature: str, scripts: Sequence[str]) -> None:
         """Bring the tables of one feature up to date. `scripts` only ever grows at its end."""
+        self._migrations[feature] = scripts
         await self.execute(
             "CREATE TABLE IF NOT EXISTS migrations (feature TEXT PRIMARY KEY, version INTEGER NOT NULL)"
         )
@@ -213,7 +254,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
     """Open or create the file. A file that SQLite cannot read is renamed, never deleted."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        connection = await _connect(path)
+        connection = await _connect_when_free(path)
     except sqlite3.DatabaseError as error:
         if isinstance(
             error, sqlite3.OperationalError
@@ -221,10 +262,23 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             raise
         _set_aside(path)
         connection = await _connect(path)
+    database = Database(connection, path)
     try:
-        yield Database(connection)
+        yield database
     finally:
-        await connection.close()
+        await database.close()
+
+
+async def _connect_when_free(path: Path) -> aiosqlite.Connection:
+    """Wait as long as another process locks the file."""
+    while True:
+        try:
+            return await _connect(path)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            log.warning("the database is locked by another process; waiting until it is free", path=str(path))
+            await asyncio.sleep(LOCKED_SECONDS)
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
@@ -237,6 +291,17 @@ async def _connect(path: Path) -> aiosqlite.Connection:
         await connection.close()
         raise
     return connection
+
+
+def _undelete(path: Path) -> bool:
+    """Copy a deleted file that this process has open back to its path. False when the bytes are gone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for descriptor in OPEN_FILES.iterdir():
+        with suppress(OSError):
+            if str(descriptor.readlink()) == f"{path} (deleted)":
+                write_atomically(path, descriptor.read_bytes())
+                return True
+    return False
 
 
 def _set_aside(path: Path) -> None:

@@ -47,9 +47,9 @@ def healthz() -> Health:
 
 
 @public_router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
-def readyz(system: SystemService, response: Response) -> Readiness:
+async def readyz(system: SystemService, response: Response) -> Readiness:
     """Able to do its work; if not, what is missing."""
-    missing = system.problems()
+    missing = await system.problems()
     if missing:
         response.status_code = 503
     return Readiness(ready=not missing, missing=missing)

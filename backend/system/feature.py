@@ -6,6 +6,7 @@ from backend.comfy.client import ComfyClient
 from backend.config.settings import Settings
 from backend.system import api, pages, sockets
 from backend.system.addresses import Addresses
+from backend.system.database_watch import DatabaseWatch
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
 from backend.system.service import System
@@ -19,7 +20,8 @@ async def start(context: Context) -> Running:
     settings = context.settings
     services = Services(Supervisor(settings.supervisor_socket), settings.log_dir)
     comfy = context.registry.get(ComfyClient)
-    system = System(settings.workspace, settings.run_dir, comfy, services, settings.problems)
+    database = DatabaseWatch(context.database)
+    system = System(settings.workspace, settings.run_dir, comfy, services, database, settings.problems)
     channel, logs = sockets.SystemChannel(), sockets.LogChannel()
     return Running(
         services=(
@@ -32,7 +34,10 @@ async def start(context: Context) -> Running:
             _addresses(settings),
         ),
         channels=(channel, logs),
-        background=(partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, system)),),
+        background=(
+            database.run,
+            partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, system)),
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from backend import __version__
 from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
 from backend.core.disk import disk_of
+from backend.system.database_watch import DatabaseWatch
 from backend.system.gpu_watch import GpuWatch
 from backend.system.models import (
     Accelerator,
@@ -37,6 +38,7 @@ class System:
         run_folder: Path,
         comfy: ComfyClient,
         services: Services,
+        database: DatabaseWatch,
         variables: Iterable[str] = (),
     ):
         """`variables` are sentences about those that could not be used."""
@@ -44,6 +46,7 @@ class System:
         self._run_folder = run_folder
         self._comfy = comfy
         self._services = services
+        self._database = database
         self._variables = [Problem(code="bad_variable", message=sentence) for sentence in variables]
         self._gpus = GpuWatch()
         self._started = time.monotonic()
@@ -61,11 +64,14 @@ class System:
             comfyui=await self._comfy_state(services),
             services=services,
             workspace=self.workspace_report(),
-            problems=self._variables,
+            problems=[*self._variables, *self._database.problems],
         )
 
-    def problems(self) -> list[Problem]:
-        """What keeps the control plane from doing its work; empty when it is ready."""
+    async def problems(self) -> list[Problem]:
+        """Return what keeps the control plane from doing its work; empty when it is ready."""
+        return await asyncio.to_thread(self._problems_of_workspace) or await self._database.check()
+
+    def _problems_of_workspace(self) -> list[Problem]:
         try:
             self._workspace.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=self._workspace).close()

@@ -1,6 +1,7 @@
 """The database writes related rows together, whatever happens in between."""
 
 import asyncio
+import shutil
 import sqlite3
 import types
 from collections.abc import AsyncIterator, Coroutine, Generator
@@ -238,3 +239,58 @@ async def test_a_transaction_that_another_process_blocks_is_undone_as_a_whole(
     other.close()
     await database.execute(ADD, ("two",))
     assert notes_on_disk(tmp_path) == ["two"]
+
+
+async def test_a_database_that_was_deleted_is_restored_with_everything_in_it(
+    database: Database, tmp_path: Path
+) -> None:
+    await add_all(database, "one", "two")
+    (tmp_path / "test.db").unlink()
+    with pytest.raises(CannotRecord):
+        await database.execute(ADD, ("lost",))
+    assert await database.problem() is None
+    await database.execute(ADD, ("three",))
+    assert notes_on_disk(tmp_path) == ["one", "two", "three"]
+
+
+async def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "state/test.db"
+    async with open_database(path) as database:
+        await database.migrate("notes", [FIRST])
+        shutil.rmtree(path.parent)
+        assert await database.problem() is None
+        await database.execute(ADD, ("one",))
+        assert await database.problem() is None
+        assert path.exists()
+        assert await notes_in(database) == ["one"]
+
+
+async def test_what_keeps_the_file_from_being_written_is_reported_until_it_ends(
+    database: Database, tmp_path: Path
+) -> None:
+    await database.execute("PRAGMA busy_timeout = 1")
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    problem = await database.problem()
+    assert problem is not None
+    assert "locked" in problem
+    other.close()
+    assert await database.problem() is None
+
+
+async def test_a_database_that_is_locked_at_start_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE notes (text TEXT)")
+    other.execute("BEGIN EXCLUSIVE")
+
+    async def opened() -> list[str]:
+        async with open_database(path) as database:
+            return await notes_in(database)
+
+    opening = asyncio.create_task(opened())
+    done, _ = await asyncio.wait([opening], timeout=7)
+    assert not done
+    other.execute("COMMIT")
+    assert await opening == []
+    other.close()
