@@ -22,12 +22,13 @@ install() {
 
 build() {
     local target=$1
-    mkdir -p "$target/css" "$target/vendor"
+    mkdir -p "$target/css" "$target/icons" "$target/vendor"
     node "$modules/@tailwindcss/cli/dist/index.mjs" --input frontend/styles/app.css --output "$target/css/app.css" \
         --minify 2> >(grep -v -e '^≈' -e '^Done' -e '^$' >&2 || true)
     cp "$modules/swagger-ui-dist/swagger-ui-bundle.js" "$modules/swagger-ui-dist/swagger-ui.css" "$target/vendor/"
     cp "$modules/htmx.org/dist/htmx.esm.min.js" "$target/vendor/htmx.js"
     cp "$modules/@alpinejs/csp/dist/module.esm.min.js" "$target/vendor/alpine-csp.js"
+    node frontend/sprite.mjs >"$target/icons/lucide.svg"
 }
 
 check() {
@@ -36,6 +37,7 @@ check() {
     build "$built"
     diff -r "$built/css" frontend/static/css
     diff -r "$built/vendor" frontend/static/vendor
+    diff "$built/icons/lucide.svg" frontend/static/icons/lucide.svg
     rm -r "$built"
 }
 
