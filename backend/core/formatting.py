@@ -13,6 +13,11 @@ def format_bytes(count: float | None) -> str:
     return f"{size:.2f} TB"
 
 
+def format_gpu_memory(count: float) -> str:
+    """25769803776 → `24.0 GiB`: vendors count GPU memory in binary units."""
+    return f"{count / 2**30:.1f} GiB"
+
+
 def format_duration(seconds: float | None) -> str:
     """75 → `1:15`, 3675 → `1:01:15`. None → a dash."""
     if seconds is None:

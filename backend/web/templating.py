@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
-from backend.core.formatting import format_bytes
+from backend.core.formatting import format_bytes, format_gpu_memory
 from backend.web.assets import Assets
 from backend.web.features import registry_of
 
@@ -27,7 +27,12 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"bytes": format_bytes, "ago": ago, "local": local}
+        self._environment.filters |= {
+            "bytes": format_bytes,
+            "gpu_memory": format_gpu_memory,
+            "ago": ago,
+            "local": local,
+        }
         self._environment.globals |= {"static": self.assets.address, "modules": self.assets.modules}
 
     def page(

@@ -35,7 +35,7 @@ int nvmlDeviceGetName(long device, char *name, unsigned size) {
 }
 
 int nvmlDeviceGetMemoryInfo(long device, unsigned long long *memory) {
-    memory[0] = 24000, memory[1] = 23000, memory[2] = 1000; /* total, free, used */
+    memory[0] = (24ull << 30), memory[1] = (23ull << 30), memory[2] = (1ull << 30); /* total, free, used */
     return answer(device == WHOLE ? SUCCESS : NO_PERMISSION);
 }
 

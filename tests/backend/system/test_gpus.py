@@ -16,8 +16,8 @@ from tests.support.process import ROOT, Process, running_process
 PASSWORD = "gpu test password"
 WHOLE = {
     "name": "Whole GPU",
-    "memory_total": 24000,
-    "memory_used": 1000,
+    "memory_total": 24 * 2**30,
+    "memory_used": 2**30,
     "utilisation": 40,
     "temperature": 61,
 }
@@ -71,6 +71,7 @@ async def test_gpus_that_tell_little_are_shown_and_a_hung_driver_holds_up_nobody
         seen = await accelerator(client)
         assert (seen["devices"], seen["answering"], seen["verdict"]) == (DEVICES, True, "ok")
         page = (await client.get("/", headers={"Accept": "text/html"})).text
+        assert "1.0 GiB of 24.0 GiB" in page
         assert "40 % busy · 61 °C" in page
         assert "Slice of a GPU" in page
         driver_hangs.touch()
