@@ -56,14 +56,15 @@ def _groups(groups: Json) -> Iterator[tuple[str, Graph]]:
 
 def _nodes(graph: Json) -> tuple[Node, ...]:
     items = enumerate(_dicts(graph.get("nodes")))
-    return tuple(_node(item, position) for position, item in items if isinstance(item.get("type"), str))
+    return tuple(read_node(item, position) for position, item in items if isinstance(item.get("type"), str))
 
 
-def _node(item: Json, position: int) -> Node:
+def read_node(item: Json, position: int = 0) -> Node:
+    """Read a node, whose `type` is a text. One without an id gets its position."""
     values = item.get("widgets_values")
     return Node(
         id=node_id(item.get("id")) or str(position),
-        type=item["type"],
+        type=str(item["type"]),
         title=as_text(item.get("title")),
         mode=as_int(item.get("mode")),
         inputs=tuple(map(_input, _slots(item.get("inputs")))),

@@ -7,7 +7,7 @@ from backend.core.errors import InvalidRequest
 from backend.workflows.convert.instances import Scope, first_value, outer_input
 from backend.workflows.convert.values import Value, Values
 from backend.workflows.editor_nodes import EDITOR_ONLY, GETTER, PASS_THROUGH, PRIMITIVES, SETTER
-from backend.workflows.graph import SUBGRAPH_INPUT, Input, Link, LinkId, Node
+from backend.workflows.graph import SUBGRAPH_INPUT, Input, Link, LinkId, Node, types_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _through_bypassed(step: _AtOutput) -> _Step:
         chosen = inputs[step.slot] if step.slot < len(inputs) else inputs[0]
         return _AtInput(step.scope, chosen.link, chosen.type)
     same_position = inputs[step.slot : step.slot + 1]
-    fitting = [item for item in inputs if _fit(item.type, made) and _fit(item.type, step.type)]
+    fitting = [item for item in inputs if types_fit(item.type, made) and types_fit(item.type, step.type)]
     exact = [item for item in inputs if item.type == step.type]
     for item in (*(item for item in same_position if item in fitting), *exact, *fitting):
         return _AtInput(step.scope, item.link, item.type)
@@ -143,13 +143,6 @@ def _at_setter(step: _AtOutput) -> _Step:
             return _AtOutput(scope, setter, 0, step.type)
         scope = scope.parent
     return None
-
-
-def _fit(one: str, other: str) -> bool:
-    """Whether types can be linked: `*` with any, a list with each of its types."""
-    if "*" in (one, other):
-        return True
-    return not set(one.lower().split(",")).isdisjoint(other.lower().split(","))
 
 
 def _circular(step: _AtOutput) -> InvalidRequest:

@@ -17,6 +17,19 @@ class AssignedWidget(NamedTuple):
     value: Any
     # What the editor does to the value after each run: `fixed`, `randomize`, … None where it does nothing.
     control: str | None
+    # Where a file that lists values by position has it, or would have it.
+    position: int
+
+
+def default_values(inputs: Iterable[InputSignature]) -> list[Any]:
+    """The values of a new node, as the editor lists them."""
+    found: list[Any] = []
+    for item in inputs:
+        if item.is_widget:
+            found += [item.default, *(["fixed"] if item.has_control else [])]
+            found += [""] if item.has_control and item.type == COMBO else []
+            found += default_values(item.branches.get(item.default, ())) if item.type == DYNAMIC_COMBO else []
+    return found
 
 
 def widget_values(node: Node, signature: NodeSignature | None) -> Json:
@@ -43,14 +56,16 @@ class _Values:
         self._values = node.values
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        return self._at
+
     def take(self, item: InputSignature) -> Any:
         if item.name in self._named:
             self._at += 1
             return self._named[item.name]
-        if self._at >= len(self._values):
-            return item.default
         self._at += 1
-        return self._values[self._at - 1]
+        return self._values[self._at - 1] if self._at <= len(self._values) else item.default
 
     def take_control(self, item: InputSignature) -> str | None:
         """Take what the editor keeps behind a value: a control word, and for a menu a filter."""
@@ -74,7 +89,8 @@ def _assigned(inputs: Iterable[InputSignature], values: _Values) -> Iterator[Ass
     for item in inputs:
         if not item.is_widget:
             continue
+        position = values.position
         value = values.take(item)
-        yield AssignedWidget(item, value, values.take_control(item))
+        yield AssignedWidget(item, value, values.take_control(item), position)
         if item.type == DYNAMIC_COMBO and isinstance(value, (str, int, float)):
             yield from _assigned(item.branches.get(value, ()), values)
