@@ -49,8 +49,8 @@ follow_workspace() {
 
 # On a kernel without IPv6 nginx would not start with listeners for it.
 choose_listeners() {
-    rm -f "$NGINX_IPV6"
-    [[ ! -e $IPV6_ADDRESSES ]] || ln -s "$COMFYPOD/nginx/ipv6" "$NGINX_IPV6"
+    [[ -e $IPV6_ADDRESSES ]] || return 0
+    cp -r "$COMFYPOD/nginx/ipv6/." "$NGINX_IPV6" || echo "The ports are open on IPv4 only: $NGINX_IPV6 cannot be written." >&2
 }
 
 set_time_zone() {

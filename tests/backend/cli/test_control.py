@@ -139,7 +139,8 @@ def test_a_finished_download_cannot_be_cancelled(
     refused = comfypod.run("downloads", "cancel", "ant.safetensors")
     assert refused.returncode == 1
     assert (
-        refused.stderr == "It is finished: there is nothing to cancel.\nTo see its state: comfypod downloads\n"
+        refused.stderr
+        == "It is finished: there is nothing to cancel.\nTo see its state: comfypod downloads\n"
     )
     assert (models / "loras/ant.safetensors").exists()
 

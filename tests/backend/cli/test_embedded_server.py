@@ -92,7 +92,9 @@ def test_under_nohup_it_survives_the_end_of_its_terminal(
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 
 
-def test_after_a_kill_the_same_command_continues(alone: CommandLine, hub: Hub, ant: HubFile, models: Path) -> None:
+def test_after_a_kill_the_same_command_continues(
+    alone: CommandLine, hub: Hub, ant: HubFile, models: Path
+) -> None:
     gate = hub.hold(ant, after=HALF)
     with alone.start(*wanted(hub, ant)) as command:
         gate.wait_until_reached()
@@ -169,9 +171,7 @@ def test_a_control_plane_does_not_start_beside_it(
     assert f"is in use: another comfypod command, process {command.pid}. Stop that first" in refused.stderr
 
 
-def test_a_control_plane_at_another_address_is_named(
-    alone: CommandLine, environment: dict[str, str]
-) -> None:
+def test_a_control_plane_at_another_address_is_named(alone: CommandLine, environment: dict[str, str]) -> None:
     with running_process(environment) as plane:
         refused = alone.run("presets", "list")
         assert refused.returncode == 1

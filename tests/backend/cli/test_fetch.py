@@ -83,9 +83,7 @@ def test_programs_get_the_responses_of_the_api(comfypod: CommandLine, hub: Hub, 
 
 
 @pytest.mark.slow
-def test_a_failed_download_is_reported_with_its_reason(
-    comfypod: CommandLine, hub: Hub, ant: HubFile
-) -> None:
+def test_a_failed_download_is_reported_with_its_reason(comfypod: CommandLine, hub: Hub, ant: HubFile) -> None:
     hub.fault(ant, faults.Status(code=404, on="resolve"))
     done = comfypod.run("download", hub.url_of(ant), "--to", "loras")
     assert done.returncode == 1

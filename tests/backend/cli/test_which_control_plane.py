@@ -64,7 +64,9 @@ def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
         assert PASSWORD not in terminal.text
 
 
-def test_after_too_many_guesses_the_command_says_how_long_to_wait(outside: CommandLine, plane: ControlPlane) -> None:
+def test_after_too_many_guesses_the_command_says_how_long_to_wait(
+    outside: CommandLine, plane: ControlPlane
+) -> None:
     for _ in range(20):
         httpx.post(f"{plane.url}/api/auth/login", json={"password": "guess"})
     refused = outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD)
