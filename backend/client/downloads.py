@@ -83,6 +83,8 @@ def _update(text: str | bytes) -> Update:
                 return Update(snapshot=True, transfers=[Transfer.model_validate(row) for row in transfers])
             case {"type": "changed", "transfer": transfer}:
                 return Update(transfers=[Transfer.model_validate(transfer)])
+            case {"type": "transfers", "transfers": transfers}:
+                return Update(transfers=[Transfer.model_validate(row) for row in transfers])
             case {"type": "progress", "rows": rows}:
                 return Update(progress={row[0]: _progress(row) for row in rows})
     except (ValidationError, LookupError, TypeError, ValueError):

@@ -11,8 +11,9 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644, draft: Path 
     Whoever is killed in the middle leaves the draft behind. A name of its own lets the only writer clean it up.
     """
     temporary = draft or path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary.unlink(missing_ok=True)  # a link of that name must not be written through
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -17,7 +17,7 @@ from backend.core.files import sync_folder
 
 log = structlog.get_logger(__name__)
 
-PRESETS, TOKENS, PACE, API_KEYS = "presets", "tokens.json", "pace.json", "api-keys"
+PRESETS, TOKENS, LIMITS, API_KEYS, QUEUE = "presets", "tokens.json", "limits.json", "api-keys", "queue"
 PATIENCE_SECONDS = 1
 
 
@@ -27,8 +27,9 @@ class PersistentPaths:
 
     presets: Path
     tokens: Path
-    pace: Path
+    limits: Path
     api_keys: Path
+    queue: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -49,7 +50,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     general = state if private is None else volume
     secret = volume if private else state
     _move(state / PRESETS, general / PRESETS)
-    _move(state / PACE, general / PACE)
+    _move(state / LIMITS, general / LIMITS)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
     return _below(general, secret)
@@ -57,7 +58,11 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
 
 def _below(general: Path, secret: Path) -> PersistentPaths:
     return PersistentPaths(
-        presets=general / PRESETS, tokens=secret / TOKENS, pace=general / PACE, api_keys=secret / API_KEYS
+        presets=general / PRESETS,
+        tokens=secret / TOKENS,
+        limits=general / LIMITS,
+        api_keys=secret / API_KEYS,
+        queue=general / QUEUE,
     )
 
 

@@ -1,7 +1,7 @@
-"""Downloads as a feature: the queue of transfers, the engine below it, and what shows them."""
+"""Downloads as a feature: the queue of transfers, the engine that fetches files, and the routes."""
 
 import asyncio
-from functools import partial
+from dataclasses import dataclass
 
 from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
@@ -9,14 +9,17 @@ from backend.downloads import api, sockets
 from backend.downloads.bandwidth import Bandwidth
 from backend.downloads.batches import Batches
 from backend.downloads.deduplication import Deduplication
+from backend.downloads.engine.download import FetchLimits
 from backend.downloads.engine.fetch import Fetcher
-from backend.downloads.engine.parallel import FetchLimits
 from backend.downloads.engine.throttle import Throttle
+from backend.downloads.fetching import TransferFetcher
 from backend.downloads.history import History
+from backend.downloads.listing import TransferList
 from backend.downloads.pages import actions, add, overview
-from backend.downloads.policy import Policy
+from backend.downloads.policy import MAX_FILES, Policy
 from backend.downloads.recovery import Recovery
 from backend.downloads.retries import Retries
+from backend.downloads.saved_queue import SavedQueue
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 from backend.downloads.transfer_start import TransferStart
@@ -35,41 +38,60 @@ async def start(context: Context) -> Running:
     await store.prepare()
     downloads = Downloads(store, storage, sources, registry.get(Guard), events)
     throttle = Throttle()
-    bandwidth = await _bandwidth(context, store, throttle, comfy)
+    default = Policy(files_at_once=context.settings.download_workers)
+    bandwidth = Bandwidth(context.paths.limits, throttle, comfy, events, default)
+    await bandwidth.load()
     channels = sockets.DownloadChannels(downloads, events)
     History(registry.get(Activity), events)
     context.stack.push_async_callback(Visibility(store, comfy, events).close)
     transfer_start = registry.find(TransferStart) or TransferStart()
-    limits = FetchLimits(stall_seconds=context.settings.download_stall_seconds)
-    fetcher = Fetcher(sources, Deduplication(storage), storage.models, limits, throttle)
     retries = Retries(first_pause=context.settings.download_retry_seconds)
+    fetcher = TransferFetcher(
+        fetcher=Fetcher(sources, _limits(context), throttle, max_files=MAX_FILES),
+        deduplication=Deduplication(storage),
+        space=downloads.space,
+        store=store,
+        models=storage.models,
+        retries=retries,
+    )
     worker = Worker(downloads, store, fetcher, bandwidth, events, retries=retries)
-    recovery = Recovery(downloads, store, storage.models)
+    queue = SavedQueue(context.paths.queue, store, events)
+    recovery = Recovery(downloads, store, storage, queue)
+    batches = Batches(downloads, sources, storage)
+    background = Background(start=transfer_start, worker=worker, recovery=recovery, queue=queue)
     return Running(
-        services=(downloads, Batches(downloads, sources, storage), bandwidth, channels, transfer_start),
+        services=(downloads, TransferList(store), batches, bandwidth, channels, transfer_start),
         channels=(channels,),
-        background=(partial(_transfer, transfer_start, worker, recovery),),
+        background=(background.run,),
     )
 
 
-async def _bandwidth(
-    context: Context, store: TransferStore, throttle: Throttle, comfy: ComfyClient
-) -> Bandwidth:
-    default = Policy(files_at_once=context.settings.download_workers)
-    bandwidth = Bandwidth(context.paths.pace, store, throttle, comfy, context.events, default)
-    await bandwidth.load()
-    return bandwidth
+def _limits(context: Context) -> FetchLimits:
+    return FetchLimits(stall_seconds=context.settings.download_stall_seconds)
 
 
-async def _transfer(transfer_start: TransferStart, worker: Worker, recovery: Recovery) -> None:
-    try:
-        await recovery.run()
-    finally:
-        transfer_start.recovered.set()
-    await transfer_start.wait()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(worker.run())
-        group.create_task(recovery.look_again())
+@dataclass(frozen=True, kw_only=True)
+class Background:
+    """What runs as long as the control plane."""
+
+    start: TransferStart
+    worker: Worker
+    recovery: Recovery
+    queue: SavedQueue
+
+    async def run(self) -> None:
+        try:
+            await self.recovery.run()
+        finally:
+            self.start.recovered.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.queue.run())
+            group.create_task(self._transfer())
+            group.create_task(self.recovery.repeat())
+
+    async def _transfer(self) -> None:
+        await self.start.wait()
+        await self.worker.run()
 
 
 FEATURE = Feature(

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from backend.activity.service import Activity
 from backend.core.events import EventBus
-from backend.downloads.models import State, Transfer, TransferChanged
+from backend.downloads.models import State, Transfer, TransferChanged, TransfersChanged
 
 RECORDED = frozenset(
     {State.QUEUED, State.PAUSED, State.DONE, State.FAILED, State.CANCELLED, State.QUARANTINED}
@@ -19,6 +19,11 @@ class History:
         self._activity = activity
         self._states: OrderedDict[str, State] = OrderedDict()
         events.subscribe(TransferChanged, lambda event: self._note(event.transfer))
+        events.subscribe(TransfersChanged, self._note_all)
+
+    def _note_all(self, event: TransfersChanged) -> None:
+        for transfer in event.transfers:
+            self._note(transfer)
 
     def _note(self, transfer: Transfer) -> None:
         if self._states.get(transfer.id) == transfer.state:

@@ -1,55 +1,45 @@
 """What a transfer is."""
 
-import asyncio
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from backend.downloads.engine.models import Verification
+
 
 class State(StrEnum):
     """Where a transfer stands."""
 
-    # Will be started as soon as a place is free.
+    # Starts as soon as fewer files than allowed are downloading.
     QUEUED = "queued"
-    # Bytes are arriving, or the source is being asked for them.
+    # Bytes are being received, or the source is being asked for them.
     RUNNING = "running"
-    # All bytes are here and are being checked.
+    # All bytes are on disk and are being verified.
     VERIFYING = "verifying"
-    # Something went wrong that usually passes; tried again at `retry_at`.
+    # Failed in a way that usually passes; starts again at `retry_at`.
     RETRYING = "retrying"
-    # Stopped by a person, or by a full disk; goes on when told.
+    # Stopped by a user or by a full disk, until a user resumes it.
     PAUSED = "paused"
-    # The file is in its folder, under its name.
+    # The file is in its folder, under its final name.
     DONE = "done"
-    # Given up; `error` says why. What arrived is kept for a retry.
+    # Given up; `problem` says why. Received bytes are kept for a retry.
     FAILED = "failed"
-    # Stopped by a person for good; nothing of it is on disk.
+    # Stopped by a user for good; nothing of it is on disk.
     CANCELLED = "cancelled"
-    # All bytes came, but they are not the promised ones. Kept aside until somebody decides.
+    # Complete, but not the expected content. Kept apart until a user decides.
     QUARANTINED = "quarantined"
 
 
 WORKING = frozenset({State.RUNNING, State.VERIFYING})
 ACTIVE = WORKING | {State.QUEUED, State.RETRYING}
 UNFINISHED = ACTIVE | {State.PAUSED}
+FINISHED = frozenset(State) - UNFINISHED
 
-
-class Verification(StrEnum):
-    """What is known about the bytes."""
-
-    # The content's hash is the one that the source or the preset promised.
-    VERIFIED = "verified"
-    # Complete, but nobody published a hash to compare with.
-    UNVERIFIED = "unverified"
-    # The hash differs from the promised one.
-    MISMATCH = "mismatch"
-
-
-# The address of bytes of which nobody knows where they come from.
-NOWHERE = ""
+# The URL of bytes whose source is unknown.
+UNKNOWN_URL = ""
 
 
 def new_id() -> str:
@@ -58,9 +48,9 @@ def new_id() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Why a transfer waits or failed."""
+    """Why a transfer does not continue."""
 
-    # Stable word for programs.
+    # A stable word for programs.
     code: str
     # What happened and what to do.
     message: str
@@ -68,32 +58,31 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """One file on its way from a URL to a model folder. A change makes a new record."""
+    """One file that is downloaded from a URL into a model folder. Every change makes a new record."""
 
     id: str
-    # Where it comes from, without anything secret: no user, no token, no signature.
+    # Where it comes from, without secrets: no user, no token, no signature.
     url: str
-    # Other addresses of the same content, tried in order.
+    # Other URLs of the same content, tried in order.
     alternatives: tuple[str, ...] = ()
     # Below the models folder, such as `loras` or `loras/style`.
     folder: str
     filename: str
-    # Promised by who asked, or told by the source; 64 hex digits.
+    # As requested, or as published by the source; 64 hex digits.
     sha256: str | None = None
     # Size of the whole file, once known.
     bytes: int | None = None
-    # Bytes that have arrived.
     received: int = 0
     state: State = State.QUEUED
     verification: Verification | None = None
     problem: Problem | None = None
-    # How many times in a row it failed without a byte more.
+    # How many times in a row it failed without receiving a byte.
     failures: int = 0
-    # The preset that first asked for it.
+    # The preset that requested it first.
     preset: str | None = None
-    # Its place in the queue: lower goes first.
+    # Its position in the queue: lower ones start first.
     position: float = 0.0
-    # Whether ComfyUI offers the file now; None as long as nobody could ask.
+    # Whether ComfyUI lists the file; None until ComfyUI could be asked.
     seen_by_comfyui: bool | None = None
     created_at: datetime
     started_at: datetime | None = None
@@ -102,7 +91,7 @@ class Transfer:
 
     @property
     def destination(self) -> str:
-        """Path below the models folder; two unfinished transfers never share one."""
+        """Path below the models folder. Two unfinished transfers never share one."""
         return f"{self.folder}/{self.filename}"
 
     @property
@@ -115,7 +104,7 @@ class Transfer:
 
 @dataclass(frozen=True, kw_only=True)
 class FileRequest:
-    """A file that somebody asks for."""
+    """A request to download one file."""
 
     url: str
     folder: str
@@ -124,7 +113,7 @@ class FileRequest:
     bytes: int | None = None
     alternatives: tuple[str, ...] = ()
     preset: str | None = None
-    # The user knows that files of this format can run code when they are loaded.
+    # The user has confirmed that files of this format can run code when they are loaded.
     allow_pickle: bool = False
 
 
@@ -138,63 +127,25 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class TransferChanged:
-    """News: a transfer was asked for, or its state is another one now."""
+    """Event: a transfer was added or changed."""
 
     transfer: Transfer
 
 
 @dataclass(frozen=True, kw_only=True)
+class TransfersChanged:
+    """Event: several transfers were changed at once."""
+
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueueChanged:
-    """News: transfers were put into another order, or removed from the history."""
+    """Event: the order of the queue changed, or transfers were removed from the history."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressMade:
-    """News: bytes have arrived for these transfers."""
+    """Event: running transfers have received bytes."""
 
     ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DownloadResult:
-    """A file that is in its place now."""
-
-    bytes: int
-    sha256: str
-    verification: Verification
-
-
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """How far a running transfer is; lives in memory only."""
-
-    received: int = 0
-    total: int | None = None
-    # Bytes per second over the last few seconds.
-    speed: float = 0.0
-    # Bytes that have been hashed.
-    checked: int = 0
-    # How many are open this very moment.
-    connections: int = 0
-    # Set as soon as the file has its final name.
-    arrived: DownloadResult | None = None
-    # The content's hash, as far as anybody has told it.
-    promised: str | None = None
-    # Set whenever anything here changes; whoever shows it clears it. All transfers share one.
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def add(self, count: int) -> None:
-        """So many bytes have arrived."""
-        self.received += count
-        self.moved.set()
-
-    def check(self, stop: int) -> None:
-        """The first `stop` bytes have been hashed."""
-        self.checked = stop
-        self.moved.set()
-
-    @property
-    def seconds_left(self) -> float | None:
-        if self.total is None or self.speed <= 0:
-            return None
-        return (self.total - self.received) / self.speed

@@ -1,4 +1,4 @@
-"""Speed and schedule as a form: what was typed, in MB/s, and what is wrong with it in words."""
+"""The rate limit and its schedule as a form: the typed text, in MB/s, and the error message of each field."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -8,33 +8,33 @@ from pydantic import BaseModel, Field, ValidationError
 
 from backend.core import clock
 from backend.downloads.policy import (
-    FASTEST,
+    MAX_CONNECTIONS,
+    MAX_FILES,
+    MAX_RATE,
+    MAX_WINDOWS,
     MEGABYTE,
-    MOST_CONNECTIONS,
-    MOST_FILES,
-    MOST_WINDOWS,
-    SLOWEST,
+    MIN_RATE,
     Policy,
 )
 
-SPEED = f"A number of MB/s from {SLOWEST / MEGABYTE:g} to {FASTEST // MEGABYTE:,}."
-# What a field wants, by the last part of its place in `Policy`.
-WISHES = {
-    "files_at_once": f"A whole number from 1 to {MOST_FILES}.",
-    "connections": f"A whole number from 1 to {MOST_CONNECTIONS}.",
+SPEED = f"A number of MB/s from {MIN_RATE / MEGABYTE:g} to {MAX_RATE // MEGABYTE:,}."
+# What a field accepts, by the last part of its path in `Policy`.
+HINTS = {
+    "files_at_once": f"A whole number from 1 to {MAX_FILES}.",
+    "connections": f"A whole number from 1 to {MAX_CONNECTIONS}.",
     "limit": SPEED,
     "polite_limit": SPEED,
     "start": "A time such as 23:00.",
     "end": "A time such as 07:00.",
-    "schedule": f"No more than {MOST_WINDOWS} rows.",
+    "schedule": f"No more than {MAX_WINDOWS} rows.",
 }
-SAME = "These hours end when they begin. For the whole day, set the limit above."
+SAME_TIME = "These hours end when they begin. For the whole day, set the limit above."
 
 Typed = Annotated[str, Field(max_length=40)]
 
 
 class RateLimitForm(BaseModel):
-    """Everything is text until it becomes a `Policy`, so that a mistake can be shown as it was typed."""
+    """All fields are text, so that a mistake can be shown as it was typed."""
 
     files_at_once: Typed = ""
     connections: Typed = ""
@@ -60,12 +60,12 @@ class RateLimitForm(BaseModel):
 
     @property
     def windows(self) -> list[tuple[str, str, str]]:
-        """Start, end and limit of each row; rows that were left empty do not count."""
+        """Start, end and limit of each row. Empty rows are ignored."""
         rows = zip_longest(self.start, self.end, self.window_limit, fillvalue="")
         return [row for row in rows if any(row)]
 
     def policy(self) -> Policy:
-        """Raises pydantic's ValidationError."""
+        """Return the policy. Raise pydantic's ValidationError."""
         return Policy.model_validate(
             {
                 "files_at_once": self.files_at_once,
@@ -83,7 +83,7 @@ class RateLimitForm(BaseModel):
 def rate_limit_view(
     policy: Policy, form: RateLimitForm | None = None, errors: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What the template shows: the policy that holds, and the form as it holds or as it was typed."""
+    """Return what the template shows: the policy in force, and the form with its values or as it was typed."""
     local = clock.now().astimezone()
     return {
         "limits": {
@@ -95,18 +95,18 @@ def rate_limit_view(
     }
 
 
-def wishes(error: ValidationError) -> dict[str, str]:
-    """What each wrong field wants, by its place in `Policy`: `{"schedule.0.start": "A time such as 23:00."}`."""
-    places = [item["loc"] for item in error.errors()]
-    return {".".join(map(str, place)): _wish(place) for place in places}
+def hints(error: ValidationError) -> dict[str, str]:
+    """Return what each wrong field accepts, by its path in `Policy`: `{"schedule.0.start": "A time such as 23:00."}`."""
+    paths = [item["loc"] for item in error.errors()]
+    return {".".join(map(str, path)): _hint(path) for path in paths}
 
 
-def _wish(place: Sequence[int | str]) -> str:
-    return WISHES.get(str(place[-1]), SAME)
+def _hint(path: Sequence[int | str]) -> str:
+    return HINTS.get(str(path[-1]), SAME_TIME)
 
 
 def _bytes(megabytes: str) -> int | str:
-    """`2.5` and `2,5` → 2500000. What is no number stays as it is: `Policy` refuses it."""
+    """Return 2500000 for `2.5` and `2,5`. Other text stays as it is: `Policy` refuses it."""
     try:
         return round(float(megabytes.replace(",", ".")) * MEGABYTE)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""After a start: what was under way goes on, and unfinished files that nobody knows of are found."""
+"""After a start: continues interrupted transfers, and finds those of earlier pods on the volume."""
 
 import asyncio
 from pathlib import Path
@@ -7,121 +7,158 @@ from backend.core import clock
 from backend.core.database import until_recorded
 from backend.core.errors import AppError
 from backend.core.names import clean_folder, clean_name
-from backend.downloads.engine.resume_state import PartialFile, ResumeState, resume_states_below, strays_below
+from backend.downloads.destinations import is_installed
+from backend.downloads.engine.models import Verification
+from backend.downloads.engine.resume_state import (
+    PartialFile,
+    ResumeState,
+    orphaned_parts_below,
+    resume_states_below,
+)
 from backend.downloads.models import (
-    NOWHERE,
+    UNKNOWN_URL,
     WORKING,
     FileRequest,
     Problem,
     State,
     Transfer,
-    Verification,
     new_id,
 )
+from backend.downloads.saved_queue import SavedQueue
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
+from backend.storage.service import Storage
 
-FOUND = Problem(
-    code="found", message="Found on the volume, unfinished. Resume to go on, or cancel to delete it."
+UNFINISHED_FILE = Problem(
+    code="found", message="Found unfinished on the volume. Resume it, or cancel to delete it."
 )
-
-
-STRAY = Problem(
+QUEUED_EARLIER = Problem(
+    code="found", message="Queued by an earlier pod and not started. Resume it, or cancel it."
+)
+UNKNOWN_SOURCE = Problem(
     code="found",
-    message="Found on the volume, unfinished, and nothing tells where it comes from. "
-    "Ask for the file again by its address, or cancel to delete these bytes.",
+    message="Found unfinished on the volume, and its source is unknown. "
+    "Request the file again by its URL, or cancel to delete these bytes.",
 )
-ASIDE = Problem(
+QUARANTINED_FILE = Problem(
     code="found",
-    message="Found on the volume: content that was put aside because it is not what was promised. "
-    "Keep it all the same, or cancel to delete it.",
+    message="Found in quarantine on the volume: its content is not the expected one. "
+    "Keep it anyway, or cancel to delete it.",
 )
 
-# Between two looks at files that another pod is writing: it may stop for good.
-LOOK_SECONDS = 60.0
+# Between two checks whether another pod still writes: it may stop for good.
+CHECK_SECONDS = 60.0
 
 
 class Recovery:
-    """Runs once, and then for as long as other pods that share the volume are at work."""
+    """Runs once after the start, and again while other pods that share the volume are active."""
 
-    def __init__(self, downloads: Downloads, store: TransferStore, models: Path):
+    def __init__(self, downloads: Downloads, store: TransferStore, storage: Storage, queue: SavedQueue):
         self._downloads = downloads
         self._store = store
-        self._models = models
-        self._others_write = False
+        self._storage = storage
+        self._models = storage.models
+        self._queue = queue
+        self._others_active = False
 
     async def run(self) -> None:
-        """Queue what a stop interrupted; adopt partial files that another pod left on the volume."""
+        """Queue interrupted transfers, and add the transfers that earlier pods left on the volume."""
         await until_recorded(self._queue_interrupted)
-        await until_recorded(self._adopt_all)
+        await until_recorded(self._add_from_volume)
 
-    async def look_again(self) -> None:
-        """Until no other pod writes any more."""
-        while self._others_write:
-            await asyncio.sleep(LOOK_SECONDS)
-            await until_recorded(self._adopt_all)
+    async def repeat(self) -> None:
+        """Check the volume again until no other pod is active."""
+        while self._others_active:
+            await asyncio.sleep(CHECK_SECONDS)
+            await until_recorded(self._add_from_volume)
 
     async def _queue_interrupted(self) -> None:
         for transfer in await self._store.in_state(*WORKING):
-            receipt = await asyncio.to_thread(PartialFile(self._models / transfer.destination).read)
+            state = await asyncio.to_thread(PartialFile(self._models / transfer.destination).read)
             queued = transfer.changed(
                 state=State.QUEUED,
-                received=receipt.received if receipt else 0,
-                bytes=(receipt.bytes if receipt else None) or transfer.bytes,
+                received=state.received if state else 0,
+                bytes=(state.bytes if state else None) or transfer.bytes,
             )
-            await self._store.save(queued, only_if=WORKING)
-            await self._store.note(transfer.id, "Interrupted by a stop of the control plane; queued again.")
+            note = "Interrupted by a stop of the control plane; queued again."
+            await self._store.save(queued, only_if=WORKING, note=note)
 
-    async def _adopt_all(self) -> None:
-        self._others_write = False
-        for target, receipt in await asyncio.to_thread(resume_states_below, self._models):
+    async def _add_from_volume(self) -> None:
+        self._others_active = False
+        for saved in await asyncio.to_thread(self._queue.read_all):
+            if saved.active_elsewhere:
+                self._others_active = True
+                continue
+            for request in saved.requests:
+                await self._add_queued(request)
+            await asyncio.to_thread(self._queue.delete, saved)
+        for target, state in await asyncio.to_thread(resume_states_below, self._models):
             if await asyncio.to_thread(PartialFile(target).is_written_elsewhere):
-                self._others_write = True
+                self._others_active = True
             else:
-                await self._adopt(target.relative_to(self._models), receipt)
-        for target in await asyncio.to_thread(strays_below, self._models):
-            await self._show_stray(target)
+                await self._add_partial(target.relative_to(self._models), state)
+        for target in await asyncio.to_thread(orphaned_parts_below, self._models):
+            await self._add_orphan(target)
 
-    async def _adopt(self, place: Path, receipt: ResumeState) -> None:
-        wanted = FileRequest(
-            url=receipt.url,
+    async def _add_queued(self, request: FileRequest) -> None:
+        try:
+            transfer = await self._downloads.prepare(request)
+            if await is_installed(self._storage, transfer.folder, transfer.filename):
+                return
+        except AppError:
+            return  # not written by us
+        partial = PartialFile(self._models / transfer.destination)
+        if await asyncio.to_thread(partial.is_written_elsewhere):
+            return
+        state = await asyncio.to_thread(partial.read)
+        problem = UNFINISHED_FILE if state else QUEUED_EARLIER
+        if await self._store.newest_for(transfer.folder, transfer.filename) is None:
+            await self._add(transfer, received=state.received if state else 0, problem=problem)
+
+    async def _add_partial(self, place: Path, state: ResumeState) -> None:
+        request = FileRequest(
+            url=state.url,
             folder=place.parent.as_posix(),
             filename=place.name,
-            sha256=receipt.sha256,
-            bytes=receipt.bytes,
-            preset=receipt.preset,
+            sha256=state.sha256,
+            bytes=state.bytes,
+            preset=state.preset,
         )
         try:
-            transfer = await self._downloads.prepared(wanted)
+            transfer = await self._downloads.prepare(request)
         except AppError:
-            return  # not one of ours, whatever it says
-        await self._add(transfer.changed(state=State.PAUSED, received=receipt.received, problem=FOUND))
+            return  # not written by us
+        existing = await self._store.newest_for(transfer.folder, transfer.filename)
+        if existing is None or existing.state == State.DONE:
+            await self._add(transfer, received=state.received, problem=UNFINISHED_FILE)
 
-    async def _show_stray(self, target: Path) -> None:
-        """Bytes that can be kept or deleted by nobody who does not see them."""
-        is_aside = await asyncio.to_thread(PartialFile(target).rejected.exists)
+    async def _add_orphan(self, target: Path) -> None:
+        """Add bytes without a resume state, so that a user can see, keep or delete them."""
+        quarantined = await asyncio.to_thread(PartialFile(target).quarantined.exists)
         place = target.relative_to(self._models)
         try:
             folder, filename = clean_folder(place.parent.as_posix()), clean_name(place.name)
         except AppError:
-            return  # nothing that we have left
-        stray = Transfer(
+            return  # not written by us
+        existing = await self._store.newest_for(folder, filename)
+        if existing is not None and existing.state != State.DONE:
+            return
+        problem = QUARANTINED_FILE if quarantined else UNKNOWN_SOURCE
+        orphan = Transfer(
             id=new_id(),
-            url=NOWHERE,
+            url=UNKNOWN_URL,
             folder=folder,
             filename=filename,
-            state=State.QUARANTINED if is_aside else State.FAILED,
-            verification=Verification.MISMATCH if is_aside else None,
-            problem=ASIDE if is_aside else STRAY,
+            state=State.QUARANTINED if quarantined else State.FAILED,
+            verification=Verification.MISMATCH if quarantined else None,
+            problem=problem,
             created_at=clock.now(),
             finished_at=clock.now(),
         )
-        await self._add(stray)
+        if await self._store.add(orphan, problem.message):
+            self._downloads.announce(orphan)
 
-    async def _add(self, found: Transfer) -> None:
-        earlier = await self._store.newest_for(found.folder, found.filename)
-        if earlier is None or earlier.state == State.DONE:
-            await self._store.add(found)
-            if found.problem:
-                await self._store.note(found.id, found.problem.message)
-            self._downloads.announce(found)
+    async def _add(self, transfer: Transfer, received: int, problem: Problem) -> None:
+        paused = transfer.changed(state=State.PAUSED, received=received, problem=problem)
+        if await self._store.add(paused, problem.message):
+            self._downloads.announce(paused)

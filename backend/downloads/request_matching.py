@@ -1,47 +1,51 @@
-"""A destination has one record until it is connected: what becomes of it when that is asked for again."""
+"""Decides what a request means for a destination that has a record already. Pure functions."""
 
 from backend.core.errors import Conflict, InvalidRequest
 from backend.core.names import tame_name
 from backend.downloads.models import UNFINISHED, State, Transfer
-from backend.sources.models import Offer
+from backend.sources.models import RemoteFile
 
 
-def settles(earlier: Transfer, asked: Transfer, *, installed: bool) -> bool:
-    """Whether nothing is to be fetched: it is under way, here, or waits for a person's decision."""
-    if earlier.state == State.QUARANTINED:
-        return earlier.url == asked.url and not installed
-    return earlier.state in UNFINISHED or (earlier.state == State.DONE and installed)
+def needs_no_download(existing: Transfer, requested: Transfer, *, installed: bool) -> bool:
+    """Return whether the file is being downloaded, is installed, or waits for a user's decision."""
+    if existing.state == State.QUARANTINED:
+        return existing.url == requested.url and not installed
+    return existing.state in UNFINISHED or (existing.state == State.DONE and installed)
 
 
-def brings_the_same(earlier: Transfer, asked: Transfer) -> bool:
-    return earlier.url == asked.url or (earlier.sha256 is not None and earlier.sha256 == asked.sha256)
+def is_same_content(existing: Transfer, requested: Transfer) -> bool:
+    return existing.url == requested.url or (
+        existing.sha256 is not None and existing.sha256 == requested.sha256
+    )
 
 
-def adopt(existing: Transfer, asked: Transfer) -> Transfer:
-    """The transfer that is there already, if it brings what was asked for."""
-    if not brings_the_same(existing, asked):
+def reuse(existing: Transfer, requested: Transfer) -> Transfer:
+    """Return the existing transfer if it has the requested content; else raise Conflict."""
+    if not is_same_content(existing, requested):
         raise Conflict(
-            f"{asked.destination} comes from {existing.url} already. Choose another name, or cancel that download.",
+            f"{requested.destination} is already downloaded from {existing.url}. "
+            "Choose another name, or cancel that download.",
             code="destination_taken",
             id=existing.id,
         )
     return existing
 
 
-def asked_again(stopped: Transfer, asked: Transfer) -> Transfer:
-    """The record of a stopped transfer as it will be: what was asked for, with what has arrived of the same content."""
-    again = asked.changed(id=stopped.id)
-    if not brings_the_same(stopped, asked):
+def merged(stopped: Transfer, requested: Transfer) -> Transfer:
+    """Return the request with the id of a stopped transfer, and with what that has received of the same content."""
+    again = requested.changed(id=stopped.id)
+    if not is_same_content(stopped, requested):
         return again
     return again.changed(
-        sha256=asked.sha256 or stopped.sha256, bytes=asked.bytes or stopped.bytes, received=stopped.received
+        sha256=requested.sha256 or stopped.sha256,
+        bytes=requested.bytes or stopped.bytes,
+        received=stopped.received,
     )
 
 
-def name_of(offer: Offer) -> str:
-    name = tame_name(offer.path or "")
+def name_of(file: RemoteFile) -> str:
+    """Return the file name that the source gives. Raise InvalidRequest when there is none."""
+    name = tame_name(file.path or "")
     if not name:
-        raise InvalidRequest(
-            "The address does not tell a file name. Give one as `filename`.", code="name_needed"
-        )
+        raise InvalidRequest("The URL contains no file name. Give one as `filename`.", code="name_needed")
     return name

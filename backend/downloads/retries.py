@@ -1,4 +1,4 @@
-"""When what failed is tried again."""
+"""When a failed transfer is tried again."""
 
 import random
 from dataclasses import dataclass
@@ -6,16 +6,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Retries:
-    """How often and after which pauses a passing fault is tried again."""
+    """How often, and after which pauses, errors that usually pass are retried."""
 
     times: int = 3
     first_pause: float = 2.0
     factor: float = 4.0
-    # Of pauses that grow by themselves; a server may ask for longer ones.
+    # Servers may ask for longer pauses than we choose.
     longest_pause: float = 300.0
-    longest_asked: float = 86_400.0
+    longest_requested: float = 86_400.0
 
-    def pause_after(self, failures: int, asked: float | None) -> float:
-        """Seconds before the next try. `asked` is what the server wants; jitter keeps pods from coming together."""
+    def pause_after(self, failures: int, requested: float | None) -> float:
+        """Return the seconds before the next try, with jitter so that pods do not retry at the same moment.
+
+        `requested` is what the server asks for.
+        """
         grown = self.first_pause * self.factor ** (failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
-        return max(min(grown, self.longest_pause), min(asked or 0.0, self.longest_asked))
+        return max(min(grown, self.longest_pause), min(requested or 0.0, self.longest_requested))
+
+    def limited(self, seconds: float) -> float:
+        """Return a pause from an earlier run within the limits: the clock may have been changed since."""
+        return min(max(0.0, seconds), self.longest_requested)

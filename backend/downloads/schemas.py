@@ -1,55 +1,57 @@
-"""What the API takes and gives."""
+"""What the API of downloads accepts and returns."""
 
 from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from backend.downloads.models import ACTIVE, State, Verification
+from backend.downloads.engine.models import Verification
+from backend.downloads.models import ACTIVE, State
 
 
 class DownloadRequest(BaseModel):
-    """Ask for one file."""
+    """Request one file."""
 
     url: str = Field(
         max_length=4096,
-        description="Address of one file: Hugging Face, Civitai, an AIR or any http(s) URL. A page of Civitai means "
+        description="URL of one file: Hugging Face, Civitai, an AIR or any http(s) URL. A page of Civitai stands for "
         "the main file of that version.",
     )
     folder: str = Field(max_length=255, description="ComfyUI model folder, such as `loras` or `loras/style`.")
     filename: str | None = Field(
-        default=None, max_length=255, description="Name on disk; default: as the source has it."
+        default=None, max_length=255, description="Name on disk; default: as at the source."
     )
     sha256: str | None = Field(
-        default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Promised hash of the content."
+        default=None, pattern=r"^[0-9a-fA-F]{64}$", description="Expected hash of the content."
     )
     alternatives: tuple[str, ...] = Field(
         default=(),
         max_length=10,
-        description="Other addresses of the same content, tried in order. They count once its SHA-256 is known.",
+        description="Other URLs of the same content, tried in order. They are used once its SHA-256 is known.",
     )
     allow_pickle: bool = Field(
         default=False,
-        description="Needed for `.ckpt`, `.pt`, `.pth`, `.bin` and the like: loading such a file can run code that is in it.",
+        description="Required for `.ckpt`, `.pt`, `.pth`, `.bin` and other pickle formats: loading such a file can run "
+        "code that it contains.",
     )
 
 
 class PickedFile(DownloadRequest):
-    """A row that was ticked after a look at an address."""
+    """A selected row of a listing."""
 
     bytes: int | None = Field(default=None, ge=0)
 
 
 class BatchRequest(BaseModel):
-    """Ask for a whole repository or folder, for a version with all its files, or for some files of either."""
+    """Request a whole repository or folder, a version with all its files, or some files of these."""
 
-    url: str = Field(max_length=4096, description="As for `/api/sources/look`.")
+    url: str = Field(max_length=4096, description="As for `/api/sources/listing`.")
     folder: str | None = Field(
-        default=None, max_length=255, description="Model folder; default: as the place of each file suggests."
+        default=None, max_length=255, description="Model folder; default: as the path of each file suggests."
     )
     paths: list[str] | None = Field(
         default=None,
         max_length=1000,
-        description="Which files, as `/api/sources/look` names them; default: all.",
+        description="Which files, by their `path` in `/api/sources/listing`; default: all.",
     )
     keep_folders: bool = Field(
         default=False, description="Keep the source's folders below `folder`, as diffusers models need it."
@@ -58,23 +60,23 @@ class BatchRequest(BaseModel):
 
 
 class Refusal(BaseModel):
-    """A file that was not asked for, and why."""
+    """A file that was not queued, and why."""
 
     filename: str
     message: str
 
 
 class BatchReport(BaseModel):
-    """What asking for several files brought."""
+    """The result of a request for several files."""
 
     transfers: list["TransferView"]
     refused: list[Refusal]
 
 
 class OrderRequest(BaseModel):
-    """What shall be fetched first."""
+    """Which transfers start first."""
 
-    ids: list[str] = Field(max_length=1000, description="Transfers in the order wanted; all others follow.")
+    ids: list[str] = Field(max_length=1000, description="Transfers in their new order; all others follow.")
 
 
 class ProblemView(BaseModel):
@@ -96,13 +98,17 @@ class TransferView(BaseModel):
     problem: ProblemView | None
     bytes: int | None
     received: int
-    checked: int = Field(description="Bytes that have been hashed; trails `received`.")
+    checked: int = Field(description="Bytes that have been hashed.")
     speed: float = Field(description="Bytes per second.")
-    seconds_left: float | None
-    connections: int = Field(description="How many are open at this moment.")
+    seconds_left: float | None = Field(
+        description="Estimated from at least 15 seconds; null while it cannot be estimated."
+    )
+    connections: int = Field(
+        description="How many are open now. A running transfer without one waits for a connection."
+    )
     failures: int
     seen_by_comfyui: bool | None = Field(
-        description="Whether ComfyUI offers the file now; null as long as it could not be asked."
+        description="Whether ComfyUI lists the file; null until it could be asked."
     )
     sha256: str | None
     created_at: datetime
@@ -112,7 +118,7 @@ class TransferView(BaseModel):
 
     @property
     def moves(self) -> bool:
-        """It goes on by itself."""
+        """Whether it continues without a user."""
         return self.state in ACTIVE
 
     @property
@@ -122,16 +128,8 @@ class TransferView(BaseModel):
 
 
 class Filter(BaseModel):
-    """Which transfers shall be shown."""
+    """Which transfers a list contains."""
 
     state: set[State] = Field(default_factory=set, description="Any of these states; default: all.")
-    preset: str | None = Field(default=None, max_length=200, description="Only what this preset asked for.")
+    preset: str | None = Field(default=None, max_length=200, description="Only what this preset requested.")
     q: str = Field(default="", max_length=200, description="Part of the folder, the file name or the host.")
-
-    def holds(self, view: TransferView) -> bool:
-        text = f"{view.place} {view.host}".lower()
-        return (
-            (not self.state or view.state in self.state)
-            and (self.preset is None or view.preset == self.preset)
-            and self.q.lower() in text
-        )

@@ -1,48 +1,52 @@
-"""What people ask of downloads: one transfer per destination, and control over it."""
+"""What users do with downloads: one transfer per destination, and control over it. The worker runs the transfers."""
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from backend.core import clock
 from backend.core.async_tools import KeyedLocks
 from backend.core.errors import Conflict, NotFound
 from backend.core.events import EventBus
 from backend.core.names import clean_folder, clean_name
-from backend.downloads.disk_space import Room
+from backend.downloads.destinations import is_installed
+from backend.downloads.disk_space import DiskSpace
+from backend.downloads.engine.models import Progress
 from backend.downloads.engine.resume_state import PartialFile
 from backend.downloads.models import (
     ACTIVE,
-    NOWHERE,
+    FINISHED,
     UNFINISHED,
+    UNKNOWN_URL,
     FileRequest,
     LogLine,
     Problem,
-    Progress,
     QueueChanged,
     State,
     Transfer,
     TransferChanged,
+    TransfersChanged,
     new_id,
 )
-from backend.downloads.request_matching import adopt, asked_again, brings_the_same, name_of, settles
+from backend.downloads.request_matching import is_same_content, merged, name_of, needs_no_download, reuse
 from backend.downloads.schemas import TransferView
-from backend.downloads.store import TransferStore
+from backend.downloads.store import Matching, TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats
 from backend.sources.api_errors import as_api_errors
+from backend.sources.consent import check_pickle_consent
 from backend.sources.guard import Guard
 from backend.sources.service import Sources
 from backend.storage.service import Storage
 
 RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.RETRYING, State.PAUSED})
-FORGETTABLE = frozenset({State.DONE, State.CANCELLED})
+CLEARABLE = frozenset({State.DONE, State.CANCELLED})
 CANCELLABLE = UNFINISHED | {State.FAILED, State.QUARANTINED}
-HISTORY = 500
+# Finished transfers in the list of recent ones.
+RECENT = 100
 
 
 class Downloads:
-    """Asks for transfers, steers them, shows them. The worker does the transferring."""
+    """Requests, controls and shows transfers."""
 
     def __init__(
         self, store: TransferStore, storage: Storage, sources: Sources, guard: Guard, events: EventBus
@@ -52,49 +56,61 @@ class Downloads:
         self._sources = sources
         self._guard = guard
         self._events = events
-        # Filled by the worker while a transfer runs.
+        # Of running transfers, by id; filled by the worker.
         self.progress: dict[str, Progress] = {}
-        # By destination: held by the worker while it writes there, and by whoever deletes what was written.
-        self.alone = KeyedLocks()
-        self.room = Room(store, storage, self.progress)
+        # Held by the worker while it writes to a destination, and by operations that delete there.
+        self.destination_locks = KeyedLocks()
+        self.space = DiskSpace(store, storage, self.progress)
 
-    async def request(self, wanted: FileRequest) -> Transfer:
-        """Ask for one file. Asking twice gives the same transfer."""
-        transfer = await self.prepared(wanted)
-        if formats.is_pickle(transfer.filename) and not wanted.allow_pickle:
-            raise Conflict(
-                f"{transfer.filename} is in a format that can run code when it is loaded. Confirm that you trust "
-                f"{transfer.host} and its author, or look for a .safetensors file instead.",
-                code="pickle_unconfirmed",
-            )
+    async def request(self, request: FileRequest) -> Transfer:
+        """Queue a download. The same request again returns the same transfer."""
+        transfer = await self.prepare(request)
+        if formats.is_pickle(transfer.filename):
+            check_pickle_consent([transfer.destination], [transfer.host], allow_pickle=request.allow_pickle)
         while True:
-            earlier = await self._store.newest_for(transfer.folder, transfer.filename)
-            if asked := await self._ask(transfer, earlier):
-                return asked
+            existing = await self._store.newest_for(transfer.folder, transfer.filename)
+            if queued := await self._queue(transfer, existing):
+                return queued
 
-    async def _ask(self, transfer: Transfer, earlier: Transfer | None) -> Transfer | None:
-        """None when somebody else has changed the destination's record meanwhile."""
-        installed = await self._is_installed(transfer)
-        if earlier and settles(earlier, transfer, installed=installed):
-            return adopt(earlier, transfer)
+    async def _queue(self, requested: Transfer, existing: Transfer | None) -> Transfer | None:
+        """Queue the request, or return None when another request has changed the destination's record meanwhile."""
+        installed = await is_installed(self._storage, requested.folder, requested.filename)
+        if existing and needs_no_download(existing, requested, installed=installed):
+            return reuse(existing, requested)
         if installed:
             raise Conflict(
-                f"{transfer.filename} is in {transfer.folder} already. Delete it first, or choose another name.",
+                f"{requested.folder} already contains {requested.filename}. Delete it first, or choose another name.",
                 code="file_exists",
             )
-        again = earlier if earlier and earlier.state != State.DONE else None
-        asked = asked_again(again, transfer) if again else transfer
-        if asked.bytes:
-            await self.check_room([asked.bytes - asked.received])
-        if not (await self._requeue(again, asked) if again else await self._store.add(asked)):
+        stopped = existing if existing and existing.state != State.DONE else None
+        transfer = merged(stopped, requested) if stopped else requested
+        if transfer.bytes:
+            await self.space.check([transfer.bytes - transfer.received])
+        note = f"Requested from {transfer.url}."
+        if not await (self._requeue(stopped, transfer, note) if stopped else self._store.add(transfer, note)):
             return None
-        await self._store.note(asked.id, f"Asked for, from {asked.url}.")
-        self.announce(asked)
-        return asked
+        self.announce(transfer)
+        return transfer
 
     async def list(self) -> Sequence[Transfer]:
-        """Unfinished transfers and the newest finished ones, in the order of the queue."""
-        return await self._store.all(HISTORY)
+        """Return all unfinished transfers in the order of the queue, then the most recently finished ones."""
+        unfinished = await self._store.in_state(*UNFINISHED)
+        return [*unfinished, *await self._store.finished_page(Matching(states=FINISHED), RECENT)]
+
+    async def unfinished(self) -> Sequence[Transfer]:
+        """Return all unfinished transfers in the order of the queue."""
+        return await self._store.in_state(*UNFINISHED)
+
+    async def finished(self, matching: Matching, limit: int) -> Sequence[Transfer]:
+        """Return the most recently finished transfers."""
+        return await self._store.finished_page(matching, limit)
+
+    async def counts(self) -> dict[State, int]:
+        """Return how many transfers are in each state."""
+        return await self._store.counts()
+
+    async def count(self, matching: Matching) -> int:
+        return await self._store.count(matching)
 
     async def get(self, transfer_id: str) -> Transfer:
         transfer = await self._store.get(transfer_id)
@@ -105,169 +121,164 @@ class Downloads:
         return transfer
 
     async def log(self, transfer_id: str) -> Sequence[LogLine]:
-        """What happened to it, oldest first."""
+        """Return what happened to a transfer, oldest first."""
         await self.get(transfer_id)
         return await self._store.log(transfer_id)
 
     async def latest(self, folder: str, filename: str) -> Transfer | None:
-        """The newest transfer to a destination."""
+        """Return the newest transfer to a destination."""
         return await self._store.newest_for(folder, filename)
 
     async def cancel(self, transfer_id: str) -> Transfer:
-        """Stop for good and leave nothing on disk."""
+        """Stop a transfer for good and delete what it has received."""
         transfer = await self.get(transfer_id)
         if transfer.state == State.CANCELLED:
             return transfer
         progress = self.progress.get(transfer.id)
-        changed = transfer.changed(
+        cancelled = transfer.changed(
             state=State.CANCELLED, received=0, retry_at=None, problem=None, finished_at=clock.now()
         )
-        await self._change(changed, CANCELLABLE, "It is finished: there is nothing to cancel.")
-        async with self.alone[transfer.destination]:  # once the worker has let go
+        await self._change(cancelled, CANCELLABLE, "It is finished: there is nothing to cancel.")
+        async with self.destination_locks[transfer.destination]:  # once the worker has stopped
             current = await self._store.get(transfer.id)
             if current is None or current.state == State.CANCELLED:
                 partial = self._partial_of(transfer)
-                await asyncio.to_thread(_discard, partial)
-                if progress and progress.arrived:  # the last byte was faster than the person
+                await asyncio.to_thread(_delete, partial)
+                if progress and progress.result:  # it got its final name before it was cancelled
                     await asyncio.to_thread(partial.target.unlink, missing_ok=True)
-        return changed
+        return cancelled
 
-    async def pause(self, transfer_id: str, problem: Problem | None = None) -> Transfer:
-        """Stop for now; what has arrived stays. `problem` says why, if it was not a person's wish."""
+    async def pause(self, transfer_id: str) -> Transfer:
+        """Stop a transfer for now. What it has received is kept."""
         transfer = await self.get(transfer_id)
         if transfer.state == State.PAUSED:
             return transfer
-        changed = self.so_far(transfer).changed(state=State.PAUSED, retry_at=None, problem=problem)
-        await self._change(changed, ACTIVE, "Only a download that is under way can be paused.")
-        await self._store.note(transfer.id, problem.message if problem else "Paused.")
-        return changed
+        paused = self.with_progress(transfer).changed(state=State.PAUSED, retry_at=None, problem=None)
+        await self._change(paused, ACTIVE, "Only an active download can be paused.", note="Paused.")
+        return paused
 
     async def resume(self, transfer_id: str) -> Transfer:
-        """Go on with a paused transfer."""
+        """Continue a paused transfer."""
         return await self.retry(transfer_id)
 
     async def retry(self, transfer_id: str) -> Transfer:
-        """Queue it again; a partial file is gone on with."""
+        """Queue a transfer again. It resumes from what it has received."""
         transfer = await self.get(transfer_id)
         if transfer.state in ACTIVE - {State.RETRYING}:
             return transfer
         if transfer.state not in RETRYABLE:
             raise _wrong_state(transfer, "It is finished: there is nothing to retry.")
-        if transfer.url == NOWHERE:
-            raise _wrong_state(
-                transfer, "Nothing tells where it comes from. Ask for it again by its address."
-            )
-        changed = transfer.changed(
+        if transfer.url == UNKNOWN_URL:
+            raise _wrong_state(transfer, "Its source is unknown. Request the file again by its URL.")
+        queued = transfer.changed(
             state=State.QUEUED, problem=None, failures=0, retry_at=None, finished_at=None, verification=None
         )
-        if not await self._requeue(transfer, changed):
-            raise _wrong_state(transfer, "It has changed this very moment. Look again.")
-        await self._store.note(transfer.id, "Queued again.")
-        self.announce(changed)
-        return changed
+        if not await self._requeue(transfer, queued, "Queued again."):
+            raise _wrong_state(transfer, "It has just changed. Try again.")
+        self.announce(queued)
+        return queued
 
-    async def _requeue(self, stopped: Transfer, queued: Transfer) -> bool:
-        """Bytes that were put aside, or are of other content, make room for those to come."""
-        if stopped.state != State.QUARANTINED and brings_the_same(stopped, queued):
-            return await self._store.save(queued, only_if=[stopped.state])
-        async with self.alone[stopped.destination]:
-            requeued = await self._store.save(queued, only_if=[stopped.state])
+    async def _requeue(self, stopped: Transfer, queued: Transfer, note: str) -> bool:
+        """Queue a stopped transfer. Bytes that are quarantined or of other content are deleted."""
+        if stopped.state != State.QUARANTINED and is_same_content(stopped, queued):
+            return await self._store.save(queued, only_if=[stopped.state], note=note)
+        async with self.destination_locks[stopped.destination]:
+            requeued = await self._store.save(queued, only_if=[stopped.state], note=note)
             if requeued:
-                await asyncio.to_thread(_discard, self._partial_of(stopped))
+                await asyncio.to_thread(_delete, self._partial_of(stopped))
             return requeued
 
     async def accept(self, transfer_id: str) -> Transfer:
-        """Take bytes that were put aside, although they are not the promised ones."""
-        async with self.alone[(await self.get(transfer_id)).destination]:
+        """Keep quarantined bytes although they are not the expected ones."""
+        async with self.destination_locks[(await self.get(transfer_id)).destination]:
             transfer = await self.get(transfer_id)
             if transfer.state != State.QUARANTINED:
-                raise _wrong_state(transfer, "Nothing was put aside for this download.")
+                raise _wrong_state(transfer, "Nothing of this download is quarantined.")
             try:
-                await asyncio.to_thread(self._partial_of(transfer).accept)
+                await asyncio.to_thread(self._partial_of(transfer).accept_quarantined)
             except FileExistsError:
                 raise Conflict(
-                    f"{transfer.filename} is in {transfer.folder} already. Delete it first.",
+                    f"{transfer.folder} already contains {transfer.filename}. Delete it first.",
                     code="file_exists",
                 ) from None
             except FileNotFoundError:
-                raise NotFound("What was put aside is not there any more. Retry to fetch it again.") from None
-            changed = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
-            await self._change(changed, [State.QUARANTINED], "Somebody else has decided already.")
-        return changed
+                raise NotFound("The quarantined file no longer exists. Retry to download it again.") from None
+            accepted = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
+            await self._change(accepted, [State.QUARANTINED], "Another user has decided already.")
+        return accepted
 
     async def retry_failed(self) -> Sequence[Transfer]:
-        """Queue again everything that failed, and nothing else."""
-        return await self._with_each(self.retry, State.FAILED, State.RETRYING)
-
-    async def pause_all(self, problem: Problem | None = None) -> Sequence[Transfer]:
-        return await self._with_each(lambda key: self.pause(key, problem), *ACTIVE)
+        """Queue all failed transfers again, and no others."""
+        return await self._requeue_all(State.FAILED, State.RETRYING)
 
     async def resume_all(self) -> Sequence[Transfer]:
-        return await self._with_each(self.resume, State.PAUSED)
+        return await self._requeue_all(State.PAUSED)
 
-    async def _with_each(
-        self, change: Callable[[str], Awaitable[Transfer]], *states: State
-    ) -> Sequence[Transfer]:
-        changed = []
-        for transfer in await self._store.in_state(*states):
-            with contextlib.suppress(Conflict, NotFound):  # done or forgotten meanwhile
-                changed.append(await change(transfer.id))
-        return changed
+    async def _requeue_all(self, *states: State) -> Sequence[Transfer]:
+        return self._announce_all(await self._store.requeue_all(states, "Queued again."))
+
+    async def pause_all(self, problem: Problem | None = None) -> Sequence[Transfer]:
+        """Pause every active transfer. `problem` says why, if a user did not."""
+        running = [self.with_progress(transfer) for transfer in await self._running()]
+        note = problem.message if problem else "Paused."
+        return self._announce_all(await self._store.pause_all(ACTIVE, running, problem, note))
+
+    async def _running(self) -> Sequence[Transfer]:
+        found = [await self._store.get(transfer_id) for transfer_id in list(self.progress)]
+        return [transfer for transfer in found if transfer]
 
     async def put_first(self, ids: Sequence[str]) -> None:
-        """Fetch these before all others that wait, in this order."""
+        """Start these before all other queued transfers, in this order."""
         for transfer_id in ids:
             await self.get(transfer_id)
         await self._store.put_first(ids)
         self._events.publish(QueueChanged())
 
     async def clear_history(self) -> None:
-        """Forget what is done or cancelled. Files on disk stay."""
-        for transfer in await self._store.in_state(*FORGETTABLE):
-            await self._store.forget(transfer.id, FORGETTABLE)
+        """Forget done and cancelled transfers. Files on disk stay."""
+        await self._store.delete_all(CLEARABLE)
         self._events.publish(QueueChanged())
 
     def view(self, transfer: Transfer) -> TransferView:
-        """The record together with how far it is this very moment."""
+        """Return the record together with its current progress."""
         return view_of(transfer, self.progress.get(transfer.id))
 
-    async def check_room(self, sizes: Iterable[int]) -> None:
-        """OutOfSpace unless files of these sizes fit beside everything that is still to come."""
-        await self.room.check(sizes)
-
-    async def prepared(self, wanted: FileRequest) -> Transfer:
-        """The transfer that `wanted` would become, checked and cleaned but not asked for."""
+    async def prepare(self, request: FileRequest) -> Transfer:
+        """Return the transfer that a valid request would become, without queueing it."""
         with as_api_errors():
-            offer = await self._sources.one_file(wanted.url, name_known=wanted.filename is not None)
-        self._guard.check_request(offer.url)
-        sha256 = wanted.sha256 or offer.facts.sha256
+            file = await self._sources.single_file(request.url, name_known=request.filename is not None)
+        self._guard.check_request(file.url)
+        sha256 = request.sha256 or file.metadata.sha256
         return Transfer(
             id=new_id(),
-            url=offer.url,
-            alternatives=tuple(self._sources.canonical(other) for other in wanted.alternatives),
-            folder=clean_folder(wanted.folder),
-            filename=clean_name(wanted.filename or name_of(offer)),
+            url=file.url,
+            alternatives=tuple(self._sources.canonical_url(other) for other in request.alternatives),
+            folder=clean_folder(request.folder),
+            filename=clean_name(request.filename or name_of(file)),
             sha256=sha256.lower() if sha256 else None,
-            bytes=wanted.bytes or offer.facts.bytes,
-            preset=wanted.preset,
+            bytes=request.bytes or file.metadata.bytes,
+            preset=request.preset,
             created_at=clock.now(),
         )
 
-    async def _change(self, transfer: Transfer, only_if: Iterable[State], refusal: str) -> None:
-        if not await self._store.save(transfer, only_if=only_if):
+    async def _change(
+        self, transfer: Transfer, only_if: Iterable[State], refusal: str, note: str | None = None
+    ) -> None:
+        if not await self._store.save(transfer, only_if=only_if, note=note):
             raise _wrong_state(transfer, refusal)
         self.announce(transfer)
 
     def announce(self, transfer: Transfer) -> None:
-        """Tell whoever watches."""
+        """Publish a change."""
         self._events.publish(TransferChanged(transfer=transfer))
 
-    async def _is_installed(self, transfer: Transfer) -> bool:
-        size = await asyncio.to_thread(self._storage.size_of, transfer.folder, transfer.filename)
-        return size is not None
+    def _announce_all(self, transfers: Sequence[Transfer]) -> Sequence[Transfer]:
+        if transfers:
+            self._events.publish(TransfersChanged(transfers=tuple(transfers)))
+        return transfers
 
-    def so_far(self, transfer: Transfer) -> Transfer:
-        """The record with what has arrived, and how much that will be in the end."""
+    def with_progress(self, transfer: Transfer) -> Transfer:
+        """Return the record with what has been received until now."""
         progress = self.progress.get(transfer.id)
         if progress is None:
             return transfer
@@ -281,7 +292,7 @@ def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:
     return Conflict(refusal, code="wrong_state", id=transfer.id)
 
 
-def _discard(partial: PartialFile) -> None:
-    """Delete what we have left; what another pod is writing is not ours."""
+def _delete(partial: PartialFile) -> None:
+    """Delete our files, but not while another pod writes them."""
     if not partial.is_written_elsewhere():
-        partial.discard()
+        partial.delete()

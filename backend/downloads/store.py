@@ -1,76 +1,34 @@
-"""Where transfers are kept: one table."""
+"""Stores transfers and their logs in the database."""
 
+import heapq
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from backend.core import clock
-from backend.core.database import Database, placeholders
-from backend.downloads.models import UNFINISHED, LogLine, Problem, State, Transfer, Verification
+from backend.core.database import Database, Value
+from backend.core.queries import as_json, queries_beside
+from backend.downloads.engine.models import Verification
+from backend.downloads.models import LogLine, Problem, State, Transfer
 
-MIGRATIONS = (
-    """
-    CREATE TABLE transfers (
-        id TEXT PRIMARY KEY,
-        url TEXT NOT NULL,
-        alternatives TEXT NOT NULL,
-        folder TEXT NOT NULL,
-        filename TEXT NOT NULL,
-        sha256 TEXT,
-        bytes INTEGER,
-        received INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        verification TEXT,
-        problem_code TEXT,
-        problem_message TEXT,
-        failures INTEGER NOT NULL,
-        preset TEXT,
-        created_at TEXT NOT NULL,
-        started_at TEXT,
-        finished_at TEXT,
-        retry_at TEXT
-    );
-    CREATE INDEX transfers_by_state ON transfers (state, created_at);
-    CREATE UNIQUE INDEX one_transfer_per_destination ON transfers (folder, filename)
-        WHERE state IN ('queued', 'running', 'verifying', 'retrying', 'paused')
-    """,
-    """
-    ALTER TABLE transfers ADD COLUMN position REAL NOT NULL DEFAULT 0;
-    ALTER TABLE transfers ADD COLUMN seen_by_comfyui INTEGER;
-    UPDATE transfers SET position = rowid;
-    CREATE TABLE transfer_log (
-        transfer TEXT NOT NULL REFERENCES transfers (id) ON DELETE CASCADE,
-        at TEXT NOT NULL,
-        message TEXT NOT NULL
-    );
-    CREATE INDEX transfer_log_by_transfer ON transfer_log (transfer);
-    CREATE TABLE download_policy (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), policy TEXT NOT NULL)
-    """,
-    # One record for each destination that is not connected. Of several, what still moves is kept, else the newest.
-    """
-    DELETE FROM transfers WHERE state <> 'done' AND id <> (
-        SELECT id FROM transfers AS rival
-        WHERE rival.folder = transfers.folder AND rival.filename = transfers.filename AND rival.state <> 'done'
-        ORDER BY rival.state IN ('failed', 'cancelled', 'quarantined'), rival.created_at DESC, rival.id DESC LIMIT 1
-    );
-    DROP INDEX one_transfer_per_destination;
-    CREATE UNIQUE INDEX one_transfer_per_destination ON transfers (folder, filename) WHERE state <> 'done';
-    CREATE INDEX transfers_by_place ON transfers (folder, filename);
-    DROP INDEX transfers_by_state;
-    CREATE INDEX transfers_in_order ON transfers (state, position, created_at, id)
-    """,
-)
+SQL = queries_beside(__file__)
+# Sorts after every time and every id.
+LAST = "~"
 
-COLUMNS = (
-    "id", "url", "alternatives", "folder", "filename", "sha256", "bytes", "received", "state", "verification",
-    "problem_code", "problem_message", "failures", "preset", "created_at", "started_at", "finished_at", "retry_at",
-    "position", "seen_by_comfyui",
-)  # fmt: skip
-NAMES = ", ".join(column for column in COLUMNS if column != "position")
-FIELDS = ", ".join(f":{column}" for column in COLUMNS if column != "position")
-# A transfer gets its place when it is asked for, and another one only from `arrange`.
-CHANGES = ", ".join(f"{column} = :{column}" for column in COLUMNS if column not in ("id", "position"))
+
+@dataclass(frozen=True, kw_only=True)
+class Matching:
+    """Which transfers a list contains."""
+
+    states: frozenset[State]
+    preset: str | None = None
+    # Part of folder, file name or host.
+    q: str = ""
+
+    def parameters(self) -> dict[str, Value]:
+        return {"states": as_json(self.states), "preset": self.preset, "q": self.q.lower()}
 
 
 class TransferStore:
@@ -80,141 +38,185 @@ class TransferStore:
         self._database = database
 
     async def prepare(self) -> None:
-        await self._database.migrate("downloads", MIGRATIONS)
+        await self._database.migrate("downloads", SQL.migrations)
 
-    async def add(self, transfer: Transfer) -> bool:
-        """False when the destination has a record already that is not done."""
+    async def add(self, transfer: Transfer, note: str) -> bool:
+        """Add a transfer. Return False when its destination has a record that is not done."""
         try:
-            await self._database.execute(
-                f"INSERT INTO transfers ({NAMES}, position) "
-                f"SELECT {FIELDS}, COALESCE(MAX(position), 0) + 1 FROM transfers",
-                _to_row(transfer),
-            )
+            async with self._database.transaction():
+                await self._database.execute(SQL.add, _to_row(transfer))
+                await self._add_note(transfer.id, note)
         except sqlite3.IntegrityError:
             return False
         return True
 
-    async def save(self, transfer: Transfer, *, only_if: Iterable[State]) -> bool:
-        """Write the record if its state is still one of `only_if`; False when somebody was faster."""
-        states = ", ".join(f"'{state.value}'" for state in only_if)
-        statement = f"UPDATE transfers SET {CHANGES} WHERE id = :id AND state IN ({states})"
-        return await self._database.execute(statement, _to_row(transfer)) == 1
+    async def save(self, transfer: Transfer, *, only_if: Iterable[State], note: str | None = None) -> bool:
+        """Write the record if its state is still one of `only_if`, and add `note` to its log. Return whether it was."""
+        async with self._database.transaction():
+            parameters = {**_to_row(transfer), "only_if": as_json(only_if)}
+            saved = await self._database.execute(SQL.save, parameters) == 1
+            if saved and note:
+                await self._add_note(transfer.id, note)
+        return saved
 
     async def get(self, transfer_id: str) -> Transfer | None:
-        row = await self._database.fetch_one("SELECT * FROM transfers WHERE id = ?", (transfer_id,))
+        row = await self._database.fetch_one(SQL.get, {"id": transfer_id})
         return _from_row(row) if row else None
-
-    async def all(self, limit: int = 500) -> list[Transfer]:
-        """Unfinished ones and the newest finished ones, in the order of the queue."""
-        unfinished = sorted(UNFINISHED)
-        rows = await self._database.fetch_all(
-            f"SELECT * FROM transfers WHERE state IN ({placeholders(unfinished)}) OR id IN "
-            "(SELECT id FROM transfers ORDER BY created_at DESC LIMIT ?) ORDER BY position, created_at, id",
-            (*unfinished, limit),
-        )
-        return [_from_row(row) for row in rows]
 
     async def in_state(self, *states: State) -> list[Transfer]:
-        """In the order of the queue."""
-        rows = await self._database.fetch_all(
-            f"SELECT * FROM transfers WHERE state IN ({placeholders(states)}) ORDER BY position, created_at, id",
-            states,
-        )
-        return [_from_row(row) for row in rows]
+        """Return transfers in the order of the queue."""
+        return _from_rows(await self._database.fetch_all(SQL.in_state, {"states": as_json(states)}))
 
-    async def next_queued(self, limit: int, besides: Collection[str]) -> list[Transfer]:
-        """The first of the queue, without those whose ids are named."""
-        rows = await self._database.fetch_all(
-            f"SELECT * FROM transfers WHERE state = 'queued' AND id NOT IN ({placeholders(besides)}) "
-            "ORDER BY position, created_at, id LIMIT ?",
-            (*besides, max(0, limit)),
-        )
-        return [_from_row(row) for row in rows]
+    async def queue_page(
+        self, matching: Matching, limit: int, after: tuple[float, str] | None = None
+    ) -> list[Transfer]:
+        """Return transfers in the order of the queue, after a position and id."""
+        position, transfer_id = after or (float("-inf"), "")
+        parameters: dict[str, Value] = {"limit": limit, "after_position": position, "after_id": transfer_id}
+        return _from_rows(await self._database.fetch_all(SQL.queue_page, parameters | matching.parameters()))
 
-    async def queue_due(self, now: datetime) -> list[Transfer]:
-        """Put back into the queue whoever has waited long enough."""
-        rows = await self._database.fetch_all(
-            "UPDATE transfers SET state = 'queued', retry_at = NULL WHERE state = 'retrying' AND retry_at <= ? RETURNING *",
-            (clock.to_text(now),),
-        )
-        return [_from_row(row) for row in rows]
+    async def finished_page(
+        self, matching: Matching, limit: int, before: tuple[str, str] | None = None
+    ) -> list[Transfer]:
+        """Return finished transfers, the newest first, before an end time and id. Reads no more rows than needed."""
+        finished_at, transfer_id = before or (LAST, LAST)
+        bounds: dict[str, Value] = {"limit": limit, "before": finished_at, "before_id": transfer_id}
+        pages = [
+            await self._database.fetch_all(
+                SQL.finished_page, {**bounds, **matching.parameters(), "state": state}
+            )
+            for state in matching.states
+        ]
+        newest = heapq.merge(*pages, key=lambda row: (row["finished_at"], row["id"]), reverse=True)
+        return _from_rows(row for row, _ in zip(newest, range(limit), strict=False))
 
-    async def next_due(self) -> datetime | None:
-        row = await self._database.fetch_one(
-            "SELECT MIN(retry_at) AS due FROM transfers WHERE state = 'retrying'"
-        )
-        return _moment(row["due"]) if row else None
-
-    async def still_to_come(self, *states: State) -> int:
-        """Bytes, as far as sizes are known."""
-        row = await self._database.fetch_one(
-            "SELECT COALESCE(SUM(MAX(0, bytes - received)), 0) AS total FROM transfers "
-            f"WHERE state IN ({placeholders(states)}) AND bytes IS NOT NULL",
-            states,
-        )
+    async def count(self, matching: Matching) -> int:
+        if not matching.q:
+            counts = await self.counts()
+            return sum(counts.get(state, 0) for state in matching.states)
+        row = await self._database.fetch_one(SQL.count_matching, matching.parameters())
         return int(row["total"]) if row else 0
 
-    async def put_first(self, ids: Sequence[str]) -> None:
-        """Give these places before all others, in this order."""
-        if ids:
-            whens = " ".join("WHEN ? THEN ?" for _ in ids)
-            places = [value for place, key in enumerate(ids) for value in (key, place)]
-            await self._database.execute(
-                f"UPDATE transfers SET position = (SELECT MIN(position) FROM transfers) - {len(ids)} "
-                f"+ CASE id {whens} END WHERE id IN ({placeholders(ids)})",
-                (*places, *ids),
-            )
+    async def counts(self) -> dict[State, int]:
+        """Return how many transfers are in each state."""
+        rows = await self._database.fetch_all(SQL.counts)
+        return {State(row["state"]): row["total"] for row in rows}
 
-    async def forget(self, transfer_id: str, only_if: Iterable[State]) -> bool:
-        """Remove the record and its log, if its state is one of `only_if`."""
-        states = list(only_if)
-        statement = f"DELETE FROM transfers WHERE id = ? AND state IN ({placeholders(states)})"
-        return await self._database.execute(statement, (transfer_id, *states)) == 1
+    async def next_queued(self, limit: int, running: Collection[str]) -> list[Transfer]:
+        """Return the first transfers of the queue that are not running."""
+        parameters: dict[str, Value] = {"limit": max(0, limit), "running": as_json(running)}
+        return _from_rows(await self._database.fetch_all(SQL.next_queued, parameters))
+
+    async def retrying(self) -> dict[str, datetime]:
+        """Return when each transfer that waits for a retry is due, by id."""
+        rows = await self._database.fetch_all(SQL.retrying)
+        return {row["id"]: clock.from_text(row["retry_at"]) for row in rows if row["retry_at"]}
+
+    async def queue_for_retry(self, ids: Iterable[str]) -> list[Transfer]:
+        """Put transfers that have waited long enough back into the queue, and return them."""
+        return _from_rows(await self._database.fetch_all(SQL.queue_for_retry, {"ids": as_json(ids)}))
+
+    async def missing_bytes(self, *states: State) -> int:
+        """Return the bytes still to be received, as far as sizes are known."""
+        row = await self._database.fetch_one(SQL.missing_bytes, {"states": as_json(states)})
+        return int(row["total"]) if row else 0
+
+    async def pause_all(
+        self, states: Iterable[State], received: Iterable[Transfer], problem: Problem | None, note: str
+    ) -> list[Transfer]:
+        """Pause all transfers in `states`, after saving how much the running ones have received."""
+        async with self._database.transaction():
+            for transfer in received:
+                parameters: dict[str, Value] = {
+                    "id": transfer.id,
+                    "received": transfer.received,
+                    "bytes": transfer.bytes,
+                }
+                await self._database.execute(SQL.save_received, parameters)
+            return await self._change_all(SQL.pause_all, states, note, problem)
+
+    async def requeue_all(self, states: Iterable[State], note: str) -> list[Transfer]:
+        """Queue all transfers in `states` again."""
+        async with self._database.transaction():
+            return await self._change_all(SQL.requeue_all, states, note)
+
+    async def _change_all(
+        self, statement: str, states: Iterable[State], note: str, problem: Problem | None = None
+    ) -> list[Transfer]:
+        parameters: dict[str, Value] = {"states": as_json(states)}
+        if ":problem_code" in statement:
+            parameters |= _problem_columns(problem)
+        changed = _from_rows(await self._database.fetch_all(statement, parameters))
+        at = clock.to_text(clock.now())
+        ids = as_json(transfer.id for transfer in changed)
+        await self._database.execute(SQL.add_notes, {"ids": ids, "at": at, "message": note})
+        return sorted(changed, key=lambda transfer: (transfer.position, transfer.id))
+
+    async def put_first(self, ids: Sequence[str]) -> None:
+        """Move transfers before all others, in this order."""
+        if ids:
+            await self._database.execute(SQL.put_first, {"ids": as_json(ids)})
+
+    async def delete_all(self, states: Iterable[State]) -> None:
+        """Delete all transfers in `states`, and their logs."""
+        await self._database.execute(SQL.delete_all, {"states": as_json(states)})
 
     async def note(self, transfer_id: str, message: str) -> None:
-        """Add a line to the transfer's log; nothing happens when the transfer is forgotten."""
-        await self._database.execute(
-            "INSERT INTO transfer_log SELECT id, ?, ? FROM transfers WHERE id = ?",
-            (clock.to_text(clock.now()), message, transfer_id),
-        )
+        """Add a line to the transfer's log. Does nothing when the transfer was deleted."""
+        await self._add_note(transfer_id, message)
+
+    async def _add_note(self, transfer_id: str, message: str) -> None:
+        parameters = {"id": transfer_id, "at": clock.to_text(clock.now()), "message": message}
+        await self._database.execute(SQL.add_note, parameters)
 
     async def log(self, transfer_id: str) -> list[LogLine]:
-        rows = await self._database.fetch_all(
-            "SELECT at, message FROM transfer_log WHERE transfer = ? ORDER BY rowid", (transfer_id,)
-        )
+        rows = await self._database.fetch_all(SQL.log, {"id": transfer_id})
         return [LogLine(at=clock.from_text(row["at"]), message=row["message"]) for row in rows]
 
-    async def policy(self) -> str | None:
-        """The policy as it was written, JSON."""
-        row = await self._database.fetch_one("SELECT policy FROM download_policy")
-        return row["policy"] if row else None
-
     async def newest_for(self, folder: str, filename: str) -> Transfer | None:
-        """The record that is not done, if there is one; else the newest that is."""
-        row = await self._database.fetch_one(
-            "SELECT * FROM transfers WHERE folder = ? AND filename = ? "
-            "ORDER BY state = 'done', created_at DESC, id DESC LIMIT 1",
-            (folder, filename),
-        )
+        """Return the record of a destination that is not done, if there is one; else the newest that is."""
+        row = await self._database.fetch_one(SQL.newest_for, {"folder": folder, "filename": filename})
         return _from_row(row) if row else None
 
 
-def _to_row(transfer: Transfer) -> dict[str, str | int | None]:
-    problem = transfer.problem
+def _to_row(transfer: Transfer) -> dict[str, Value]:
     return {
-        **{column: getattr(transfer, column, None) for column in COLUMNS},
+        "id": transfer.id,
+        "url": transfer.url,
         "alternatives": json.dumps(transfer.alternatives),
-        "problem_code": problem.code if problem else None,
-        "problem_message": problem.message if problem else None,
+        "folder": transfer.folder,
+        "filename": transfer.filename,
+        "sha256": transfer.sha256,
+        "bytes": transfer.bytes,
+        "received": transfer.received,
+        "state": transfer.state,
+        "verification": transfer.verification,
+        **_problem_columns(transfer.problem),
+        "failures": transfer.failures,
+        "preset": transfer.preset,
+        "seen_by_comfyui": transfer.seen_by_comfyui,
         "created_at": clock.to_text(transfer.created_at),
         "started_at": _text(transfer.started_at),
         "finished_at": _text(transfer.finished_at),
         "retry_at": _text(transfer.retry_at),
+        "search": f"{transfer.destination} {transfer.host}".lower(),
     }
+
+
+def _problem_columns(problem: Problem | None) -> dict[str, Value]:
+    return {
+        "problem_code": problem.code if problem else None,
+        "problem_message": problem.message if problem else None,
+    }
+
+
+def _from_rows(rows: Iterable[sqlite3.Row]) -> list[Transfer]:
+    return [_from_row(row) for row in rows]
 
 
 def _from_row(row: sqlite3.Row) -> Transfer:
     values = dict(row)
+    del values["search"]
     code, message = values.pop("problem_code"), values.pop("problem_message")
     return Transfer(
         **values

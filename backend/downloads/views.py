@@ -1,19 +1,20 @@
-"""How a transfer is shown."""
+"""Converts transfers to what the API returns and the pages show."""
 
 import dataclasses
 
-from backend.downloads.models import Progress, State, Transfer
+from backend.downloads.engine.models import Progress
+from backend.downloads.models import State, Transfer
 from backend.downloads.schemas import ProblemView, TransferView
 
 
 def view_of(transfer: Transfer, progress: Progress | None) -> TransferView:
-    """The record together with how far it is, `progress` while it runs."""
-    progress = progress or _at_rest(transfer)
+    """Combine the record with the progress of a running transfer."""
+    progress = progress or _without_progress(transfer)
     fields = {name: getattr(transfer, name) for name in TransferView.model_fields if hasattr(transfer, name)}
     problem = transfer.problem and ProblemView(**dataclasses.asdict(transfer.problem))
     live = {
         "received": progress.received,
-        "checked": progress.checked,
+        "checked": progress.hashed,
         "speed": progress.speed,
         "seconds_left": progress.seconds_left,
         "connections": progress.connections,
@@ -21,6 +22,6 @@ def view_of(transfer: Transfer, progress: Progress | None) -> TransferView:
     return TransferView(**fields | live | {"problem": problem, "bytes": progress.total or transfer.bytes})
 
 
-def _at_rest(transfer: Transfer) -> Progress:
-    checked = transfer.received if transfer.state == State.DONE else 0
-    return Progress(received=transfer.received, total=transfer.bytes, checked=checked)
+def _without_progress(transfer: Transfer) -> Progress:
+    hashed = transfer.received if transfer.state == State.DONE else 0
+    return Progress(received=transfer.received, total=transfer.bytes, hashed=hashed)

@@ -1,10 +1,11 @@
-"""Done means that ComfyUI offers the file."""
+"""Finds out whether ComfyUI lists downloaded files."""
 
 import asyncio
 import contextlib
 
 from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
+from backend.core.async_tools import cancel_and_wait
 from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.downloads.models import State, Transfer, TransferChanged
@@ -12,30 +13,28 @@ from backend.downloads.store import TransferStore
 
 
 class Visibility:
-    """Asks ComfyUI about each file that has come to its place, and notes the answer."""
+    """Asks ComfyUI about each downloaded file and records the answer."""
 
     def __init__(self, store: TransferStore, comfy: ComfyClient, events: EventBus):
         self._store = store
         self._comfy = comfy
         self._events = events
-        self._questions: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         events.subscribe(TransferChanged, self._on_change)
 
     async def close(self) -> None:
-        for question in self._questions:
-            question.cancel()
-        await asyncio.gather(*self._questions, return_exceptions=True)
+        await cancel_and_wait(*self._tasks)
 
-    def _on_change(self, news: TransferChanged) -> None:
-        if news.transfer.state == State.DONE and news.transfer.seen_by_comfyui is None:
-            question = asyncio.create_task(self._ask(news.transfer))
-            self._questions.add(question)
-            question.add_done_callback(self._questions.discard)
+    def _on_change(self, event: TransferChanged) -> None:
+        if event.transfer.state == State.DONE and event.transfer.seen_by_comfyui is None:
+            task = asyncio.create_task(self._check(event.transfer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, transfer: Transfer) -> None:
-        """Where no ComfyUI runs, nothing is claimed."""
+    async def _check(self, transfer: Transfer) -> None:
+        """Record whether ComfyUI lists the file. Without a running ComfyUI, nothing is recorded."""
         with contextlib.suppress(ComfyError, CannotRecord):
             seen = await self._comfy.models.offers(transfer.folder, transfer.filename)
-            asked = transfer.changed(seen_by_comfyui=seen)
-            if await self._store.save(asked, only_if=[State.DONE]):
-                self._events.publish(TransferChanged(transfer=asked))
+            checked = transfer.changed(seen_by_comfyui=seen)
+            if await self._store.save(checked, only_if=[State.DONE]):
+                self._events.publish(TransferChanged(transfer=checked))

@@ -46,6 +46,7 @@ def config_of(app: Application, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ws_per_message_deflate=False,  # it takes 300 kB for each WebSocket
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
 

@@ -85,7 +85,7 @@ class Requirements:
         requested = [(file, source) for file, source in files if file.can_be_got and source]
         check_consent((source.file for _, source in requested), allow_pickle=allow_pickle)
         fetchable = [file for file, _ in requested if file.state == Availability.FETCHABLE]
-        await self._downloads.check_room(file.bytes or 0 for file in fetchable)
+        await self._downloads.space.check(file.bytes or 0 for file in fetchable)
         report = FetchReport(transfers=[], linked=[], refused=[])
         for file, source in requested:
             if file.state == Availability.SAME_CONTENT and await self._linked(file, source):

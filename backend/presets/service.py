@@ -65,7 +65,7 @@ class Presets:
             self.metadata_revision += 1
             with contextlib.suppress(TimeoutError):
                 return await asyncio.wait_for(self._hubs.of(urls), PATIENCE_SECONDS)
-        return await self._hubs.known(urls)
+        return await self._hubs.cached(urls)
 
     async def download(
         self, preset_id: str, *, allow_pickle: bool = False, replace: bool = False
@@ -89,7 +89,7 @@ class Presets:
             absent += [file for file, _ in others]
             check_consent(absent, allow_pickle=allow_pickle)
         # Active transfers have their disk space reserved.
-        await self._downloads.check_room(file.bytes or 0 for file in absent if file.place not in downloading)
+        await self._downloads.space.check(file.bytes or 0 for file in absent if file.place not in downloading)
         if replace:
             for _, found in others:
                 await self._storage.put_aside(found)
@@ -124,9 +124,7 @@ class Presets:
 
     async def free_space(self) -> int:
         """Return the free bytes, minus what active transfers still need."""
-        views = [self._downloads.view(transfer) for transfer in await self._downloads.list()]
-        promised = sum(max(0, (view.bytes or 0) - view.received) for view in views if view.state in ACTIVE)
-        return max(0, self._storage.disk().free - promised)
+        return await self._downloads.space.free()
 
     async def cancel(self, preset_id: str) -> list[Transfer]:
         """Cancel the transfers that this preset started. Installed files stay."""

@@ -93,7 +93,7 @@ class Sharing:
 
     async def add_from(self, url: str) -> Preset:
         with as_api_errors():
-            content = await self._sources.text(url, MAX_BYTES)
+            content = await self._sources.read(url, MAX_BYTES)
         return await self.add(content)
 
     async def remove(self, preset_id: str) -> None:

@@ -1,5 +1,6 @@
 """Settings as a feature: tokens for hubs."""
 
+from collections.abc import Iterable
 from functools import partial
 
 from backend.settings import api, pages
@@ -17,9 +18,16 @@ async def start(context: Context) -> Running:
     token_settings = TokenSettings(tokens, registry.get(Sources), services, outlive=persistent)
     return Running(
         services=(token_settings,),
-        # Masked in the logs that the pages show.
-        background=(partial(services.hide, {*settings.secrets, *tokens.known()}),),
+        background=(partial(mask_secrets, services, settings.secrets, tokens),),
     )
+
+
+async def mask_secrets(services: Services, secrets: Iterable[str], tokens: Tokens) -> None:
+    """Mask secrets in the logs that the pages show, also tokens that come with a pasted link later."""
+    while True:
+        tokens.added.clear()
+        await services.hide({*secrets, *tokens.all()})
+        await tokens.added.wait()
 
 
 FEATURE = Feature(name="settings", routers=(api.router, pages.router), start=start)

@@ -24,6 +24,7 @@ class TokenView(BaseModel):
         description="Where the token comes from; `link`: from a pasted URL, until the next start. Null: there is none."
     )
     ending: str | None = Field(description="Its last characters; null for short tokens.")
+    rejected: bool = Field(description="Whether the hub rejects it. Then it is not sent any more.")
     variable: str = Field(description="The environment variable that also sets it.")
     page: str = Field(description="The page of the hub that creates tokens.")
 

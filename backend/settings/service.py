@@ -39,6 +39,7 @@ class TokenSettings:
             sites=state.sites,
             source=state.source,
             ending=state.ending,
+            rejected=state.rejected,
             variable=VARIABLES[hub],
             page=PAGES[hub],
         )
@@ -46,7 +47,7 @@ class TokenSettings:
     async def save(self, hub: Hub, token: str) -> TokenView:
         """Save a token, which is then used instead of the one in the environment."""
         await asyncio.to_thread(self._tokens.save, hub, token)
-        await self._services.hide(self._tokens.known())
+        await self._services.hide(self._tokens.all())
         return self.view(hub)
 
     async def remove(self, hub: Hub) -> TokenView:

@@ -1,1 +1,1 @@
-"""What is behind an address, and the way to it: Hugging Face, Civitai, any web server."""
+"""Reads the URLs that users paste, and requests what they name: Hugging Face, Civitai, any web server."""

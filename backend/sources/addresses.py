@@ -1,4 +1,4 @@
-"""Reading the URLs that people paste: what may be stored, what is secret, what a token belongs to. Pure functions."""
+"""Parses the URLs that users paste: what may be stored, what is secret, which origin it has. Pure functions."""
 
 import re
 from base64 import b64encode
@@ -10,19 +10,19 @@ import httpx
 
 from backend.core.errors import InvalidRequest
 
-# At the end of a stored URL: it came with a signature, which is not stored. Fragments are never sent.
+# Marks a stored URL whose signature was removed. Fragments are never sent to a server.
 SIGNED = "#signed"
 
 SECRET_WORDS = re.compile(
     r"token|key(?!word)|secret|signature|passw|credential|policy|auth(?!or)|jwt|hmac|session|\bsig\b|^code$"
 )
-# Parameters that say how long and by whom a link was signed: worthless without the signature, other ones in each link.
-AROUND_A_SIGNATURE = re.compile(
+# Parameters that say when and by whom a link was signed: useless without the signature, and different in each link.
+SIGNATURE_DETAILS = re.compile(
     r"x-(?:amz|goog|oss|cos|tos|obs)-.*|expires|googleaccessid|se|sp|sv|sr|st|spr|skoid|sktid|skt|ske|sks|skv"
 )
-# A link that ends some day is signed, whatever its signature is called: nginx's `md5`, `hash` and `e`, Cloudflare's `verify`.
-ENDING = re.compile(r"expires?|exp|e|verify")
-BESIDE_AN_END = re.compile(r"md5|hash|h|hdnts|mac|sign|s|t")
+# A link that expires is signed, whatever its signature is called: nginx's `md5`, `hash` and `e`, Cloudflare's `verify`.
+EXPIRY = re.compile(r"expires?|exp|e|verify")
+SIGNATURE_BESIDE_EXPIRY = re.compile(r"md5|hash|h|hdnts|mac|sign|s|t")
 NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 HOST = re.compile(r"[\w.-]+|[0-9a-fA-F:.]+")
 
@@ -32,15 +32,15 @@ CIVITAI_SITES = ("https://civitai.com", "https://civitai.red")
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """A pasted URL, taken apart."""
+    """A pasted URL and its parts."""
 
-    # May be stored, logged and shown. Ends in `#signed` when something secret was taken out.
+    # May be stored, logged and shown. Ends in `#signed` when a secret was removed.
     url: str
-    # What is asked for: the same with its signature. For memory only.
+    # The URL to request, with its signature. Kept in memory only.
     whole: str
-    # `Authorization` for the user and password that were in it. For memory only.
+    # `Authorization` for its user and password. Kept in memory only.
     authorization: str | None = None
-    # The value of its `token` parameter, if it has one. For memory only.
+    # The value of its `token` parameter. Kept in memory only.
     token: str | None = None
 
     @property
@@ -49,14 +49,14 @@ class Link:
 
 
 def read_link(text: str) -> Link:
-    """Take an http(s) URL apart; InvalidRequest when it is none. What was read and stored before reads the same."""
+    """Parse an http(s) URL. Raise InvalidRequest when it is none. A stored URL parses to itself."""
     parts, host = _checked(text.strip())
     netloc = f"{host}:{parts.port}" if parts.port else host
     pairs = [pair for pair in parts.query.split("&") if pair]
     secrets = _secrets(pairs)
     if secrets:
         pairs = [
-            pair for pair in pairs if pair not in secrets and not AROUND_A_SIGNATURE.fullmatch(_name(pair))
+            pair for pair in pairs if pair not in secrets and not SIGNATURE_DETAILS.fullmatch(_name(pair))
         ]
     url = urlunsplit((parts.scheme, netloc, parts.path, "&".join(pairs), ""))
     authorization = _basic(parts)
@@ -70,28 +70,30 @@ def read_link(text: str) -> Link:
 
 
 def _checked(text: str) -> tuple[SplitResult, str]:
-    """The parts, and the host as it stands in a URL. Two libraries must read the same host from it."""
+    """Return the parts, and the host as written in a URL. Two libraries must read the same host from it."""
     try:
         parts = urlsplit(text)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-        agreed = httpx.URL(text).host == httpx.URL(f"{parts.scheme}://{host}").host
+        hosts_agree = httpx.URL(text).host == httpx.URL(f"{parts.scheme}://{host}").host
         ports_agree = (httpx.URL(text).port or None) == (_port(parts) or None)
     except (ValueError, httpx.InvalidURL, UnicodeError):
         raise InvalidRequest(f"'{_shown(text)}' is not a URL.", code="bad_url") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or NOT_IN_URLS.search(text):
         raise InvalidRequest("Only complete http:// and https:// URLs can be downloaded.", code="bad_url")
-    if not (agreed and ports_agree and HOST.fullmatch(parts.hostname)):
-        raise InvalidRequest("The host in this URL cannot be right.", code="bad_url")
+    if not (hosts_agree and ports_agree and HOST.fullmatch(parts.hostname)):
+        raise InvalidRequest(
+            "The host in this URL is invalid. Copy the URL whole and try again.", code="bad_url"
+        )
     return parts, host
 
 
 def _secrets(pairs: list[str]) -> list[str]:
-    ends = any(ENDING.fullmatch(_name(pair)) for pair in pairs)
+    expires = any(EXPIRY.fullmatch(_name(pair)) for pair in pairs)
     return [
         pair
         for pair in pairs
         if SECRET_WORDS.search(name := _name(pair))
-        or (ends and (ENDING.fullmatch(name) or BESIDE_AN_END.fullmatch(name)))
+        or (expires and (EXPIRY.fullmatch(name) or SIGNATURE_BESIDE_EXPIRY.fullmatch(name)))
     ]
 
 
@@ -108,7 +110,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _shown(text: str) -> str:
-    """For a sentence: the beginning, without a query, which may hold something secret."""
+    """Return the beginning of `text` for a message, without the query, which may contain a secret."""
     return text.partition("?")[0][:200].encode(errors="replace").decode()
 
 
@@ -121,17 +123,17 @@ def _token(pairs: list[str]) -> str | None:
 
 
 def is_signed(url: str) -> bool:
-    """Whether something secret was taken out of a stored URL: it cannot be fetched as it stands."""
+    """Return whether a secret was removed from a stored URL, so that it cannot be requested as it is."""
     return url.endswith(SIGNED)
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port: what a token belongs to."""
+    """Return scheme, host and port. A token belongs to one origin."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def name_in(url: str) -> str | None:
-    """The file name that a URL ends in, if that looks like a file."""
+    """Return the last part of the path if it looks like a file name."""
     name = unquote(PurePosixPath(urlsplit(url).path).name)
     return name if "." in name else None

@@ -1,4 +1,4 @@
-"""When somebody waits for an answer: what a source refused, as an error of our own API."""
+"""Translates errors of sources into errors of our own API, for requests that a user waits for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from backend.core.errors import InvalidRequest, UpstreamError
 from backend.sources.errors import TransferError
 
-# What another address would mend.
-WRONG_ADDRESS = frozenset({"bad_url", "private_address", "bad_redirect", "paste_again"})
+# Errors that another URL would avoid.
+WRONG_URL = frozenset({"bad_url", "private_address", "bad_redirect", "paste_again"})
 
 
 @contextmanager
 def as_api_errors() -> Iterator[None]:
-    """InvalidRequest or UpstreamError instead of a `TransferError`, with its code and its sentence."""
+    """Raise InvalidRequest or UpstreamError for a `TransferError`, with its code and its message."""
     try:
         yield
-    except TransferError as fault:
-        kind = InvalidRequest if fault.code in WRONG_ADDRESS else UpstreamError
-        raise kind(fault.message, code=fault.code) from None
+    except TransferError as error:
+        kind = InvalidRequest if error.code in WRONG_URL else UpstreamError
+        raise kind(error.message, code=error.code) from None

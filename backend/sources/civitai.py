@@ -1,4 +1,4 @@
-"""Civitai: what a model and its versions hold, and which of its files have certain hashes."""
+"""Civitai: the versions of a model, their files, and files by hash."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,17 +9,18 @@ from pydantic import BaseModel, Field
 from backend.core import clock
 from backend.sources.errors import PermanentError
 from backend.sources.models import Account, FileMetadata, Located, Scan
-from backend.sources.references import NARROWING, CivitaiFile, narrowing_in
-from backend.sources.transport import Transport, understood
+from backend.sources.references import FILTERS, CivitaiFile, filters_in
+from backend.sources.responses import parse
+from backend.sources.transport import Transport
 
-HASHES_AT_ONCE = 100
+HASHES_PER_REQUEST = 100
 
 
 class Hashes(BaseModel):
     sha256: str | None = Field(default=None, alias="SHA256", pattern=r"^[0-9a-fA-F]{64}$")
 
 
-class Metadata(BaseModel):
+class Details(BaseModel):
     format: str | None = None
     size: str | None = None
     fp: str | None = None
@@ -33,7 +34,7 @@ class File(BaseModel):
     type: str | None = None
     size_kb: float | None = Field(default=None, alias="sizeKB", ge=0)
     primary: bool = False
-    metadata: Metadata | None = None
+    details: Details | None = Field(default=None, alias="metadata")
     hashes: Hashes | None = None
     download_url: str | None = Field(default=None, alias="downloadUrl")
     pickle_scan: str | None = Field(default=None, alias="pickleScanResult")
@@ -41,19 +42,19 @@ class File(BaseModel):
 
     @property
     def properties(self) -> tuple[tuple[str, str], ...]:
-        """What `?type=…&format=…` in a download address is held against."""
-        about = self.metadata or Metadata()
-        values = (str(self.id), self.type, about.format, about.size, about.fp)
-        return tuple((name, value) for name, value in zip(NARROWING, values, strict=True) if value)
+        """What `?type=…&format=…` in a download URL selects by."""
+        details = self.details or Details()
+        values = (str(self.id), self.type, details.format, details.size, details.fp)
+        return tuple((name, value) for name, value in zip(FILTERS, values, strict=True) if value)
 
     @property
-    def facts(self) -> FileMetadata:
+    def published(self) -> FileMetadata:
         sha256 = self.hashes and self.hashes.sha256
         return FileMetadata(
             bytes=None if self.size_kb is None else round(self.size_kb * 1024),
             sha256=sha256.lower() if sha256 else None,
             scan=_scan(self.pickle_scan, self.virus_scan),
-            asked_at=clock.now(),
+            fetched_at=clock.now(),
         )
 
 
@@ -63,7 +64,7 @@ class Name(BaseModel):
 
 
 class Version(BaseModel):
-    """A version of a model; `model` is missing where it comes as a part of the model."""
+    """A version of a model. `model` is missing in the response about the model itself."""
 
     id: int
     name: str = ""
@@ -81,16 +82,16 @@ class Version(BaseModel):
     def primary_first(self) -> list[File]:
         return sorted(self.files, key=lambda file: not file.primary)
 
-    def chosen(self, place: CivitaiFile) -> File | None:
-        """The file that a download address means."""
-        return next((file for file in self.primary_first if place.is_met_by(file.properties)), None)
+    def selected(self, reference: CivitaiFile) -> File | None:
+        """Return the file that a download URL selects."""
+        return next((file for file in self.primary_first if reference.selects(file.properties)), None)
 
-    def address(self, file: File, site: str) -> CivitaiFile:
-        """Where a file of this version is downloaded. The primary one needs no narrowing."""
-        narrowing = narrowing_in(urlsplit(file.download_url or "").query)
-        if not narrowing and not file.primary:
-            narrowing = file.properties[:1]
-        return CivitaiFile(site=site, version=self.id, narrowing=narrowing)
+    def reference_to(self, file: File, site: str) -> CivitaiFile:
+        """Return how to download a file of this version. The primary one needs no filters."""
+        filters = filters_in(urlsplit(file.download_url or "").query)
+        if not filters and not file.primary:
+            filters = file.properties[:1]
+        return CivitaiFile(site=site, version=self.id, filters=filters)
 
 
 class Model(BaseModel):
@@ -104,55 +105,52 @@ class Me(BaseModel):
 
 
 class Civitai:
-    """Speaks the protocol of Civitai, to it or to a mirror."""
+    """The client of Civitai, or of a mirror that speaks its protocol."""
 
     def __init__(self, transport: Transport, endpoint: str):
         self._transport = transport
         self.endpoint = endpoint
 
-    async def locate(self, place: CivitaiFile) -> Located:
-        """Hash of the file. Its size comes with the bytes: what the site publishes is rounded at times."""
-        version = await self.version(place.site, place.version)
+    async def locate(self, reference: CivitaiFile) -> Located:
+        """Return the hash of a file. Its size comes with the bytes: the published one is rounded at times."""
+        version = await self.version(reference.site, reference.version)
         check_usage(version)
-        file = version.chosen(place)
-        sha256 = file.facts.sha256 if file else None
+        file = version.selected(reference)
+        sha256 = file.published.sha256 if file else None
         return Located(
-            url=place.address,
-            headers=self._transport.headers_for(place.address),
+            url=reference.url,
+            headers=self._transport.headers_for(reference.url),
             sha256=sha256,
             identity=sha256,
         )
 
     async def version(self, site: str, version: int) -> Version:
-        answer = await self._transport.ask(f"{site}/api/v1/model-versions/{version}")
-        return understood(Version, answer)
+        return parse(Version, await self._transport.json(f"{site}/api/v1/model-versions/{version}"))
 
     async def newest(self, site: str, model: int) -> Version:
-        """The newest version of a model."""
-        answer = await self._transport.ask(f"{site}/api/v1/models/{model}")
-        found = understood(Model, answer)
+        """Return the newest version of a model."""
+        found = parse(Model, await self._transport.json(f"{site}/api/v1/models/{model}"))
         if not found.versions:
             raise PermanentError("not_at_source", f"{found.name} has no version that can be downloaded.")
-        about = {"model": Name(name=found.name, type=found.type), "model_id": model}
-        return found.versions[0].model_copy(update=about)
+        parent = {"model": Name(name=found.name, type=found.type), "model_id": model}
+        return found.versions[0].model_copy(update=parent)
 
     async def with_hashes(self, hashes: Sequence[str]) -> list[Version]:
-        """The versions that hold a file with one of these SHA-256s. Nobody knows the others."""
+        """Return the versions that have a file with one of these SHA-256 hashes."""
         found = []
-        for start in range(0, len(hashes), HASHES_AT_ONCE):
+        for start in range(0, len(hashes), HASHES_PER_REQUEST):
             url = f"{self.endpoint}/api/v1/model-versions/by-hash"
-            some = list(hashes[start : start + HASHES_AT_ONCE])
-            answer = await self._transport.ask(url, method="POST", body=some)
-            found += understood(list[Version], answer)
+            batch = list(hashes[start : start + HASHES_PER_REQUEST])
+            found += parse(list[Version], await self._transport.json(url, method="POST", body=batch))
         return found
 
     async def account_of(self, token: str) -> Account:
-        answer = await self._transport.ask(f"{self.endpoint}/api/v1/me", token=token)
-        return Account(name=understood(Me, answer).username)
+        response = await self._transport.json(f"{self.endpoint}/api/v1/me", token=token)
+        return Account(name=parse(Me, response).username)
 
 
 def check_usage(version: Version) -> None:
-    """PermanentError when the creator lets nobody download this."""
+    """Raise PermanentError when the creator does not allow downloads."""
     if version.usage != "Download":
         raise PermanentError(
             "not_for_download",
@@ -161,9 +159,9 @@ def check_usage(version: Version) -> None:
 
 
 def _scan(*results: str | None) -> Scan | None:
-    told = {result for result in results if result}
-    if not told:
+    reported = {result for result in results if result}
+    if not reported:
         return None
-    if "Danger" in told:
+    if "Danger" in reported:
         return Scan.UNSAFE
-    return Scan.SAFE if told == {"Success"} else Scan.PENDING
+    return Scan.SAFE if reported == {"Success"} else Scan.PENDING

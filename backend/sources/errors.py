@@ -1,12 +1,12 @@
-"""What can go wrong with a transfer, grouped by what helps.
+"""What can go wrong with a download, grouped by what helps.
 
 TransferError
-├── TemporaryError      trying again usually helps: a cut line, a busy server
-│   └── WrittenElsewhere   another pod is at it: patience helps
-├── PermanentError      trying again does not help: no such file, a licence to accept
-├── NoSpace           freeing space helps; the transfer is paused
-│   └── DiskFull      not a byte more can be written: everything is paused
-└── WrongContent      all bytes came and they are not the promised ones
+├── TemporaryError       trying again usually helps: a lost connection, a busy server
+│   └── WrittenElsewhere    another pod is writing the file: waiting helps
+├── PermanentError       trying again does not help: no such file, a licence to accept
+├── NoSpace              freeing disk space helps; the transfer is paused
+│   └── DiskFull            the disk accepts no more bytes: everything is paused
+└── WrongContent         the file is complete and not the expected one
 """
 
 
@@ -28,11 +28,11 @@ class TemporaryError(TransferError):
 
 
 class WrittenElsewhere(TemporaryError):
-    """Another pod that shares the volume is fetching this file; no failure, however often it is so."""
+    """Another pod that shares the volume is downloading this file. Does not count as a failure."""
 
 
 class PermanentError(TransferError):
-    """A person has to change something first."""
+    """A user must change something first."""
 
 
 class NoSpace(TransferError):
@@ -44,4 +44,4 @@ class DiskFull(NoSpace):
 
 
 class WrongContent(TransferError):
-    """The hash differs from the promised one."""
+    """The hash differs from the expected one."""

@@ -14,14 +14,14 @@ LENGTH_BYTES = 8
 
 
 class Format(StrEnum):
-    """How a model file is written, as far as its name tells."""
+    """The format of a model file, from its name."""
 
     SAFETENSORS = "safetensors"
     GGUF = "gguf"
     ONNX = "onnx"
-    # Python's pickle: loading such a file runs what its author wrote into it.
+    # Python's pickle: loading such a file can run code that it contains.
     PICKLE = "pickle"
-    # No model, as far as we know.
+    # Not a known model format.
     OTHER = "other"
 
 
@@ -43,25 +43,25 @@ def is_pickle(filename: str) -> bool:
 
 
 def check_content_type(filename: str, content_type: str) -> None:
-    """Refuse a login page before a byte of it arrives."""
+    """Raise PermanentError for a login page before its body is read."""
     if content_type.startswith("text/html") and not filename.endswith((".html", ".htm")):
         raise _web_page()
 
 
 def check_beginning(filename: str, beginning: bytes) -> None:
-    """Refuse a login page, or a GGUF file that is none. `beginning` is the first few bytes."""
+    """Raise PermanentError for a login page or an invalid GGUF file. `beginning` is the first few bytes."""
     text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n")[:15].lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")) and not filename.endswith(
         (".html", ".xml", ".svg")
     ):
         raise _web_page()
     if filename.endswith(".gguf") and len(beginning) >= 4 and not beginning.startswith(b"GGUF"):
-        raise PermanentError("not_a_model", f"{filename} is not a GGUF file: it does not begin like one.")
+        raise PermanentError("not_a_model", f"{filename} is not a GGUF file: its first bytes are different.")
 
 
-def check_header(path: Path, filename: str, arrived: int, size: int) -> None:
-    """Refuse a file of `size` bytes whose header does not fit, as far as its first `arrived` bytes tell."""
-    problem = _safetensors_problem(path, arrived, size) if filename.endswith(".safetensors") else None
+def check_header(path: Path, filename: str, received: int, size: int) -> None:
+    """Raise PermanentError when the header does not match the `size`. The first `received` bytes are on disk."""
+    problem = _safetensors_problem(path, received, size) if filename.endswith(".safetensors") else None
     if problem:
         raise PermanentError(
             "not_a_model", f"{filename} is not a whole safetensors file: {problem}. Nothing was kept."
@@ -69,7 +69,7 @@ def check_header(path: Path, filename: str, arrived: int, size: int) -> None:
 
 
 def problem_of(path: Path, filename: str) -> str | None:
-    """A sentence when a complete file is not what its name says. Catches truncation without a hash."""
+    """Return what is wrong with a complete file, or None. Detects truncation without a hash."""
     size = path.stat().st_size
     problem = _safetensors_problem(path, size, size) if filename.endswith(".safetensors") else None
     return problem and f"{filename} is not a whole safetensors file: {problem}."
@@ -78,25 +78,25 @@ def problem_of(path: Path, filename: str) -> str | None:
 def _web_page() -> PermanentError:
     return PermanentError(
         "not_a_model",
-        "The server sent a web page instead of the file. It may want a sign-in: set the token for this site.",
+        "The server sent a web page instead of the file. It may require a sign-in: set the token for this site.",
     )
 
 
-def _safetensors_problem(path: Path, arrived: int, size: int) -> str | None:
+def _safetensors_problem(path: Path, received: int, size: int) -> str | None:
     if size < LENGTH_BYTES:
         return "it is too short"
-    if arrived < LENGTH_BYTES:
+    if received < LENGTH_BYTES:
         return None
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(LENGTH_BYTES))
         start = LENGTH_BYTES + length
         if length > MAX_HEADER_BYTES or start > size:
             return "its header is longer than the file"
-        return _header_problem(file.read(length), size - start) if start <= arrived else None
+        return _header_problem(file.read(length), size - start) if start <= received else None
 
 
 def _header_problem(header: bytes, size: int) -> str | None:
-    """`size` is how many bytes of tensors follow."""
+    """Return what is wrong with a header that `size` bytes of tensors follow, or None."""
     ends = _tensor_ends(header)
     if ends is None:
         return "its header cannot be read"
@@ -104,7 +104,7 @@ def _header_problem(header: bytes, size: int) -> str | None:
 
 
 def _tensor_ends(header: bytes) -> list[int] | None:
-    """Where each tensor's data ends, counted from the end of the header; None for a broken header."""
+    """Return where each tensor's data ends, from the end of the header; None for an invalid header."""
     try:
         entries: dict[str, Any] = json.loads(header)
         return [int(entry["data_offsets"][1]) for name, entry in entries.items() if name != "__metadata__"]

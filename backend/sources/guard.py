@@ -1,6 +1,6 @@
-"""Keeps downloads from reaching into private networks: which hosts and addresses may be asked. Pure.
+"""Keeps downloads out of private networks: decides which hosts and addresses may be requested. Pure functions.
 
-The check happens where an address is used, see `GuardedResolver` in `client`.
+`GuardedResolver` in `client` applies it to every address that is connected to.
 """
 
 import ipaddress
@@ -14,14 +14,14 @@ from backend.core.errors import InvalidRequest
 from backend.sources.addresses import Origin, origin
 from backend.sources.errors import PermanentError
 
-# IPv6 networks whose addresses stand for an IPv4 one: mapped, compatible, translated (RFC 6052, RFC 2765).
+# IPv6 networks whose addresses contain an IPv4 address: mapped, compatible, translated (RFC 6052, RFC 2765).
 EMBEDDING = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", "::ffff:0:0:0/96")))
-# Private ones that Python calls global: local translation (RFC 8215), site-local.
+# Private networks that Python calls global: local translation (RFC 8215), site-local.
 PRIVATE = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
 
 
 class Guard:
-    """Knows which hosts may be asked although their address is a private one."""
+    """Knows the hosts that may be requested although their address is private."""
 
     def __init__(self, trusted_endpoints: Iterable[str], allowed_hosts: Iterable[str]):
         self._trusted = {origin(endpoint)[1:] for endpoint in trusted_endpoints}
@@ -32,22 +32,23 @@ class Guard:
         return (host, port) in self._trusted or host in self._allowed or f"{host}:{port}" in self._allowed
 
     def permits(self, host: str, port: int, address: str) -> bool:
-        """Whether `host`, which resolved to `address`, may be connected to."""
+        """Return whether `host`, which resolved to `address`, may be connected to."""
         return self.trusts(host, port) or is_public(address)
 
     def check_url(self, url: str) -> None:
-        """Refuse what needs no resolving: other schemes, what is no address, and private ones written as numbers."""
+        """Raise PermanentError for what needs no name resolution: other schemes, invalid URLs, private addresses."""
         scheme, host, port = _checked(url)
         if scheme not in ("http", "https"):
             raise PermanentError(
-                "bad_redirect", f"The server sent us to a {scheme or 'broken'} address. Nothing was fetched."
+                "bad_redirect",
+                f"The server redirects to a {scheme or 'relative'} URL. Nothing was downloaded.",
             )
         address = _address_in(host)
         if address and not self.permits(host, port, address):
             raise PermanentError("private_address", refusal(host))
 
     def check_request(self, url: str) -> None:
-        """The same for a URL that somebody typed."""
+        """Raise InvalidRequest for the same problems in a URL that a user typed."""
         try:
             self.check_url(url)
         except PermanentError as fault:
@@ -60,14 +61,12 @@ def _checked(url: str) -> Origin:
         found = origin(url)
         found[1].encode("idna")  # as every name is before it is resolved
     except (ValueError, httpx.InvalidURL):
-        raise PermanentError(
-            "bad_url", "This address cannot be right. Copy it whole and try again."
-        ) from None
+        raise PermanentError("bad_url", "This URL is invalid. Copy it whole and try again.") from None
     return found
 
 
 def is_public(address: str) -> bool:
-    """False for loopback, private, link-local, metadata and every other special address."""
+    """Return False for loopback, private, link-local, metadata and every other special address."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, IPv6Address):
         inner = _embedded(parsed)
@@ -87,7 +86,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 
 
 def _address_in(host: str) -> str | None:
-    """The address that `host` spells, also the old ways: `2130706433` and `0x7f.1` are 127.0.0.1."""
+    """Return the address that `host` is, also in old notations: `2130706433` and `0x7f.1` are 127.0.0.1."""
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
@@ -99,4 +98,4 @@ def _address_in(host: str) -> str | None:
 
 
 def refusal(host: str) -> str:
-    return f"{host} is a private address, which downloads may not reach. If you mean it, add it to DOWNLOAD_ALLOWED_HOSTS."
+    return f"{host} is a private address, which downloads may not reach. To allow it, add it to DOWNLOAD_ALLOWED_HOSTS."

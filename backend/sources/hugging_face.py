@@ -1,20 +1,24 @@
-"""Hugging Face: where a file is, what a repository holds, whether we may read it."""
+"""Hugging Face: the location of a file, the files of a repository, access to gated repositories."""
 
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
+import httpx
 from pydantic import BaseModel, Field
 
 from backend.core import clock
 from backend.sources.errors import PermanentError
+from backend.sources.headers import content_length, header_number
 from backend.sources.models import Access, Account, FileMetadata, Located, Scan
-from backend.sources.transport import Transport, plain_faults, understood
+from backend.sources.responses import parse
+from backend.sources.transport import Transport
 
 SITE = "https://huggingface.co"
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 GIT_SHA1 = re.compile(r"^[0-9a-f]{40}$")
+CONTENT_RANGE = re.compile(r"bytes \d+-\d+/(\d{1,18})", re.ASCII)
 SCANS = {"safe": Scan.SAFE, "unsafe": Scan.UNSAFE, "queued": Scan.PENDING, "pending": Scan.PENDING}
 
 
@@ -31,7 +35,7 @@ class Repository:
 
     @property
     def page(self) -> str:
-        """For people: where its licence can be read and accepted, also when a mirror is used."""
+        """The page where a user reads and accepts its licence, also when a mirror is used."""
         return f"{SITE}/{self.name}"
 
 
@@ -41,7 +45,7 @@ class Lfs(BaseModel):
 
 
 class Sibling(BaseModel):
-    """A file as the model's description has it."""
+    """A file, as the API describes a repository."""
 
     rfilename: str
     size: int | None = Field(default=None, ge=0)
@@ -55,7 +59,7 @@ class Issue(BaseModel):
 
 
 class Scans(BaseModel):
-    """The summary of the hub's scanners: files that are not mentioned are safe, once all scans are done."""
+    """The summary of the hub's scanners. Once all scans are done, files that are not listed are safe."""
 
     done: bool = Field(default=False, alias="scansDone")
     issues: list[Issue] = Field(default=[], alias="filesWithIssues")
@@ -68,7 +72,7 @@ class Scans(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """The part of `/api/models/…` that we read."""
+    """What we use of `/api/models/…`."""
 
     id: str
     sha: str = Field(pattern=GIT_SHA1)
@@ -92,14 +96,14 @@ class Auth(BaseModel):
 
 
 class WhoAmI(BaseModel):
-    """The part of `/api/whoami-v2` that we read."""
+    """What we use of `/api/whoami-v2`."""
 
     name: str
     auth: Auth = Auth()
 
     @property
     def reads_gated(self) -> bool:
-        """A fine-grained token may have been made without the right to gated repositories."""
+        """Whether the token may read gated repositories. A fine-grained one may lack that permission."""
         token = self.auth.access_token
         if token is None or token.role != "fineGrained" or token.fine_grained is None:
             return True
@@ -107,49 +111,43 @@ class WhoAmI(BaseModel):
 
 
 class HuggingFace:
-    """Speaks the protocol of Hugging Face, to it or to a mirror."""
+    """The client of Hugging Face, or of a mirror that speaks its protocol."""
 
     def __init__(self, transport: Transport, endpoint: str):
         self._transport = transport
         self.endpoint = endpoint.rstrip("/")
 
     async def locate(self, url: str) -> Located:
-        """Size and hash of the file at a `/resolve/` address."""
-        with plain_faults():
-            response = await self._transport.head(url)
-        etag = _bare(response.headers.get("x-linked-etag") or response.headers.get("etag", ""))
-        size = response.headers.get("x-linked-size")
-        if size is None and response.status_code == 200:
-            size = response.headers.get("content-length")
+        """Return size and hash of the file at a `/resolve/` URL."""
+        response = await self._transport.metadata_of(url)
+        etag = _strong(response.headers.get("x-linked-etag") or response.headers.get("etag", ""))
         return Located(
             url=url,
             headers=self._transport.headers_for(url),
-            bytes=int(size) if size and size.isdigit() else None,
+            bytes=_size(response),
             sha256=etag if SHA256.match(etag) else None,
             git_sha1=etag if GIT_SHA1.match(etag) else None,
             identity=etag or None,
         )
 
     async def repository(self, repo: str, revision: str) -> Repository:
-        """Commit, licence and every file with size, hash and scan, in one call."""
+        """Return commit, licence and every file with size, hash and scan, in one request."""
         url = f"{self._api(repo)}/revision/{quote(revision, safe='')}?blobs=true&securityStatus=true"
-        answer = await self._transport.ask(url)
-        return _repository(repo, understood(ModelInfo, answer))
+        return _repository(repo, parse(ModelInfo, await self._transport.json(url)))
 
     async def access(self, repository: Repository) -> Access:
-        """Whether we may read a repository that we know of."""
+        """Return whether our token may read a repository."""
         if not repository.gated:
             return Access.OPEN
         try:
-            await self._transport.probe(f"{self._api(repository.name)}/auth-check")
+            await self._transport.check_readable(f"{self._api(repository.name)}/auth-check")
         except PermanentError:
             return Access.LICENCE_NEEDED
         return Access.GRANTED
 
     async def account_of(self, token: str) -> Account:
-        answer = await self._transport.ask(f"{self.endpoint}/api/whoami-v2", token=token)
-        told = understood(WhoAmI, answer)
-        return Account(name=told.name, reads_gated=told.reads_gated)
+        account = parse(WhoAmI, await self._transport.json(f"{self.endpoint}/api/whoami-v2", token=token))
+        return Account(name=account.name, reads_gated=account.reads_gated)
 
     def _api(self, repo: str) -> str:
         kind: Literal["", "models/"] = "" if repo.startswith(("datasets/", "spaces/")) else "models/"
@@ -157,7 +155,7 @@ class HuggingFace:
 
 
 def _repository(name: str, info: ModelInfo) -> Repository:
-    """`name` as it was asked for: the answer has the new one of a renamed repository, and no `datasets/`."""
+    """`name` is the requested one: the response has the new name of a renamed repository, and no `datasets/`."""
     licence = (info.card_data or {}).get("license")
     licence = licence if isinstance(licence, str) else None
     files = {
@@ -169,12 +167,22 @@ def _repository(name: str, info: ModelInfo) -> Repository:
             licence=licence,
             gated=bool(info.gated),
             scan=info.scans.of(file.rfilename) if info.scans else None,
-            asked_at=clock.now(),
+            fetched_at=clock.now(),
         )
         for file in info.siblings
     }
     return Repository(name=name, commit=info.sha, licence=licence, gated=bool(info.gated), files=files)
 
 
-def _bare(etag: str) -> str:
+def _size(response: httpx.Response) -> int | None:
+    """Return the size of the file. The length of a redirect is not it."""
+    if (linked := header_number(response.headers, "x-linked-size")) is not None:
+        return linked
+    if response.status_code == 206:
+        match = CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
+        return int(match[1]) if match else None
+    return content_length(response.headers) if response.status_code == 200 else None
+
+
+def _strong(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')

@@ -1,4 +1,4 @@
-"""Sizes and hashes before the click: asked of the hubs once per repository or version, remembered on disk."""
+"""Sizes and hashes before a download: requested from the hubs once per repository or version, cached on disk."""
 
 import asyncio
 import time
@@ -15,24 +15,25 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from backend.core import clock
+from backend.core.async_tools import SingleFlight
 from backend.core.files import write_atomically
 from backend.sources.civitai import Civitai
 from backend.sources.errors import TemporaryError, TransferError
 from backend.sources.hugging_face import GIT_SHA1, HuggingFace
 from backend.sources.models import FileMetadata
-from backend.sources.references import CivitaiFile, Endpoints, HubFile, place_of
+from backend.sources.references import CivitaiFile, Endpoints, HubFile, reference_of
 from backend.sources.tokens import Hub
 
 log = structlog.get_logger(__name__)
 
-GOOD_FOR = timedelta(days=1)  # a branch moves; a commit never does
-ASK_AGAIN_SECONDS = 300  # after a hub did not answer
-AT_ONCE = 4
+FRESH_FOR = timedelta(days=1)  # a branch moves; a commit never does
+RETRY_SECONDS = 300  # after a hub did not answer
+PARALLEL_REQUESTS = 4
 
 
 @dataclass(frozen=True)
-class Question:
-    """One call to a hub."""
+class CacheKey:
+    """What one request to a hub describes."""
 
     # A repository of Hugging Face, or the site of a Civitai version.
     repo: str
@@ -42,34 +43,35 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remembered:
-    """The answer to a question, as it lies on disk."""
+class CacheEntry:
+    """A hub's response, as stored on disk."""
 
-    question: Question
-    asked_at: datetime
-    # By path; those of Civitai by what tells them apart, the primary one first.
+    key: CacheKey
+    fetched_at: datetime
+    # By path; those of Civitai by their properties, the primary one first.
     files: dict[str, FileMetadata]
 
-    def file_of(self, place: HubFile | CivitaiFile) -> FileMetadata | None:
-        if isinstance(place, HubFile):
-            return self.files.get(place.path)
-        return next((facts for key, facts in self.files.items() if place.is_met_by(parse_qsl(key))), None)
+    def file(self, reference: HubFile | CivitaiFile) -> FileMetadata | None:
+        if isinstance(reference, HubFile):
+            return self.files.get(reference.path)
+        return next(
+            (metadata for name, metadata in self.files.items() if reference.selects(parse_qsl(name))), None
+        )
 
     @property
     def is_fresh(self) -> bool:
-        return bool(GIT_SHA1.match(self.question.revision)) or clock.now() - self.asked_at < GOOD_FOR
+        return bool(GIT_SHA1.match(self.key.revision)) or clock.now() - self.fetched_at < FRESH_FOR
 
 
-ON_DISK = TypeAdapter(Remembered)
-# The addresses that each question is about, with what they stand for.
-FileRequest: TypeAlias = dict[Question, dict[str, HubFile | CivitaiFile]]
+ON_DISK = TypeAdapter(CacheEntry)
+# The URLs that each key describes, with what they refer to.
+Requested: TypeAlias = dict[CacheKey, dict[str, HubFile | CivitaiFile]]
 
 
 class HubMetadata:
-    """What hubs publish about the files at addresses; plain web servers publish nothing.
+    """What hubs publish about the files at URLs. Plain web servers publish nothing.
 
-    Answers what it knows when a hub is away: an address that nothing is known of is simply missing from
-    the answer. Nothing here raises for a hub's sake.
+    While a hub does not answer, the result contains what is cached and omits the other URLs; no error is raised.
     """
 
     def __init__(self, hugging_face: HuggingFace, civitai: Civitai, folder: Path):
@@ -77,112 +79,98 @@ class HubMetadata:
         self._civitai = civitai
         self._endpoints = Endpoints(hugging_face=hugging_face.endpoint, civitai=civitai.endpoint)
         self._folder = folder
-        self._memory: dict[Question, Remembered | None] = {}
-        self._asking: dict[Question, asyncio.Task[None]] = {}
-        self._not_before: dict[Question, float] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._memory: dict[CacheKey, CacheEntry | None] = {}
+        self._requests: SingleFlight[CacheKey, None] = SingleFlight()
+        self._not_before: dict[CacheKey, float] = {}
+        self._parallel = asyncio.Semaphore(PARALLEL_REQUESTS)
 
     async def of(self, urls: Iterable[str], *, refresh: bool = False) -> dict[str, FileMetadata]:
-        """Facts by address. Asks, one call per repository, for what is unknown or a day old.
+        """Return metadata by URL. Sends one request per repository for what is not cached or a day old.
 
-        `refresh` asks for everything again, also what is fresh.
+        `refresh` requests everything again.
         """
-        wanted = self._grouped(urls)
-        await self._recall(wanted)
-        await asyncio.gather(
-            *(self._ask(question) for question in wanted if refresh or self._is_due(question))
-        )
-        return self._answers(wanted)
+        requested = self._grouped(urls)
+        await self._load(requested)
+        await asyncio.gather(*(self._update(key) for key in requested if refresh or self._is_due(key)))
+        return self._results(requested)
 
-    async def known(self, urls: Iterable[str]) -> dict[str, FileMetadata]:
-        """Facts by address, as far as they are remembered. Never asks, so it is fit for a page's first sight."""
-        wanted = self._grouped(urls)
-        await self._recall(wanted)
-        return self._answers(wanted)
+    async def cached(self, urls: Iterable[str]) -> dict[str, FileMetadata]:
+        """Return cached metadata by URL. Sends no request, so that a page can be shown at once."""
+        requested = self._grouped(urls)
+        await self._load(requested)
+        return self._results(requested)
 
     async def close(self) -> None:
-        tasks = list(self._asking.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._requests.close()
 
-    def _grouped(self, urls: Iterable[str]) -> FileRequest:
-        grouped: FileRequest = defaultdict(dict)
+    def _grouped(self, urls: Iterable[str]) -> Requested:
+        grouped: Requested = defaultdict(dict)
         for url in urls:
-            match place_of(url, self._endpoints):
-                case HubFile() as place:
-                    grouped[Question(place.repo, place.revision)][url] = place
-                case CivitaiFile() as place:
-                    grouped[Question(place.site, str(place.version), Hub.CIVITAI)][url] = place
+            match reference_of(url, self._endpoints):
+                case HubFile() as file:
+                    grouped[CacheKey(file.repo, file.revision)][url] = file
+                case CivitaiFile() as file:
+                    grouped[CacheKey(file.site, str(file.version), Hub.CIVITAI)][url] = file
         return grouped
 
-    def _answers(self, wanted: FileRequest) -> dict[str, FileMetadata]:
+    def _results(self, requested: Requested) -> dict[str, FileMetadata]:
         return {
-            url: facts
-            for question, addresses in wanted.items()
-            if (remembered := self._memory.get(question))
-            for url, place in addresses.items()
-            if (facts := remembered.file_of(place))
+            url: metadata
+            for key, urls in requested.items()
+            if (entry := self._memory.get(key))
+            for url, reference in urls.items()
+            if (metadata := entry.file(reference))
         }
 
-    def _is_due(self, question: Question) -> bool:
-        remembered = self._memory.get(question)
-        return not (remembered and remembered.is_fresh) and time.monotonic() >= self._not_before.get(
-            question, 0
-        )
+    def _is_due(self, key: CacheKey) -> bool:
+        entry = self._memory.get(key)
+        return not (entry and entry.is_fresh) and time.monotonic() >= self._not_before.get(key, 0)
 
-    async def _ask(self, question: Question) -> None:
-        """One call, however many people want it at the same time."""
-        task = self._asking.get(question)
-        if task is None:
-            task = self._asking[question] = asyncio.create_task(self._ask_hub(question))
-            task.add_done_callback(lambda _: self._asking.pop(question, None))
-        await asyncio.shield(task)
+    async def _update(self, key: CacheKey) -> None:
+        await self._requests.run(key, lambda: self._request(key))
 
-    async def _ask_hub(self, question: Question) -> None:
-        async with self._places:
+    async def _request(self, key: CacheKey) -> None:
+        async with self._parallel:
             try:
-                files = await self._files(question)
-            except TransferError as fault:
-                self._rest(question, fault)
+                files = await self._files(key)
+            except TransferError as error:
+                self._delay_next(key, error)
                 return
-        remembered = Remembered(question=question, asked_at=clock.now(), files=files)
-        self._memory[question] = remembered
-        await asyncio.to_thread(self._write, remembered)
+        entry = CacheEntry(key=key, fetched_at=clock.now(), files=files)
+        self._memory[key] = entry
+        await asyncio.to_thread(self._write, entry)
 
-    async def _files(self, question: Question) -> dict[str, FileMetadata]:
-        if question.hub == Hub.HUGGING_FACE:
-            return (await self._hugging_face.repository(question.repo, question.revision)).files
-        version = await self._civitai.version(question.repo, int(question.revision))
-        return {urlencode(file.properties): file.facts for file in version.primary_first}
+    async def _files(self, key: CacheKey) -> dict[str, FileMetadata]:
+        if key.hub == Hub.HUGGING_FACE:
+            return (await self._hugging_face.repository(key.repo, key.revision)).files
+        version = await self._civitai.version(key.repo, int(key.revision))
+        return {urlencode(file.properties): file.published for file in version.primary_first}
 
-    def _rest(self, question: Question, fault: TransferError) -> None:
-        wait = fault.wait if isinstance(fault, TemporaryError) else None
-        self._not_before[question] = time.monotonic() + max(wait or 0.0, ASK_AGAIN_SECONDS)
-        log.info("a hub told nothing about a repository", repo=question.repo, code=fault.code)
+    def _delay_next(self, key: CacheKey, error: TransferError) -> None:
+        wait = error.wait if isinstance(error, TemporaryError) else None
+        self._not_before[key] = time.monotonic() + max(wait or 0.0, RETRY_SECONDS)
+        log.info("a hub returned no metadata of a repository", repo=key.repo, code=error.code)
 
-    async def _recall(self, questions: Iterable[Question]) -> None:
-        unread = [question for question in questions if question not in self._memory]
+    async def _load(self, keys: Iterable[CacheKey]) -> None:
+        unread = [key for key in keys if key not in self._memory]
         if unread:
-            self._memory |= await asyncio.to_thread(
-                lambda: {question: self._read(question) for question in unread}
-            )
+            self._memory |= await asyncio.to_thread(lambda: {key: self._read(key) for key in unread})
 
-    def _read(self, question: Question) -> Remembered | None:
+    def _read(self, key: CacheKey) -> CacheEntry | None:
         try:
-            remembered = ON_DISK.validate_json(self._path_of(question).read_bytes())
+            entry = ON_DISK.validate_json(self._path_of(key).read_bytes())
         except (OSError, ValidationError):
             return None
-        return remembered if remembered.question == question else None
+        return entry if entry.key == key else None
 
-    def _write(self, remembered: Remembered) -> None:
-        """Memory is enough for now when the disk is full."""
+    def _write(self, entry: CacheEntry) -> None:
+        """Store an entry on disk. On a full disk it stays in memory only."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path_of(remembered.question), ON_DISK.dump_json(remembered))
+            write_atomically(self._path_of(entry.key), ON_DISK.dump_json(entry))
         except OSError:
-            log.warning("what a hub told could not be kept", repo=remembered.question.repo)
+            log.warning("metadata of a repository could not be cached on disk", repo=entry.key.repo)
 
-    def _path_of(self, question: Question) -> Path:
-        digest = sha256(f"{question.repo} {question.revision}".encode()).hexdigest()
+    def _path_of(self, key: CacheKey) -> Path:
+        digest = sha256(f"{key.repo} {key.revision}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"

@@ -1,33 +1,28 @@
-"""What a source tells about files before their first byte."""
+"""What a source publishes about files before their first byte is fetched."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
-
-from pydantic import BaseModel, Field, StringConstraints
-
-from backend.sources.formats import Format
 
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """Where the bytes of one file are, and what they must be."""
+    """Where the bytes of one file are, and which content to expect."""
 
-    # Where to send the GET. May be signed: never store or log it.
+    # Where to send the GET. May be signed: must not be stored or logged.
     url: str
-    # Sent to that address only, not to where it redirects.
+    # Sent to that URL only, not to where it redirects.
     headers: dict[str, str] = field(default_factory=dict)
     bytes: int | None = None
     sha256: str | None = None
-    # Git's hash of a small file, as hubs give it: sha1 of `blob {size}\0` and the content.
+    # Git's hash of a small file, as hubs publish it: SHA-1 of `blob {size}\0` and the content.
     git_sha1: str | None = None
-    # The content's name at the hub, if it has one.
+    # The hub's name for the content, if it has one.
     identity: str | None = None
 
 
 class Scan(StrEnum):
-    """What the hub's own scanners say about a file."""
+    """The result of the hub's own scanners."""
 
     SAFE = "safe"
     SUSPICIOUS = "suspicious"
@@ -38,119 +33,73 @@ class Scan(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class FileMetadata:
-    """What a hub publishes about a file. None where it says nothing."""
+    """What a hub publishes about a file. None where it publishes nothing."""
 
     bytes: int | None = None
-    # 64 hex digits; large files of Hugging Face and everything on Civitai have one.
+    # 64 hex digits; large files of Hugging Face and all files of Civitai have one.
     sha256: str | None = None
     # See `Located.git_sha1`; small files of Hugging Face have one.
     git_sha1: str | None = None
-    # The commit that these facts belong to, 40 hex digits.
+    # The commit that this describes, 40 hex digits.
     commit: str | None = None
     # As the hub spells it, such as `apache-2.0`.
     licence: str | None = None
-    # Whether somebody has to accept a licence on the hub's page first.
+    # Whether a licence must be accepted on the hub's page first.
     gated: bool = False
     scan: Scan | None = None
-    # When the hub was asked.
-    asked_at: datetime
+    fetched_at: datetime
 
 
 class Access(StrEnum):
-    """Whether we may read what an address stands for."""
+    """Whether we may download what a URL refers to."""
 
-    # Everybody may.
+    # Public.
     OPEN = "open"
-    # Its licence was accepted by the owner of our token.
+    # The owner of our token has accepted its licence.
     GRANTED = "granted"
-    # Its licence has to be accepted on its page, and a token of that account set.
+    # Its licence must be accepted on its page, and a token of that account set.
     LICENCE_NEEDED = "licence_needed"
-    # In early access: only who bought it may, until `open_from`.
+    # In early access: only buyers may, until `available_from`.
     EARLY = "early"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class RemoteFile:
     """One file that can be downloaded."""
 
-    # Nothing secret is in it. Pinned to a commit where the hub has commits.
+    # Without secrets. Pinned to a commit where the hub has commits.
     url: str
-    # Its place at the source, with folders; None when the source does not tell a name.
+    # Its path at the source, with folders; None when the source names none.
     path: str | None
     # The model folder that it seems to belong in.
     folder: str | None = None
-    facts: FileMetadata
+    metadata: FileMetadata
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """What is behind an address."""
+class Listing:
+    """The files that a URL refers to."""
 
-    # For people, such as `Comfy-Org/flux1-dev`, `A model, v1.0`.
+    # Such as `Comfy-Org/flux1-dev` or `A model, v1.0`.
     title: str
-    # The page about it, for people.
+    # The hub's page about it.
     page: str | None = None
     licence: str | None = None
     access: Access = Access.OPEN
     # When early access ends.
-    open_from: datetime | None = None
-    # The folder in the repository that was asked about; empty for all of it.
+    available_from: datetime | None = None
+    # The folder in the repository that the URL refers to; empty for all of it.
     root: str = ""
     # In the order of the source.
-    offers: tuple[Offer, ...]
-    # Whether the source says that the first is the main one.
-    first_is_meant: bool = False
+    files: tuple[RemoteFile, ...]
+    # Whether the source marks the first file as the main one.
+    first_is_main: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Whose token it is."""
+    """The owner of a token."""
 
     name: str
-    # Whether the token opens repositories whose licence the account has accepted.
+    # Whether the token may read repositories whose licence the account has accepted.
     reads_gated: bool = True
-
-
-class LookRequest(BaseModel):
-    """Ask what is behind an address."""
-
-    url: str = Field(
-        max_length=4096,
-        description="A page, file or folder of Hugging Face, `owner/name`, a page or download of Civitai, an AIR, "
-        "or any http(s) URL.",
-    )
-
-
-class RemoteFileView(BaseModel):
-    """One file that can be downloaded."""
-
-    url: str = Field(description="What to download it with: pinned to a commit where there are commits.")
-    path: str | None = Field(description="Its place at the source.")
-    filename: str | None = Field(description="The name that it would get; null: choose one.")
-    folder: str | None = Field(description="The model folder that it seems to belong in.")
-    bytes: int | None
-    sha256: str | None
-    format: Format = Field(description="As its name tells; loading a `pickle` can run code that is in it.")
-    scan: Scan | None = Field(description="What the hub's own scanners say; null: nobody scanned it.")
-
-
-class ListingView(BaseModel):
-    """What is behind an address."""
-
-    title: str
-    page: str | None = Field(description="The page about it, for people.")
-    licence: str | None = Field(description="As the hub spells it, such as `apache-2.0`.")
-    access: Access
-    message: str | None = Field(description="What to do before it can be downloaded; null when it can be.")
-    first_is_meant: bool = Field(description="Whether the source says that the first file is the main one.")
-    bytes: int = Field(description="Of all files whose size is known.")
-    files: list[RemoteFileView]
-
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
-
-
-class HashesRequest(BaseModel):
-    """Ask where files with these contents can be had."""
-
-    sha256: list[Sha256] = Field(min_length=1, max_length=1000)

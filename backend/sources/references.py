@@ -1,6 +1,6 @@
-"""What an address stands for, told from its text alone: one file, a folder, a model. Pure functions.
+"""What a URL refers to, from its text alone: one file, a folder, a model. Pure functions.
 
-Understood are Hugging Face's pages and files (`/tree/`, `/blob/`, `/resolve/`, `owner/name`, `hf://owner/name`),
+Supported are Hugging Face's pages and files (`/tree/`, `/blob/`, `/resolve/`, `owner/name`, `hf://owner/name`),
 Civitai's pages and downloads, AIRs of both, and any other http(s) URL.
 """
 
@@ -14,7 +14,7 @@ from backend.sources.addresses import CIVITAI_SITES, origin
 
 HUGGING_FACE_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 CIVITAI_HOSTS = frozenset({"civitai.com", "www.civitai.com", "civitai.red", "civitai.green"})
-# Pages of Hugging Face that look like somebody's repository.
+# Pages of Hugging Face whose URLs look like repositories.
 NO_OWNERS = frozenset(
     {
         "api",
@@ -31,7 +31,7 @@ NO_OWNERS = frozenset(
     }
 )
 
-# No repository is called like a file.
+# No repository has a name like a file.
 FILE_ENDINGS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin", ".onnx", ".zip")
 
 NAME = r"\w[\w.-]*"
@@ -43,16 +43,16 @@ IN_REPO = re.compile(rf"/{REPO}(?:/{VERB}/{REVISION}(?:/(?P<path>.*))?)?/?", re.
 # Repositories from before there were owners, such as `gpt2`.
 IN_OLD_REPO = re.compile(rf"/(?P<repo>{NAME})/{VERB}/{REVISION}(?:/(?P<path>.*))?", re.ASCII)
 HF_URI = re.compile(rf"hf://{REPO}(?:@{REVISION})?(?:/(?P<path>.*))?", re.ASCII)
-# An owner without a dot: else it is a host.
+# An owner has no dot: with one it is a host.
 BARE_REPO = re.compile(rf"(?P<repo>[\w-]+/{NAME})(?P<revision>)(?:/(?P<path>.*))?", re.ASCII)
 
 CIVITAI_MODEL = re.compile(rf"/(?:api/v1/)?models/(?P<model>{NUMBER})(?:/.*)?", re.ASCII)
 CIVITAI_VERSION = re.compile(rf"/(?:api/v1/)?model-versions/(?P<version>{NUMBER})/?", re.ASCII)
 CIVITAI_DOWNLOAD = re.compile(rf"/api/download/models/(?P<version>{NUMBER})/?", re.ASCII)
-# What tells one of a version's files from the others.
-NARROWING = ("fileId", "type", "format", "size", "fp")
+# Query parameters that select one of a version's files.
+FILTERS = ("fileId", "type", "format", "size", "fp")
 
-# urn:air:{ecosystem}:{type}:{source}:{id}@{version}+{file}.{format}; all but source and id may be missing.
+# urn:air:{ecosystem}:{type}:{source}:{id}@{version}+{file}.{format}; all but source and id are optional.
 AIR = r"(?:urn:)?(?:air:)?(?:[\w-]+:){0,2}"
 CIVITAI_AIR = re.compile(
     rf"{AIR}civitai:(?P<model>{NUMBER})(?:@(?P<version>{NUMBER}))?(?:\+(?P<file>{NUMBER}))?(?:\.\w+)?",
@@ -71,7 +71,7 @@ class HubFile:
     revision: str
     path: str
 
-    def address(self, endpoint: str) -> str:
+    def url(self, endpoint: str) -> str:
         return f"{endpoint}/{self.repo}/resolve/{quote(self.revision, safe='')}/{quote(self.path)}"
 
 
@@ -89,14 +89,14 @@ class HubFolder:
 class CivitaiModel:
     """A model, which means its newest version."""
 
-    # Where it is asked for: a hub's address.
+    # The address of the hub to ask.
     site: str
     model: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiVersion:
-    """All files of a version, of which one is the primary."""
+    """A version with all its files, one of them the primary one."""
 
     site: str
     version: int
@@ -104,43 +104,43 @@ class CivitaiVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiFile:
-    """The file of a version that fits `narrowing`; the primary one without."""
+    """The file of a version that `filters` select; the primary one without filters."""
 
     site: str
     version: int
-    narrowing: tuple[tuple[str, str], ...] = ()
+    filters: tuple[tuple[str, str], ...] = ()
 
     @property
-    def address(self) -> str:
-        query = f"?{urlencode(self.narrowing)}" if self.narrowing else ""
+    def url(self) -> str:
+        query = f"?{urlencode(self.filters)}" if self.filters else ""
         return f"{self.site}/api/download/models/{self.version}{query}"
 
-    def is_met_by(self, properties: Iterable[tuple[str, str]]) -> bool:
-        """Whether a file with these properties is the one that is meant."""
-        offered = {name: value.lower() for name, value in properties}
-        return all(offered.get(name) == value.lower() for name, value in self.narrowing)
+    def selects(self, properties: Iterable[tuple[str, str]]) -> bool:
+        """Return whether a file with these properties passes the filters."""
+        actual = {name: value.lower() for name, value in properties}
+        return all(actual.get(name) == value.lower() for name, value in self.filters)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainFile:
-    """Something on a web server that we know nothing of."""
+    """A file on a web server that is no hub."""
 
     url: str
 
 
-Place: TypeAlias = HubFile | HubFolder | CivitaiModel | CivitaiVersion | CivitaiFile | PlainFile
+Reference: TypeAlias = HubFile | HubFolder | CivitaiModel | CivitaiVersion | CivitaiFile | PlainFile
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where the hubs are: the real ones, or mirrors. Without a slash at the end."""
+    """The addresses of the hubs, or of their mirrors, without a slash at the end."""
 
     hugging_face: str
     civitai: str
 
 
-def spelled_out(text: str, endpoints: Endpoints) -> str:
-    """As a URL, what people write instead of one: an AIR, `owner/name`, `hf://…`, a URL without its scheme."""
+def as_url(text: str, endpoints: Endpoints) -> str:
+    """Return a URL for what users write instead: an AIR, `owner/name`, `hf://…`, a URL without its scheme."""
     text = text.strip()
     if air := CIVITAI_AIR.fullmatch(text):
         return _page_of_air(air, endpoints.civitai)
@@ -157,14 +157,14 @@ def spelled_out(text: str, endpoints: Endpoints) -> str:
 def _page_of_air(air: re.Match[str], site: str) -> str:
     if air["version"] and air["file"]:
         return f"{site}/api/download/models/{air['version']}?fileId={air['file']}"
-    chosen = f"?modelVersionId={air['version']}" if air["version"] else ""
-    return f"{site}/models/{air['model']}{chosen}"
+    version = f"?modelVersionId={air['version']}" if air["version"] else ""
+    return f"{site}/models/{air['model']}{version}"
 
 
-def place_of(url: str, endpoints: Endpoints) -> Place:
-    """What a URL without secrets stands for."""
+def reference_of(url: str, endpoints: Endpoints) -> Reference:
+    """Return what a URL without secrets refers to."""
     parts = urlsplit(url)
-    found: Place | None = None
+    found: Reference | None = None
     if parts.hostname in HUGGING_FACE_HOSTS:
         found = _on_hugging_face(parts.path)
     elif parts.hostname in CIVITAI_HOSTS:
@@ -187,9 +187,9 @@ def _on_hugging_face(path: str) -> HubFile | HubFolder | None:
     return HubFile(repo=match["repo"], revision=revision, path=below) if below else None
 
 
-def _on_civitai(parts: SplitResult, path: str, site: str) -> Place | None:
+def _on_civitai(parts: SplitResult, path: str, site: str) -> Reference | None:
     if match := CIVITAI_DOWNLOAD.fullmatch(path):
-        return CivitaiFile(site=site, version=int(match["version"]), narrowing=narrowing_in(parts.query))
+        return CivitaiFile(site=site, version=int(match["version"]), filters=filters_in(parts.query))
     if match := CIVITAI_VERSION.fullmatch(path):
         return CivitaiVersion(site=site, version=int(match["version"]))
     if match := CIVITAI_MODEL.fullmatch(path):
@@ -200,14 +200,14 @@ def _on_civitai(parts: SplitResult, path: str, site: str) -> Place | None:
     return None
 
 
-def narrowing_in(query: str) -> tuple[tuple[str, str], ...]:
-    """What the query of a download address says about the wanted file."""
+def filters_in(query: str) -> tuple[tuple[str, str], ...]:
+    """Return the filters in the query of a download URL."""
     fields = dict(parse_qsl(query))
-    return tuple((name, fields[name]) for name in NARROWING if name in fields)
+    return tuple((name, fields[name]) for name in FILTERS if name in fields)
 
 
 def _civitai_site(url: str, endpoints: Endpoints) -> str:
-    """A mirror answers for every name of Civitai; without one, each name that has an API answers for itself."""
+    """Return the site to ask: the mirror if there is one, else the URL's own site if that has an API."""
     if endpoints.civitai not in CIVITAI_SITES:
         return endpoints.civitai
     return next((site for site in CIVITAI_SITES if origin(site) == origin(url)), endpoints.civitai)

@@ -1,4 +1,4 @@
-"""The one place that knows which hub an address belongs to, and asks it."""
+"""The one place that knows which hub a URL belongs to, and asks it."""
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +13,7 @@ from backend.sources.civitai import Civitai, Version, check_usage
 from backend.sources.errors import PermanentError
 from backend.sources.hugging_face import HuggingFace
 from backend.sources.listing import list_repository, list_version
-from backend.sources.models import Account, FileMetadata, Located, Look, Offer
+from backend.sources.models import Account, FileMetadata, Listing, Located, RemoteFile
 from backend.sources.references import (
     CivitaiFile,
     CivitaiModel,
@@ -21,10 +21,10 @@ from backend.sources.references import (
     Endpoints,
     HubFile,
     HubFolder,
-    Place,
     PlainFile,
-    place_of,
-    spelled_out,
+    Reference,
+    as_url,
+    reference_of,
 )
 from backend.sources.tokens import Hub, Tokens
 from backend.sources.transport import Transport
@@ -32,7 +32,7 @@ from backend.sources.web_servers import WebServers
 
 
 class Sources:
-    """Speaks every hub's protocol. Every request passes the guard, every token goes to its own origin only."""
+    """Lists and locates files at every hub. Every request passes the guard, every token goes to its origin only."""
 
     def __init__(self, transport: Transport, hugging_face: HuggingFace, civitai: Civitai, tokens: Tokens):
         self._transport = transport
@@ -42,115 +42,120 @@ class Sources:
         self._tokens = tokens
         self._endpoints = Endpoints(hugging_face=hugging_face.endpoint, civitai=civitai.endpoint)
 
-    def canonical(self, text: str) -> str:
-        """A pasted address as it is stored: free of secrets, at the configured endpoint, `/blob/` put right.
+    def canonical_url(self, text: str) -> str:
+        """Return a pasted URL as it is stored: without secrets, at the configured endpoint, `/resolve/` for `/blob/`.
 
-        What is secret in it is remembered until the next start; a hub's token is used for that hub.
-        InvalidRequest when it is no address.
+        Its secrets are kept in memory until the next start; the token of a hub is used for that hub.
+        Raise InvalidRequest when it is no URL.
         """
-        url, place = self._read(text)
-        return self._address(place) or url
+        url, reference = self._read(text)
+        return self._file_url(reference) or url
 
-    def _read(self, text: str) -> tuple[str, Place]:
-        link = read_link(spelled_out(text, self._endpoints))
+    def _read(self, text: str) -> tuple[str, Reference]:
+        link = read_link(as_url(text, self._endpoints))
         hub = self._tokens.hub_of(link.whole)
         if hub and link.token:
-            self._tokens.lend(hub, link.token)
-        place = place_of(link.url, self._endpoints)
-        if isinstance(place, PlainFile):
-            self._web_servers.remember(link)
-        return link.url, place
+            self._tokens.use_from_link(hub, link.token)
+        reference = reference_of(link.url, self._endpoints)
+        if isinstance(reference, PlainFile):
+            self._web_servers.remember_secrets(link)
+        return link.url, reference
 
-    def _address(self, place: Place) -> str | None:
-        """Of a place that is one file."""
-        match place:
+    def _file_url(self, reference: Reference) -> str | None:
+        """Return the URL of a reference to one file."""
+        match reference:
             case HubFile():
-                return place.address(self._hugging_face.endpoint)
+                return reference.url(self._hugging_face.endpoint)
             case CivitaiFile():
-                return place.address
+                return reference.url
             case PlainFile():
-                return place.url
+                return reference.url
         return None
 
-    async def look(self, text: str) -> Look:
-        """What is behind an address, with the size and hash of every file. Raises a `TransferError`."""
-        _, place = self._read(text)
-        return await self._look(place)
+    async def listing(self, text: str) -> Listing:
+        """Return the files that a URL refers to, with size and hash. Raise TransferError."""
+        _, reference = self._read(text)
+        return await self._listing(reference)
 
-    async def one_file(self, text: str, *, name_known: bool = False) -> Offer:
-        """The file that an address stands for. Asks nobody when the address says enough.
+    async def single_file(self, text: str, *, name_known: bool = False) -> RemoteFile:
+        """Return the file that a URL refers to. Sends no request when the URL says enough.
 
-        InvalidRequest when it stands for several, else a `TransferError`.
+        Raise InvalidRequest when it refers to several files, TransferError when it cannot be read.
         """
-        url, place = self._read(text)
-        address = self._address(place)
-        name = place.path if isinstance(place, HubFile) else name_in(url)
-        if address and (name or name_known):
-            return Offer(url=address, path=name, facts=FileMetadata(asked_at=clock.now()))
-        look = await self._look(place)
-        if len(look.offers) > 1 and not look.first_is_meant:
+        url, reference = self._read(text)
+        file_url = self._file_url(reference)
+        name = reference.path if isinstance(reference, HubFile) else name_in(url)
+        if file_url and (name or name_known):
+            return RemoteFile(url=file_url, path=name, metadata=FileMetadata(fetched_at=clock.now()))
+        listing = await self._listing(reference)
+        if len(listing.files) > 1 and not listing.first_is_main:
             raise InvalidRequest(
-                f"This address stands for {len(look.offers)} files. Look at it first, then choose.",
+                f"This URL refers to {len(listing.files)} files. List them first, then choose.",
                 code="several_files",
             )
-        return look.offers[0]
+        return listing.files[0]
 
-    async def with_hashes(self, hashes: Sequence[str]) -> dict[str, Offer]:
-        """Where Civitai has files with these SHA-256s, by hash."""
-        wanted = {value.lower() for value in hashes}
+    async def files_with_hashes(self, hashes: Sequence[str]) -> dict[str, RemoteFile]:
+        """Return Civitai's files with these SHA-256 hashes, by hash."""
+        requested = {value.lower() for value in hashes}
         found = {}
-        for version in await self._civitai.with_hashes(sorted(wanted)):
-            for offer in list_version(version, self._civitai.endpoint).offers:
-                if offer.facts.sha256 in wanted:
-                    found[offer.facts.sha256] = offer
+        for version in await self._civitai.with_hashes(sorted(requested)):
+            for file in list_version(version, self._civitai.endpoint).files:
+                if file.metadata.sha256 in requested:
+                    found[file.metadata.sha256] = file
         return found
 
     async def account_of(self, hub: Hub, token: str) -> Account:
-        """Whose token it is, as its hub says. Raises a `TransferError`, a `PermanentError` when nobody's."""
-        asked = self._hugging_face if hub == Hub.HUGGING_FACE else self._civitai
-        return await asked.account_of(token)
+        """Return the owner of a token. Raise TransferError, a PermanentError when the hub does not know it."""
+        client = self._hugging_face if hub == Hub.HUGGING_FACE else self._civitai
+        return await client.account_of(token)
 
     async def locate(self, url: str) -> Located:
-        """Where the bytes of a stored address are, and what its hub promises of them."""
-        place = place_of(url, self._endpoints)
-        match place:
+        """Return where the bytes of a stored URL are, and what its hub publishes about them."""
+        reference = reference_of(url, self._endpoints)
+        match reference:
             case HubFile():
-                return await self._hugging_face.locate(place.address(self._hugging_face.endpoint))
+                return await self._hugging_face.locate(reference.url(self._hugging_face.endpoint))
             case CivitaiFile():
-                return await self._civitai.locate(place)
+                return await self._civitai.locate(reference)
         return self._web_servers.locate(url)
 
-    async def text(self, text: str, most: int) -> bytes:
-        """What is behind an address, up to one byte more than `most`. Raises a `TransferError`."""
-        located = await self.locate(self.canonical(text))
-        return await self._transport.beginning(located.url, located.headers, most + 1)
+    async def read(self, text: str, limit: int) -> bytes:
+        """Return a small file, or its first `limit` + 1 bytes when it is larger. Raise TransferError."""
+        located = await self.locate(self.canonical_url(text))
+        return await self._transport.beginning(located.url, located.headers, limit + 1)
 
     def open(self, url: str, headers: dict[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
-        """GET `url` and follow redirects: each target is checked, credentials stay behind."""
+        """GET `url` and follow redirects. Each target is checked; credentials stay with their origin."""
         return self._transport.open(url, headers)
 
-    async def _look(self, place: Place) -> Look:
-        match place:
+    async def _listing(self, reference: Reference) -> Listing:
+        match reference:
             case HubFile() | HubFolder():
-                look = await self._look_at_repository(place)
+                listing = await self._list_repository(reference)
             case CivitaiModel():
-                look = _look_at(await self._civitai.newest(place.site, place.model), place.site)
+                listing = _list_version(
+                    await self._civitai.newest(reference.site, reference.model), reference.site
+                )
             case CivitaiVersion():
-                look = _look_at(await self._civitai.version(place.site, place.version), place.site)
+                listing = _list_version(
+                    await self._civitai.version(reference.site, reference.version), reference.site
+                )
             case CivitaiFile():
-                look = _look_at(await self._civitai.version(place.site, place.version), place.site, place)
+                version = await self._civitai.version(reference.site, reference.version)
+                listing = _list_version(version, reference.site, reference)
             case PlainFile():
-                look = await self._web_servers.look(place.url)
-        if not look.offers:
-            raise PermanentError("not_at_source", f"There is no file at {look.title}. Check the address.")
-        return look
+                listing = await self._web_servers.listing(reference.url)
+        if not listing.files:
+            raise PermanentError("not_at_source", f"There is no file at {listing.title}. Check the URL.")
+        return listing
 
-    async def _look_at_repository(self, place: HubFile | HubFolder) -> Look:
-        repository = await self._hugging_face.repository(place.repo, place.revision)
-        look = list_repository(repository, place, self._hugging_face.endpoint)
-        return replace(look, access=await self._hugging_face.access(repository))
+    async def _list_repository(self, reference: HubFile | HubFolder) -> Listing:
+        repository = await self._hugging_face.repository(reference.repo, reference.revision)
+        listing = list_repository(repository, reference, self._hugging_face.endpoint)
+        return replace(listing, access=await self._hugging_face.access(repository))
 
 
-def _look_at(version: Version, site: str, place: CivitaiFile | None = None) -> Look:
+def _list_version(version: Version, site: str, reference: CivitaiFile | None = None) -> Listing:
     check_usage(version)
-    return list_version(version, site, place)
+    return list_version(version, site, reference)

@@ -111,9 +111,9 @@ class Storage:
         """Note the hash of a file of the workspace that was computed while it arrived."""
         path = self.path_of(folder, filename)
         file = await asyncio.to_thread(look_at, path, folder, self.models)
+        await self.noticed(path)
         if file:
             await self._hashes.set(file, sha256)
-        await self.noticed(path)
 
     async def known_hash(self, file: ModelFile) -> str | None:
         """Return the hash if it is known without reading the file."""

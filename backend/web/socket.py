@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 Frame = dict[str, Any]
 Snapshot = Callable[[], Awaitable[Frame]]
+# The text of a frame is encoded once for many clients.
+FirstFrame = Callable[[], Awaitable[Frame | str]]
 
 GOING_AWAY = 1001
 
@@ -65,13 +67,14 @@ class Channel:
         """Say goodbye to everybody; they come back when the control plane does."""
         self._closing.set()
 
-    async def serve(self, websocket: WebSocket, snapshot: Snapshot) -> None:
+    async def serve(self, websocket: WebSocket, snapshot: FirstFrame) -> None:
         """Send a snapshot and then every frame, until the client leaves or the server stops."""
         await websocket.accept()
         client = _Client()
         self._clients.add(client)  # before the snapshot, so that no change falls between the two
         try:
-            await websocket.send_text(encode(await snapshot()))
+            first = await snapshot()
+            await websocket.send_text(first if isinstance(first, str) else encode(first))
             await self._talk(websocket, _forward(websocket, client))
         except WebSocketDisconnect:
             pass

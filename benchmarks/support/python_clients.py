@@ -28,33 +28,26 @@ def path_of(name: str) -> str:
 
 
 async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path) -> None:
-    """The engine as the control plane runs it, without the control plane around it."""
+    """Use the engine as the control plane does, without the control plane around it."""
     from backend.config.settings import Settings  # noqa: PLC0415
-    from backend.core import clock  # noqa: PLC0415
-    from backend.core.database import open_database  # noqa: PLC0415
-    from backend.downloads.deduplication import Deduplication  # noqa: PLC0415
+    from backend.downloads.engine.download import FetchLimits  # noqa: PLC0415
     from backend.downloads.engine.fetch import Fetcher  # noqa: PLC0415
-    from backend.downloads.engine.parallel import FetchLimits  # noqa: PLC0415
+    from backend.downloads.engine.models import FileSpec, Progress  # noqa: PLC0415
     from backend.downloads.engine.throttle import Throttle  # noqa: PLC0415
-    from backend.downloads.models import Progress, Transfer  # noqa: PLC0415
     from backend.sources.hubs import hubs_of  # noqa: PLC0415
-    from backend.storage.index import FileIndex  # noqa: PLC0415
-    from backend.storage.service import Storage  # noqa: PLC0415
-    from backend.storage.store import DirectoryStore, HashStore, prepare  # noqa: PLC0415
 
     host = origin.removeprefix("https://")
     settings = Settings(workspace=folder, download_allowed_hosts=(host,))
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(folder / "state.db"))
-        await prepare(database)
-        storage = Storage(folder, HashStore(database), FileIndex(folder, (), DirectoryStore(database)))
         sources = (await hubs_of(settings, stack, folder / "tokens.json")).sources
-        fetcher = Fetcher(sources, Deduplication(storage), folder, FetchLimits(), Throttle())
+        fetcher = Fetcher(sources, FetchLimits(), Throttle(), max_files=1)
         url = f"{origin}/{path_of(name)}"
-        transfer = Transfer(id="x", url=url, folder=".", filename=name, sha256=sha256, created_at=clock.now())
         begin()
-        arrived = await fetcher.fetch(transfer, url, Progress(), lambda _: None, lambda: None)
-    assert arrived.sha256 == sha256
+        attempt = await fetcher.resolve(
+            FileSpec(url=url, target=folder / name, sha256=sha256), url, Progress()
+        )
+        result = await fetcher.download(attempt, lambda _: None, lambda: None)
+    assert result.sha256 == sha256
 
 
 async def fetch_with_httpx(origin: str, name: str, sha256: str, folder: Path) -> None:

@@ -82,14 +82,14 @@ def test_a_queue_in_every_state_is_steered(
     gate.wait_until_reached()
     expect(row(page, LONG).get_by_text("1 connection")).to_be_visible()
     row(page, "ant.safetensors").get_by_text("Log", exact=True).click()
-    expect(row(page, "ant.safetensors").get_by_text("Asked for, from")).to_be_visible()
+    expect(row(page, "ant.safetensors").get_by_text("Requested from")).to_be_visible()
     keep_pictures(page, keep_picture, "downloads-every-state")
     assert violations(page, axe) == []
     last = page.get_by_role("listitem").filter(has_text="loras/style")
     last.get_by_role("button", name="Move to top dog.safetensors").click()
     expect(last.get_by_role("button", name="Move to top")).to_be_hidden()
     # What a person has opened stays open while the page moves on.
-    expect(row(page, "ant.safetensors").get_by_text("Asked for, from")).to_be_visible()
+    expect(row(page, "ant.safetensors").get_by_text("Requested from")).to_be_visible()
     page.get_by_role("button", name="Pause all").click()
     expect(page.get_by_role("button", name="Pause all")).to_be_hidden()
     gate.release()

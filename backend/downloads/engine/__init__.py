@@ -1,1 +1,1 @@
-"""Turns one URL into one verified file. Knows no queue and no database."""
+"""Turns one URL into one verified file. Knows no queue, no database and no transfers."""

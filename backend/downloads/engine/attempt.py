@@ -1,6 +1,6 @@
-"""One attempt at one file: where it goes on, and what becomes of the bytes once all of them are here.
+"""One attempt at one file: what it can resume, and how the complete file is verified and installed.
 
-Everything here blocks for the disk: call it in a thread.
+The functions block for the disk: call them in a thread.
 """
 
 import hashlib
@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.downloads.engine.byte_ranges import end
+from backend.downloads.engine.models import DownloadResult, FileSpec, Progress, Verification
 from backend.downloads.engine.resume_state import PartialFile, ResumeState, this_machine
-from backend.downloads.models import DownloadResult, Progress, Transfer, Verification
 from backend.sources import formats
 from backend.sources.errors import PermanentError, WrongContent
 from backend.sources.models import Located
@@ -17,145 +17,147 @@ from backend.sources.models import Located
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What one attempt is about."""
+    """One attempt to fetch a file from one URL."""
 
-    partial: PartialFile
-    transfer: Transfer
-    # Which of the transfer's addresses is asked.
-    address: str
+    spec: FileSpec
+    # The URL to request: the spec's, or an alternative for the same content.
+    url: str
     located: Located
-    # The content's promised hash, if anybody promised one.
+    # The expected hash, if one was requested or published.
     sha256: str | None
-    # What an attempt before this one left.
-    earlier: ResumeState | None
+    # What the attempt before this one left.
+    previous: ResumeState | None
     progress: Progress
 
     @property
-    def is_elsewhere(self) -> bool:
-        """An alternative is asked: what it has counts only as far as it goes with what is here."""
-        return self.address != self.transfer.url
+    def partial(self) -> PartialFile:
+        return PartialFile(self.spec.target)
+
+    @property
+    def is_alternative(self) -> bool:
+        """Whether an alternative is requested. Its content must match what is on disk already."""
+        return self.url != self.spec.url
 
 
-def promise(transfer: Transfer, earlier: ResumeState | None, located: Located | None = None) -> str | None:
-    """The content's hash: as whoever asked promised it, else as the hub tells it, else as the hub told it before."""
-    before = earlier.sha256 if earlier and earlier.url == transfer.url and earlier.identity else None
+def expected_sha256(
+    spec: FileSpec, previous: ResumeState | None, located: Located | None = None
+) -> str | None:
+    """Return the hash as requested, else as the hub publishes it, else as the hub published it before."""
+    before = previous.sha256 if previous and previous.url == spec.url and previous.identity else None
     if located is None or located.identity is None:
-        return transfer.sha256 or before
-    return transfer.sha256 or located.sha256
+        return spec.sha256 or before
+    return spec.sha256 or located.sha256
 
 
 def resume_point(attempt: Attempt) -> ResumeState:
-    """What an earlier attempt left, if it is the same content; else a receipt for nothing."""
-    located, earlier = attempt.located, attempt.earlier
-    fresh = ResumeState(
-        url=attempt.transfer.url,
-        spans=(),
+    """Return what the previous attempt left, if it is the same content; else an empty state."""
+    located, previous = attempt.located, attempt.previous
+    empty = ResumeState(
+        url=attempt.spec.url,
+        ranges=(),
         bytes=located.bytes,
         sha256=attempt.sha256,
         identity=located.identity,
         validator=None,
-        preset=attempt.transfer.preset,
+        preset=attempt.spec.preset,
         writer=this_machine(),
     )
-    if earlier is None or not _is_resumable(attempt, earlier):
-        return fresh
+    if previous is None or not _is_resumable(attempt, previous):
+        return empty
     return replace(
-        fresh,
-        spans=earlier.spans,
-        validator=earlier.validator,
-        bytes=fresh.bytes or earlier.bytes,
-        identity=fresh.identity or earlier.identity,
+        empty,
+        ranges=previous.ranges,
+        validator=previous.validator,
+        bytes=empty.bytes or previous.bytes,
+        identity=empty.identity or previous.identity,
     )
 
 
-def _is_resumable(attempt: Attempt, earlier: ResumeState) -> bool:
-    """The same content: by its promised hash, wherever it comes from, or by what its address calls it."""
-    by_hash = attempt.sha256 is not None and attempt.sha256 == earlier.sha256
+def _is_resumable(attempt: Attempt, previous: ResumeState) -> bool:
+    """Return whether the content is the same: by its hash, whatever its URL, or by what its URL calls it."""
+    same_hash = attempt.sha256 is not None and attempt.sha256 == previous.sha256
     size = attempt.located.bytes
-    fits = size is None or (earlier.bytes in (None, size) and end(earlier.spans) <= size)
-    if by_hash and not fits and attempt.is_elsewhere:
-        raise another_file()
-    return fits and (by_hash or _is_unchanged(attempt, earlier))
+    fits = size is None or (previous.bytes in (None, size) and end(previous.ranges) <= size)
+    if same_hash and not fits and attempt.is_alternative:
+        raise different_file()
+    return fits and (same_hash or _is_unchanged(attempt, previous))
 
 
-def _is_unchanged(attempt: Attempt, earlier: ResumeState) -> bool:
-    """The same address, and its hub calls the content the same. Where it names none, the validator will tell."""
-    if not attempt.transfer.url == attempt.address == earlier.url:
+def _is_unchanged(attempt: Attempt, previous: ResumeState) -> bool:
+    """Return whether the same URL names the same content. Where a hub names none, the validator decides later."""
+    if not attempt.spec.url == attempt.url == previous.url:
         return False
-    if earlier.identity and attempt.located.identity:
-        return earlier.identity == attempt.located.identity
-    return earlier.validator is not None
+    if previous.identity and attempt.located.identity:
+        return previous.identity == attempt.located.identity
+    return previous.validator is not None
 
 
-def adopt(attempt: Attempt) -> DownloadResult:
-    """A file of the wanted name is there. Take it for ours exactly when it is what was wanted."""
-    partial, located = attempt.partial, attempt.located
-    found = partial.target.stat().st_size
-    if not _may_be(attempt, found):
-        raise _taken(partial)
-    with partial.target.open("rb") as file:
+def verify_existing(attempt: Attempt) -> DownloadResult:
+    """Accept the file that has the target's name already if it is the requested one; else raise PermanentError."""
+    target, located = attempt.spec.target, attempt.located
+    size = target.stat().st_size
+    if not _may_be_requested(attempt, size):
+        raise _name_taken(target)
+    with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    verification = _verification(partial.target, located, attempt.sha256, digest)
+    verification = _verification(target, located, attempt.sha256, digest)
     if verification == Verification.MISMATCH:
-        raise _taken(partial)
-    partial.discard()
-    return DownloadResult(bytes=found, sha256=digest, verification=verification)
+        raise _name_taken(target)
+    attempt.partial.delete()
+    return DownloadResult(bytes=size, sha256=digest, verification=verification)
 
 
-def _may_be(attempt: Attempt, found: int) -> bool:
-    """Whether a file of `found` bytes can be the one. Sizes that others told are rounded at times: a hash knows better."""
-    located = attempt.located
-    if located.bytes is None and (attempt.sha256 or located.git_sha1):
+def _may_be_requested(attempt: Attempt, size: int) -> bool:
+    """Published sizes are rounded at times. Where a hash can decide, only an exact size from the hub counts."""
+    if attempt.located.bytes is None and (attempt.sha256 or attempt.located.git_sha1):
         return True
-    return found == (located.bytes or attempt.transfer.bytes)
+    return size == (attempt.located.bytes or attempt.spec.bytes)
 
 
-def settle(attempt: Attempt, digest: str) -> DownloadResult:
-    """Verify the content and give it its name."""
-    partial = attempt.partial
+def verify_and_install(attempt: Attempt, digest: str) -> DownloadResult:
+    """Verify the complete part file, whose SHA-256 is `digest`, and give it its final name.
+
+    Raise WrongContent, and keep the bytes in quarantine, when it is not what was requested.
+    """
+    partial, target = attempt.partial, attempt.spec.target
     size = partial.part.stat().st_size
-    verification = _verify(attempt, digest)
-    problem = formats.problem_of(partial.part, partial.target.name)
-    if problem:
-        partial.reject()
-        raise WrongContent("not_a_model", f"{problem} It was put aside and not installed.")
+    verification = _verification(partial.part, attempt.located, attempt.sha256, digest)
+    if verification == Verification.MISMATCH:
+        partial.quarantine()
+        raise WrongContent(
+            "hash_mismatch",
+            f"The content is not the expected one: its SHA-256 is {digest[:12]}…. It is quarantined and not "
+            "installed. Retry to download it again, keep it anyway, or cancel to delete it.",
+        )
+    if problem := formats.problem_of(partial.part, target.name):
+        partial.quarantine()
+        raise WrongContent("not_a_model", f"{problem} It is quarantined and not installed.")
     try:
-        partial.finish()
+        partial.install()
     except FileExistsError:
-        raise _taken(partial) from None
-    attempt.progress.arrived = DownloadResult(bytes=size, sha256=digest, verification=verification)
-    return attempt.progress.arrived
+        raise _name_taken(target) from None
+    result = DownloadResult(bytes=size, sha256=digest, verification=verification)
+    attempt.progress.result = result
+    return result
 
 
-def another_file() -> PermanentError:
+def different_file() -> PermanentError:
     return PermanentError(
-        "another_file",
-        "This address has a file of another size than the one that began to arrive. What has arrived is kept.",
+        "different_file",
+        "This URL has a file of another size than the partial download. The received bytes are kept.",
     )
 
 
-def _taken(partial: PartialFile) -> PermanentError:
+def _name_taken(target: Path) -> PermanentError:
     return PermanentError(
         "file_exists",
-        f"Another file called {partial.target.name} is in {partial.target.parent.name} by now. "
-        "Nothing was overwritten. Delete it or choose another name.",
-    )
-
-
-def _verify(attempt: Attempt, digest: str) -> Verification:
-    verification = _verification(attempt.partial.part, attempt.located, attempt.sha256, digest)
-    if verification != Verification.MISMATCH:
-        return verification
-    attempt.partial.reject()
-    raise WrongContent(
-        "hash_mismatch",
-        f"The content is not the promised one: its SHA-256 is {digest[:12]}…. It was put aside and not installed. "
-        "Retry to fetch it again, keep it all the same, or cancel to delete it.",
+        f"{target.parent.name} contains another file called {target.name}. Nothing was overwritten. "
+        "Delete it or choose another name.",
     )
 
 
 def _verification(path: Path, located: Located, sha256: str | None, digest: str) -> Verification:
-    """What the published hash says about the file, whose sha256 is `digest`."""
+    """Compare the file, whose SHA-256 is `digest`, with the expected hash."""
     if sha256:
         matches = digest == sha256
     elif located.git_sha1:
@@ -166,6 +168,6 @@ def _verification(path: Path, located: Located, sha256: str | None, digest: str)
 
 
 def _git_sha1(path: Path) -> str:
-    """Only small files have one, so it is read whole."""
+    """Return git's hash of a file. Only small files have one, so it is read at once."""
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

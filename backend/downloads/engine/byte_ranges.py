@@ -1,6 +1,6 @@
-"""Arithmetic on the parts of a file that are here. Pure functions.
+"""Arithmetic on byte ranges. Pure functions.
 
-A span is `(start, stop)`, half-open, in bytes. ByteRanges are sorted, do not overlap and do not touch.
+A range is `(start, stop)` in bytes; `stop` is excluded. `ByteRanges` are sorted, do not overlap and do not touch.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,10 +9,10 @@ ByteRange = tuple[int, int]
 ByteRanges = tuple[ByteRange, ...]
 
 
-def joined(spans: Iterable[ByteRange]) -> ByteRanges:
-    """Any spans, in order and merged; empty ones vanish."""
+def merge(ranges: Iterable[ByteRange]) -> ByteRanges:
+    """Sort and merge any ranges. Empty ones are dropped."""
     merged: list[ByteRange] = []
-    for start, stop in sorted(spans):
+    for start, stop in sorted(ranges):
         if stop <= start:
             continue
         if merged and start <= merged[-1][1]:
@@ -22,35 +22,35 @@ def joined(spans: Iterable[ByteRange]) -> ByteRanges:
     return tuple(merged)
 
 
-def add(spans: ByteRanges, start: int, stop: int) -> ByteRanges:
-    """`spans` and the bytes from `start` to `stop`."""
-    return joined((*spans, (start, stop)))
+def add(ranges: ByteRanges, start: int, stop: int) -> ByteRanges:
+    """Return `ranges` with the bytes from `start` to `stop` added."""
+    return merge((*ranges, (start, stop)))
 
 
-def covered(spans: ByteRanges) -> int:
-    """How many bytes are here."""
-    return sum(stop - start for start, stop in spans)
+def length(ranges: ByteRanges) -> int:
+    """Return the number of bytes in `ranges`."""
+    return sum(stop - start for start, stop in ranges)
 
 
-def prefix(spans: ByteRanges) -> int:
-    """How many bytes are here from the first one on, without a hole."""
-    return spans[0][1] if spans and spans[0][0] == 0 else 0
+def prefix(ranges: ByteRanges) -> int:
+    """Return how many bytes are present from the first one on without a gap."""
+    return ranges[0][1] if ranges and ranges[0][0] == 0 else 0
 
 
-def end(spans: ByteRanges) -> int:
-    """The first byte after the last span."""
-    return spans[-1][1] if spans else 0
+def end(ranges: ByteRanges) -> int:
+    """Return the offset after the last range."""
+    return ranges[-1][1] if ranges else 0
 
 
-def gaps(spans: ByteRanges, size: int) -> ByteRanges:
-    """What of a file of `size` bytes is missing."""
-    starts = [0, *(stop for _, stop in spans)]
-    stops = [*(start for start, _ in spans), size]
+def gaps(ranges: ByteRanges, size: int) -> ByteRanges:
+    """Return what is missing from a file of `size` bytes."""
+    starts = [0, *(stop for _, stop in ranges)]
+    stops = [*(start for start, _ in ranges), size]
     return tuple((start, stop) for start, stop in zip(starts, stops, strict=True) if start < stop)
 
 
-def pieces(span: ByteRange, length: int) -> Iterator[ByteRange]:
-    """`span` cut into pieces of `length` bytes; the last may be shorter."""
-    start, stop = span
-    for at in range(start, stop, length):
-        yield at, min(at + length, stop)
+def split(byte_range: ByteRange, size: int) -> Iterator[ByteRange]:
+    """Split a range into ranges of `size` bytes. The last one may be shorter."""
+    start, stop = byte_range
+    for offset in range(start, stop, size):
+        yield offset, min(offset + size, stop)

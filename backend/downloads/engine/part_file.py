@@ -1,8 +1,8 @@
 """The open `.part` file of one attempt.
 
-Bytes may be written anywhere, by several connections at once. The hash follows from the front: it reads what was just
-written back from the page cache, in a thread, so it costs no second pass over the disk, and after a resume it simply
-starts at the first byte again while new ones arrive.
+Several connections may write at any offset at once. The hash follows from the front: a thread reads back what was just
+written, from the page cache, so that hashing needs no second pass over the disk. After a resume it starts again at the
+first byte while new bytes arrive.
 """
 
 import asyncio
@@ -17,16 +17,17 @@ from typing import Any, ParamSpec, TypeVar
 
 import structlog
 
-from backend.core.async_tools import run_to_completion
-from backend.downloads.engine.byte_ranges import ByteRanges, add, covered, prefix
+from backend.core.async_tools import cancel_and_wait, run_to_completion
+from backend.downloads.engine.byte_ranges import ByteRanges, add, length, prefix
+from backend.downloads.engine.models import Progress
 from backend.downloads.engine.resume_state import PartialFile, ResumeState
-from backend.downloads.models import Progress
+from backend.sources import formats
 
 log = structlog.get_logger(__name__)
 
 SAVE_SECONDS = 2.0
-HASH_BYTES = 2**20
-# How much the hash takes on before it looks whether it is still wanted.
+READ_BYTES = 2**20
+# How much one call of the hash thread reads. Between two calls it can be cancelled.
 HASH_STEP = 2**25
 
 P = ParamSpec("P")
@@ -34,136 +35,138 @@ T = TypeVar("T")
 
 
 class PartFile:
-    """Writes, hashes and keeps the receipt true. Use `opened`."""
+    """Writes and hashes the bytes, and keeps the resume state current. Use `open_part_file`."""
 
     def __init__(
         self,
         partial: PartialFile,
-        receipt: ResumeState,
+        state: ResumeState,
         progress: Progress,
         descriptor: int,
         threads: Executor,
     ):
         self.partial = partial
-        self.receipt = receipt
-        self.spans: ByteRanges = receipt.spans
+        self.state = state
+        self.ranges: ByteRanges = state.ranges
         self._progress = progress
         self._descriptor = descriptor
         self._threads = threads
         self._pending: set[Future[Any]] = set()
-        self._saved = receipt
+        self._saved = state
         self._saving = asyncio.Lock()
-        # What the file holds, if anything, is of no use to this attempt, and maybe to the next.
-        self._disowned = not receipt.spans
+        # What is on disk, if anything, does not belong to the content that this attempt fetches.
+        self._invalid = not state.ranges
         self._hash = hashlib.sha256()
         self._hashed = 0
-        self._grown = asyncio.Event()
-        self._whole = False
-        self._follower = asyncio.create_task(self._follow())
-        self._keeper = asyncio.create_task(self._save_regularly())
+        self._written = asyncio.Event()
+        self._complete = False
+        self._hashing = asyncio.create_task(self._hash_written())
+        self._autosave = asyncio.create_task(self._save_regularly())
 
     @property
     def name(self) -> str:
-        """The name that the file will have."""
+        """The final name of the file."""
         return self.partial.target.name
 
     @property
     def received(self) -> int:
-        return covered(self.spans)
+        return length(self.ranges)
 
     @property
-    def occupied(self) -> int:
-        """Bytes that need no more room: they are here, or make room for others."""
-        return os.fstat(self._descriptor).st_blocks * 512 if self._disowned else self.received
+    def is_complete(self) -> bool:
+        return self.received == self.state.bytes
 
-    async def write(self, at: int, batch: Sequence[bytes]) -> None:
-        """Put `batch` at offset `at`."""
-        length = sum(map(len, batch))
-        await self._in_thread(_write_all, self._descriptor, batch, at)
-        self.spans = add(self.spans, at, at + length)
-        self._grown.set()
+    @property
+    def reusable_bytes(self) -> int:
+        """Bytes of the file that need no more disk space: valid ones, or invalid ones that will be overwritten."""
+        return os.fstat(self._descriptor).st_blocks * 512 if self._invalid else self.received
 
-    async def describe(self, size: int | None, validator: str | None) -> None:
-        """Note what the server said, so that another pod can go on from here."""
-        self.receipt = replace(self.receipt, bytes=size, validator=validator)
+    async def write(self, offset: int, chunks: Sequence[bytes]) -> None:
+        """Write `chunks` at `offset`. Raise PermanentError when the file begins like something else."""
+        if offset == 0:
+            formats.check_beginning(self.name, b"".join(chunks)[:64])
+        await self._in_thread(_write_all, self._descriptor, chunks, offset)
+        self.ranges = add(self.ranges, offset, offset + sum(map(len, chunks)))
+        self._written.set()
+
+    async def set_source(self, size: int | None, validator: str | None) -> None:
+        """Save what the server says about the content, so that another pod can resume."""
+        self.state = replace(self.state, bytes=size, validator=validator)
         await self.save()
 
-    def disown(self, reason: str) -> None:
-        """What is here is of another content. It stays on disk until a server begins to send the wanted one."""
-        log.info("part file is of no use", file=self.name, bytes=self.received, reason=reason)
-        self._disowned = True
-        self.spans = ()
-        self.receipt = replace(self.receipt, spans=(), validator=None, bytes=None)
+    def invalidate(self, reason: str) -> None:
+        """Stop using what is on disk. It is deleted only when a server begins to send the requested content."""
+        log.info("discarding a partial download", file=self.name, bytes=self.received, reason=reason)
+        self._invalid = True
+        self.ranges = ()
+        self.state = replace(self.state, ranges=(), validator=None, bytes=None)
 
-    async def begin(self) -> None:
-        """A server sends what is wanted. The only place where bytes go: those that were disowned."""
-        if not self._disowned:
+    async def truncate_if_invalid(self) -> None:
+        """Delete invalid bytes. Call this when a server begins to send the requested content."""
+        if not self._invalid:
             return
-        await self._stop_following()
-        self._disowned, self._hash, self._hashed = False, hashlib.sha256(), 0
-        self._progress.received = self._progress.checked = 0
+        await self._stop_hashing()
+        self._invalid, self._hash, self._hashed = False, hashlib.sha256(), 0
+        self._progress.received = self._progress.hashed = 0
         await self._in_thread(os.ftruncate, self._descriptor, 0)
-        self._follower = asyncio.create_task(self._follow())
+        self._hashing = asyncio.create_task(self._hash_written())
 
     async def digest(self) -> str:
-        """The sha256 of the file, which is whole now."""
-        self._whole = True
-        self._grown.set()
-        await self._follower
+        """Return the SHA-256 of the file, which must be complete."""
+        await self.truncate_if_invalid()  # the complete file is empty
+        self._complete = True
+        self._written.set()
+        await self._hashing
         return self._hash.hexdigest()
 
     async def save(self) -> None:
-        """Sync the bytes, then say in the receipt that they are there."""
+        """Sync the bytes to disk, then list them in the resume state."""
         async with self._saving:
-            spans = self.spans
+            ranges = self.ranges
             await self._in_thread(os.fsync, self._descriptor)
-            self.receipt = replace(self.receipt, spans=spans)
-            await self._in_thread(self.partial.write, self.receipt)
-            self._saved = self.receipt
+            self.state = replace(self.state, ranges=ranges)
+            await self._in_thread(self.partial.write, self.state)
+            self._saved = self.state
 
     async def close(self) -> None:
-        """Save what has arrived and let go of the file, once no thread uses it any more. Nothing leaves nothing."""
-        self._keeper.cancel()
-        await self._stop_following()
+        """Save what was received and close the file once no thread uses it. An empty file is deleted."""
+        await cancel_and_wait(self._autosave)
+        await self._stop_hashing()
         try:
             if self._is_empty():
-                await self._in_thread(self.partial.drop)
-            elif self._disowned:
-                pass  # no server had anything better
-            else:
-                self.receipt = replace(self.receipt, writer=None)
+                await self._in_thread(self.partial.delete_part)
+            elif not self._invalid:  # else no server had the requested content: the earlier bytes stay
+                self.state = replace(self.state, writer=None)
                 await self.save()
         finally:
             await self._in_thread(os.close, self._descriptor)
 
     def _is_empty(self) -> bool:
-        """Nothing of use is in the file, and nothing that somebody may still want."""
-        if self._disowned:
+        if self._invalid:
             return os.fstat(self._descriptor).st_size == 0
-        return not self.spans and not self._whole
+        return not self.ranges and not self._complete
 
     async def _save_regularly(self) -> None:
         while True:
             await asyncio.sleep(SAVE_SECONDS)
-            if self.spans != self._saved.spans and not self._disowned:
-                with suppress(OSError):  # a full disk shows where bytes are written
+            if self.ranges != self._saved.ranges and not self._invalid:
+                with suppress(OSError):  # a full disk is reported where bytes are written
                     await self.save()
 
-    async def _follow(self) -> None:
+    async def _hash_written(self) -> None:
         while True:
-            self._grown.clear()
-            while (stop := min(prefix(self.spans), self._hashed + HASH_STEP)) > self._hashed:
-                await self._in_thread(_hash_span, self._descriptor, self._hash, self._hashed, stop)
+            self._written.clear()
+            while (stop := min(prefix(self.ranges), self._hashed + HASH_STEP)) > self._hashed:
+                await self._in_thread(_hash_range, self._descriptor, self._hash, self._hashed, stop)
                 self._hashed = stop
-                self._progress.check(stop)
-            if self._whole:
+                self._progress.set_hashed(stop)
+            if self._complete:
                 return
-            await self._grown.wait()
+            await self._written.wait()
 
-    async def _stop_following(self) -> None:
-        """Cancelling a task does not stop the thread that it waits for."""
-        self._follower.cancel()
-        await asyncio.gather(self._follower, return_exceptions=True)
+    async def _stop_hashing(self) -> None:
+        """Cancel the task, then wait for its thread, which a cancellation does not stop."""
+        await cancel_and_wait(self._hashing)
         await asyncio.to_thread(wait, set(self._pending))
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -174,33 +177,33 @@ class PartFile:
 
 
 @asynccontextmanager
-async def opened(
-    partial: PartialFile, receipt: ResumeState, progress: Progress, threads: Executor
+async def open_part_file(
+    partial: PartialFile, state: ResumeState, progress: Progress, threads: Executor
 ) -> AsyncIterator[PartFile]:
-    """The part file that `receipt` speaks of, ready to go on. However the block ends, what has arrived is saved."""
-    opening = asyncio.wrap_future(threads.submit(os.open, partial.part, os.O_RDWR | os.O_CREAT, 0o644))
+    """Open the part file that `state` describes. However the block ends, what was received is saved."""
+    opening = asyncio.wrap_future(threads.submit(partial.open))
     try:
         descriptor = await asyncio.shield(opening)
     except asyncio.CancelledError:
         os.close(await opening)
         raise
-    file = PartFile(partial, receipt, progress, descriptor, threads)
+    file = PartFile(partial, state, progress, descriptor, threads)
     try:
         yield file
     finally:
         await run_to_completion(file.close())
 
 
-def _write_all(descriptor: int, batch: Sequence[bytes], at: int) -> None:
-    written = os.pwritev(descriptor, batch, at)
-    if written < sum(map(len, batch)):  # an interrupted write, or the last bytes of a full disk
-        rest = memoryview(b"".join(batch))
+def _write_all(descriptor: int, chunks: Sequence[bytes], offset: int) -> None:
+    written = os.pwritev(descriptor, chunks, offset)
+    if written < sum(map(len, chunks)):  # an interrupted write, or the last bytes of a full disk
+        rest = memoryview(b"".join(chunks))
         while written < len(rest):
-            written += os.pwrite(descriptor, rest[written:], at + written)
+            written += os.pwrite(descriptor, rest[written:], offset + written)
 
 
-def _hash_span(descriptor: int, digest: "hashlib._Hash", start: int, stop: int) -> None:
-    buffer = memoryview(bytearray(min(HASH_BYTES, stop - start)))
+def _hash_range(descriptor: int, digest: "hashlib._Hash", start: int, stop: int) -> None:
+    buffer = memoryview(bytearray(min(READ_BYTES, stop - start)))
     while start < stop:
         count = os.preadv(descriptor, [buffer[: stop - start]], start)
         if count == 0:

@@ -1,155 +1,175 @@
-"""A file that is not complete yet: `NAME.part`, and beside it what is needed to go on with it.
+"""The files of an incomplete download: `NAME.part`, and beside it what is needed to resume.
 
-The receipt lies on the same volume as the bytes, so a new pod with an empty database can resume.
-ComfyUI ignores both names. Neither ever holds a token or a signed URL.
+The resume state is on the same volume as the bytes, so that a new pod with an empty database can resume.
+ComfyUI ignores both names. Neither contains a token or a signed URL.
 """
 
 import os
 import socket
+import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from json import JSONDecodeError, dumps, loads
+from json import dumps, loads
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from backend.core.files import rename_without_clobbering, sync_folder, write_atomically
-from backend.downloads.engine.byte_ranges import ByteRanges, covered, end, joined
+from backend.downloads.engine.byte_ranges import ByteRanges, end, length, merge
 
-FORMAT = 2
-# While bytes arrive a receipt is written anew every other second; the rest is patience with slow file servers.
-ALIVE_SECONDS = 60.0
+FORMAT = 1
+# A running download writes its resume state every two seconds. The rest is tolerance for slow file servers.
+ACTIVE_SECONDS = 60.0
+SUFFIX = ".resume.part"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeState:
-    """What has arrived so far."""
+    """What has been received so far, and which content it belongs to."""
 
     url: str
-    # Parts that were synced to disk before this receipt was written.
-    spans: ByteRanges
+    # Bytes that were synced to disk before this state was written.
+    ranges: ByteRanges
     # Size of the whole file.
     bytes: int | None
     sha256: str | None
-    # The content's name at the hub: changes exactly when the content does.
+    # The hub's name for the content. Changes exactly when the content does.
     identity: str | None
-    # The strong ETag or date of the server that sends the bytes; goes into If-Range.
+    # The strong ETag or date of the server that sends the bytes, for If-Range.
     validator: str | None
     preset: str | None = None
-    # The machine that writes the file, as long as it does.
+    # The machine that writes the file, while it does.
     writer: str | None = None
 
     @property
     def received(self) -> int:
-        return covered(self.spans)
+        return length(self.ranges)
+
+    @property
+    def is_identifiable(self) -> bool:
+        """Whether parts that are fetched at different times can be shown to belong to the same content."""
+        return bool(self.validator or self.identity or self.sha256)
 
 
 class PartialFile:
-    """The files that stand for an unfinished `target`. All methods block for a disk access or two."""
+    """The files on disk of an incomplete `target`. All methods block for a disk access or two."""
 
     def __init__(self, target: Path):
         self.target = target
         self.part = target.with_name(f"{target.name}.part")
-        self.rejected = target.with_name(f"{target.name}.mismatch.part")
-        self._receipt = target.with_name(f".{target.name}.receipt.part")
-        self._draft = target.with_name(f".{target.name}.receipt.tmp")
+        self.quarantined = target.with_name(f"{target.name}.mismatch.part")
+        self._state = target.with_name(f".{target.name}{SUFFIX}")
+        self._draft = target.with_name(f".{target.name}.resume.tmp")
+
+    def open(self) -> int:
+        """Open `.part` for reading and writing, and return the descriptor.
+
+        A link or a special file of that name was not made by us and must not be written through: it is replaced.
+        """
+        with suppress(OSError):
+            descriptor = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                return descriptor
+            os.close(descriptor)
+        self.part.unlink(missing_ok=True)
+        return os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
 
     def read(self) -> ResumeState | None:
-        """The receipt, if it can be read and the bytes that it speaks of are there."""
+        """Return the resume state if it is valid and the bytes that it lists are on disk."""
         try:
-            content = loads(self._receipt.read_bytes())
+            content = loads(self._state.read_bytes())
             if content.pop("format") != FORMAT:
                 return None
-            spans = joined((int(start), int(stop)) for start, stop in content.pop("spans"))
-            receipt = ResumeState(**content, spans=spans)
-            return receipt if self.part.stat().st_size >= end(spans) else None
-        except (
-            OSError,
-            JSONDecodeError,
-            UnicodeDecodeError,
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-        ):
+            ranges = merge((int(start), int(stop)) for start, stop in content.pop("ranges"))
+            state = ResumeState(**content, ranges=ranges)
+            return state if self._part_bytes() >= end(ranges) else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
+    def _part_bytes(self) -> int:
+        status = self.part.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("not a regular file")
+        return status.st_size
+
     def is_written_elsewhere(self) -> bool:
-        """Whether another machine, with which we share the volume, is at it this very moment."""
-        receipt = self.read()
-        if receipt is None or receipt.writer in (None, this_machine()):
+        """Return whether another machine that shares the volume is writing this file now."""
+        state = self.read()
+        if state is None or state.writer in (None, this_machine()):
             return False
         with suppress(OSError):
-            return _now_beside(self._receipt) - self._receipt.stat().st_mtime < ALIVE_SECONDS
+            return file_server_time(self._state) - self._state.stat().st_mtime < ACTIVE_SECONDS
         return False
 
-    def write(self, receipt: ResumeState) -> None:
-        content = dumps({"format": FORMAT, **asdict(receipt)}).encode()
-        write_atomically(self._receipt, content, draft=self._draft)
+    def write(self, state: ResumeState) -> None:
+        content = dumps({"format": FORMAT, **asdict(state)}).encode()
+        write_atomically(self._state, content, draft=self._draft)
 
-    def finish(self) -> None:
-        """Give the complete file its name. FileExistsError when somebody else put a file there."""
+    def install(self) -> None:
+        """Give the complete file its final name. Raise FileExistsError when that name is taken."""
         rename_without_clobbering(self.part, self.target)
-        self._forget()
+        self._delete_state()
 
-    def reject(self) -> None:
-        """Keep the bytes under a name that nobody takes for the file."""
-        self.part.replace(self.rejected)
-        self._forget()
+    def quarantine(self) -> None:
+        """Keep the bytes under a name that nothing mistakes for the file."""
+        self.part.replace(self.quarantined)
+        self._delete_state()
         sync_folder(self.target.parent)
 
-    def accept(self) -> None:
-        """Take rejected bytes after all. FileNotFoundError, FileExistsError."""
-        rename_without_clobbering(self.rejected, self.target)
+    def accept_quarantined(self) -> None:
+        """Give quarantined bytes the final name. Raise FileNotFoundError or FileExistsError."""
+        rename_without_clobbering(self.quarantined, self.target)
 
-    def drop(self) -> None:
-        """Forget what has arrived; what was put aside stays."""
+    def delete_part(self) -> None:
+        """Delete what was received. A quarantined file stays."""
         self.part.unlink(missing_ok=True)
-        self._forget()
+        self._delete_state()
 
-    def discard(self) -> None:
-        self.drop()
-        self.rejected.unlink(missing_ok=True)
+    def delete(self) -> None:
+        """Delete what was received and what is quarantined."""
+        self.delete_part()
+        self.quarantined.unlink(missing_ok=True)
 
-    def _forget(self) -> None:
-        for path in (self._receipt, self._draft):
+    def _delete_state(self) -> None:
+        for path in (self._state, self._draft):
             path.unlink(missing_ok=True)
 
-    def occupied(self) -> int:
-        """Bytes on disk that discarding would free."""
-        return sum(_blocks(path) for path in (self.part, self.rejected))
+    def disk_bytes(self) -> int:
+        """Return how many bytes on disk deleting would free."""
+        return sum(_allocated(path) for path in (self.part, self.quarantined))
 
 
 def this_machine() -> str:
-    """As a receipt names it: each container has a name of its own."""
+    """Return the name of this machine as a resume state records it. Each container has its own."""
     return socket.gethostname()
 
 
-def _now_beside(path: Path) -> float:
-    """The time as the file server sees it, whose clock may differ from ours."""
-    with TemporaryFile(dir=path.parent) as probe:
+def file_server_time(beside: Path) -> float:
+    """Return the time on the file server, whose clock may differ from ours."""
+    with TemporaryFile(dir=beside.parent) as probe:
         return os.fstat(probe.fileno()).st_mtime
 
 
-def _blocks(path: Path) -> int:
+def _allocated(path: Path) -> int:
     try:
-        return path.stat().st_blocks * 512
+        return path.lstat().st_blocks * 512
     except OSError:
         return 0
 
 
-def resume_states_below(models: Path) -> list[tuple[Path, ResumeState]]:
-    """Every unfinished file on the volume: the path it will have, and its receipt."""
+def resume_states_below(folder: Path) -> list[tuple[Path, ResumeState]]:
+    """Return every resumable download below `folder`: its target and its resume state."""
     found = []
-    for path in models.rglob(".*.receipt.part"):
-        target = path.with_name(path.name[1:].removesuffix(".receipt.part"))
-        receipt = PartialFile(target).read()
-        if receipt:
-            found.append((target, receipt))
+    for path in folder.rglob(f".*{SUFFIX}"):
+        target = path.with_name(path.name[1:].removesuffix(SUFFIX))
+        state = PartialFile(target).read()
+        if state:
+            found.append((target, state))
     return found
 
 
-def strays_below(models: Path) -> list[Path]:
-    """The paths that files would have had of which there are bytes and nothing that tells where they come from."""
-    visible = (path for path in models.rglob("*.part") if not path.name.startswith("."))
+def orphaned_parts_below(folder: Path) -> list[Path]:
+    """Return the targets of all `.part` files below `folder` that have no resume state."""
+    visible = (path for path in folder.rglob("*.part") if not path.name.startswith("."))
     targets = {path.with_name(path.name.removesuffix(".part").removesuffix(".mismatch")) for path in visible}
     return sorted(target for target in targets if PartialFile(target).read() is None)

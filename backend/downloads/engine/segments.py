@@ -1,78 +1,77 @@
-"""Which connection brings which piece of a file.
+"""Which connection downloads which part of a file.
 
-Pieces are handed out from the front, so the hash can follow closely behind. When all of them are under way, a free
-connection takes over the second half of the piece that has the most left, so one slow connection does not hold up
-the end.
+Segments are taken from the front, so that the hash can follow closely. When all are taken, a free connection takes
+over the second half of the segment with the most bytes left, so that one slow connection does not delay the end.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
-from backend.downloads.engine.byte_ranges import ByteRanges, pieces
+from backend.downloads.engine.byte_ranges import ByteRanges, split
 
-MEGABYTE = 2**20
-SMALLEST_SEGMENT = 8 * MEGABYTE
-LARGEST_SEGMENT = 64 * MEGABYTE
+MEBIBYTE = 2**20
+MIN_SEGMENT_BYTES = 8 * MEBIBYTE
+MAX_SEGMENT_BYTES = 64 * MEBIBYTE
 SEGMENTS_PER_FILE = 64
-WORTH_SPLITTING = 4 * MEGABYTE
+MIN_SPLIT_BYTES = 4 * MEBIBYTE
 
 
 @dataclass(slots=True, eq=False)
 class Segment:
-    """Bytes from `at` to `stop` are still to come; `stop` moves forward when another connection takes the end."""
+    """Bytes from `offset` to `stop` that are still missing. `stop` decreases when another connection takes the end."""
 
-    at: int
+    offset: int
     stop: int
 
     @property
-    def left(self) -> int:
-        return self.stop - self.at
+    def remaining(self) -> int:
+        return self.stop - self.offset
 
 
 class SegmentPlan:
-    """The pieces of one attempt."""
+    """The segments of one attempt."""
 
     def __init__(self, missing: ByteRanges, size: int):
-        length = piece_bytes(size)
-        self._waiting = deque(Segment(*span) for gap in missing for span in pieces(gap, length))
+        step = segment_bytes(size)
+        self._free = deque(Segment(*part) for gap in missing for part in split(gap, step))
         self._taken: list[Segment] = []
 
     @property
-    def left(self) -> int:
-        """Bytes that have not been asked for yet."""
-        return sum(piece.left for piece in self._waiting)
+    def free_bytes(self) -> int:
+        """Bytes that no connection has taken yet."""
+        return sum(segment.remaining for segment in self._free)
 
     def take(self) -> Segment | None:
-        """The next piece to fetch, or None when nothing is worth another connection."""
-        piece = self._waiting.popleft() if self._waiting else self._split()
-        if piece:
-            self._taken.append(piece)
-        return piece
+        """Return the next segment to fetch, or None when no segment is worth another connection."""
+        segment = self._free.popleft() if self._free else self._split_largest()
+        if segment:
+            self._taken.append(segment)
+        return segment
 
-    def done(self, piece: Segment) -> None:
-        self._taken.remove(piece)
+    def finish(self, segment: Segment) -> None:
+        self._taken.remove(segment)
 
-    def give_back(self, piece: Segment) -> None:
-        """Its connection failed: somebody else shall fetch what is left of it."""
-        self._taken.remove(piece)
-        if piece.left:
-            self._waiting.appendleft(piece)
+    def put_back(self, segment: Segment) -> None:
+        """Return what is left of a segment, for another connection."""
+        self._taken.remove(segment)
+        if segment.remaining:
+            self._free.appendleft(segment)
 
-    def _split(self) -> Segment | None:
-        largest = max(self._taken, key=lambda piece: piece.left, default=None)
-        if largest is None or largest.left < WORTH_SPLITTING:
+    def _split_largest(self) -> Segment | None:
+        largest = max(self._taken, key=lambda segment: segment.remaining, default=None)
+        if largest is None or largest.remaining < MIN_SPLIT_BYTES:
             return None
-        middle = largest.at + largest.left // 2
-        rest = Segment(middle, largest.stop)
+        middle = largest.offset + largest.remaining // 2
+        second_half = Segment(middle, largest.stop)
         largest.stop = middle
-        return rest
+        return second_half
 
 
-def piece_bytes(size: int) -> int:
-    """Large enough that a round trip costs little, small enough that the hash keeps up from the page cache."""
-    return min(max(size // SEGMENTS_PER_FILE, SMALLEST_SEGMENT), LARGEST_SEGMENT)
+def segment_bytes(size: int) -> int:
+    """Return a length that makes a round trip cheap and still lets the hash read from the page cache."""
+    return min(max(size // SEGMENTS_PER_FILE, MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES)
 
 
-def connections_for(left: int, most: int) -> int:
-    """How many connections `left` bytes deserve: one for each of the smallest pieces."""
-    return max(1, min(most, -(-left // SMALLEST_SEGMENT)))
+def connections_for(missing_bytes: int, limit: int) -> int:
+    """Return how many connections `missing_bytes` are worth: one for each segment of the smallest size."""
+    return max(1, min(limit, -(-missing_bytes // MIN_SEGMENT_BYTES)))

@@ -1,20 +1,20 @@
-"""How fast all transfers together may go."""
+"""The rate limit over all downloads."""
 
 import asyncio
 import contextlib
 
-# What a connection needs so as not to stand still between two reads.
-BYTES_PER_CONNECTION = 500_000
+# A connection that gets less than this is idle between two reads.
+MIN_BYTES_PER_CONNECTION = 500_000
 
 
 class Throttle:
-    """Lets bytes pass at no more than `limit` a second; None: as they come."""
+    """Delays received bytes so that no more than `limit` pass per second. None means no limit."""
 
     def __init__(self, connections: int = 16) -> None:
         self._limit: float | None = None
         self._connections = connections
         self._due = 0.0
-        self._changed = asyncio.Event()
+        self._limit_changed = asyncio.Event()
 
     @property
     def limit(self) -> float | None:
@@ -22,27 +22,27 @@ class Throttle:
 
     @property
     def connections(self) -> int:
-        """How many connections one file may have: no more than the limit keeps busy."""
+        """How many connections one file may use: no more than the limit keeps busy."""
         if self._limit is None:
             return self._connections
-        return max(1, min(self._connections, int(self._limit // BYTES_PER_CONNECTION)))
+        return max(1, min(self._connections, int(self._limit // MIN_BYTES_PER_CONNECTION)))
 
     def set(self, limit: float | None, connections: int) -> None:
-        """The limit takes effect at once, also for who is waiting; the connections for the next file."""
+        """Apply `limit` at once, also to downloads that wait, and `connections` to the next file."""
         self._connections = connections
         if limit == self._limit:
             return
         self._limit = limit
         self._due = 0.0
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._limit_changed.set()
+        self._limit_changed = asyncio.Event()
 
-    async def take(self, count: int) -> None:
-        """Wait until `count` more bytes may have passed."""
+    async def wait_for(self, count: int) -> None:
+        """Wait until the limit lets `count` more bytes pass."""
         if self._limit is None:
             return
         now = asyncio.get_running_loop().time()
         self._due = max(now, self._due) + count / self._limit
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._due - now):
-                await self._changed.wait()
+                await self._limit_changed.wait()

@@ -1,4 +1,4 @@
-"""The HTML door for buttons. The page hears that something changed, and asks anew for the part that it shows."""
+"""HTML routes of the buttons. They trigger an event, upon which the page reloads the part that it shows."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,7 +11,7 @@ from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import InvalidRequest
 from backend.downloads.dependencies import BandwidthService, DownloadsService
-from backend.downloads.rate_limit_form import RateLimitForm, rate_limit_view, wishes
+from backend.downloads.rate_limit_form import RateLimitForm, hints, rate_limit_view
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -24,21 +24,21 @@ ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
 
 
 @router.post("/downloads/limits")
-async def set_limits(
-    form: Annotated[RateLimitForm, Form()], request: Request, governor: BandwidthService
+async def change_limits(
+    form: Annotated[RateLimitForm, Form()], request: Request, bandwidth: BandwidthService
 ) -> Response:
-    """The form again: as it holds now, or as it was typed with a word at each mistake."""
+    """Return the form: with its saved values, or as it was typed with a message at each mistake."""
     render = partial(renderer_of(request).page, request, "downloads/_limits.html")
     try:
-        await governor.change(form.policy())
+        await bandwidth.change(form.policy())
     except ValidationError as error:
         if not htmx.is_htmx(request):
             raise InvalidRequest("Not saved: a field has an invalid value.") from None
         return htmx.with_swap(
-            render(rate_limit_view(governor.policy, form, wishes(error)), status=400), "outerMorph"
+            render(rate_limit_view(bandwidth.policy, form, hints(error)), status=400), "outerMorph"
         )
     return htmx.with_toast(
-        render(rate_limit_view(governor.policy)), "success", "Saved. The new limits apply now."
+        render(rate_limit_view(bandwidth.policy)), "success", "Saved. The new limits apply now."
     )
 
 

@@ -1,4 +1,4 @@
-"""The HTML door for adding downloads: look at an address, tick files, choose their folders."""
+"""HTML routes for adding downloads: list the files of a URL, select some, choose their folders."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from backend.downloads.schemas import PickedFile
 from backend.sources.api_errors import as_api_errors
 from backend.sources.dependencies import SourcesService
 from backend.sources.formats import Format
-from backend.sources.listing import view_of
+from backend.sources.listing import listing_view
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -23,14 +23,14 @@ router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
 )
 
-# Rows of one look at a large repository.
-OFFERED = 300
-# Refusals that are told one by one.
-TOLD = 3
+# Rows of the listing of a large repository.
+MAX_ROWS = 300
+# Refusals in one message.
+MAX_REFUSALS = 3
 
 
 @router.get("/downloads/add")
-async def show_address(request: Request, url: Annotated[str, Query(max_length=4096)] = "") -> Response:
+async def show_form(request: Request, url: Annotated[str, Query(max_length=4096)] = "") -> Response:
     return renderer_of(request).page(request, "downloads/add.html", {"url": url})
 
 
@@ -42,14 +42,14 @@ async def show_listing(
     url: Annotated[str, Form(max_length=4096)],
 ) -> Response:
     with as_api_errors():
-        listing = view_of(await sources.look(url))
-    # Models first: README and the like are seldom what is wanted.
+        listing = listing_view(await sources.listing(url))
+    # Models first: a README is seldom what the user wants.
     files = sorted(listing.files, key=lambda file: file.format == Format.OTHER)
     view = {
         "listing": listing,
-        "files": files[:OFFERED],
-        "not_shown": len(files[OFFERED:]),
-        "free": await downloads.room.free(),
+        "files": files[:MAX_ROWS],
+        "not_shown": len(files[MAX_ROWS:]),
+        "free": await downloads.space.free(),
         "folders": sorted(MODEL_FOLDERS),
     }
     return renderer_of(request).page(request, "downloads/_listing.html", view)
@@ -57,26 +57,28 @@ async def show_listing(
 
 @router.post("/downloads/add")
 async def add(request: Request, batches: BatchesService, downloads: DownloadsService) -> Response:
-    """The page goes on to the downloads, unless something was refused."""
+    """Redirect to the downloads, unless a file was refused."""
     try:
         report = await batches.request(await _picked(request))
     except OutOfSpace as error:
         if not htmx.is_htmx(request):
             raise
-        view = {"error": error, "leftovers": await downloads.room.leftovers()}
+        view = {"error": error, "freeable": await downloads.space.freeable()}
         page = renderer_of(request).page(request, "downloads/_out_of_space.html", view, status=error.status)
         return htmx.with_swap(page, "innerHTML")
     if not report.refused:
         return Response(status_code=204, headers={"HX-Redirect": "/downloads"})
-    told = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused[:TOLD])
-    more = len(report.refused[TOLD:])
-    return htmx.with_toast(Response(status_code=204), "error", f"And {more} more. {told}" if more else told)
+    messages = " ".join(f"{refusal.filename}: {refusal.message}" for refusal in report.refused[:MAX_REFUSALS])
+    more = len(report.refused[MAX_REFUSALS:])
+    return htmx.with_toast(
+        Response(status_code=204), "error", f"And {more} more. {messages}" if more else messages
+    )
 
 
 async def _picked(request: Request) -> list[FileRequest]:
-    """The ticked rows of the form. A row's number is part of the names of its fields."""
+    """Return the selected rows of the form. A row's number is part of the names of its fields."""
     names = PickedFile.model_fields.keys()
-    async with request.form(max_files=0, max_fields=8 * OFFERED) as form:
+    async with request.form(max_files=0, max_fields=8 * MAX_ROWS) as form:
         rows = [
             {name: value for name in names if (value := form.get(f"{name}-{number}"))}
             for number in form.getlist("pick")

@@ -1,6 +1,5 @@
-"""The HTML door of downloads: the page with its live part, and the log of one transfer."""
+"""HTML routes of downloads: the page with its live part, and the log of one transfer."""
 
-from collections import Counter
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request, Response
@@ -8,10 +7,10 @@ from fastapi import Query, Request, Response
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.downloads.dependencies import BandwidthService, DownloadsService
-from backend.downloads.models import UNFINISHED, State
+from backend.downloads.models import FINISHED, UNFINISHED, State
 from backend.downloads.rate_limit_form import rate_limit_view
-from backend.downloads.schemas import Filter, TransferView
 from backend.downloads.service import Downloads
+from backend.downloads.store import Matching
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -19,7 +18,7 @@ router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
 )
 
-SHOWN = 100
+MAX_FINISHED = 100
 
 Outcome = Literal["", "done", "failed", "quarantined", "cancelled"]
 
@@ -28,19 +27,20 @@ Outcome = Literal["", "done", "failed", "quarantined", "cancelled"]
 async def show(
     request: Request,
     downloads: DownloadsService,
-    governor: BandwidthService,
+    bandwidth: BandwidthService,
     state: Outcome = "",
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
-    lists = await _lists(downloads, state, q) | {"holds": governor.pace}
+    lists = await _lists(downloads, state, q) | {"limit_now": bandwidth.rate_limit}
     if htmx.wants_fragment(request):
         return renderer_of(request).page(request, "downloads/_transfers.html", lists)
-    return renderer_of(request).page(request, "downloads/page.html", lists | rate_limit_view(governor.policy))
+    view = lists | rate_limit_view(bandwidth.policy)
+    return renderer_of(request).page(request, "downloads/page.html", view)
 
 
 @router.get("/downloads/stopped")
 async def show_stopped(request: Request, downloads: DownloadsService) -> Response:
-    view = {"leftovers": await downloads.room.leftovers()}
+    view = {"freeable": await downloads.space.freeable()}
     return renderer_of(request).page(request, "downloads/_stopped.html", view)
 
 
@@ -56,24 +56,19 @@ async def show_log(transfer_id: str, request: Request, downloads: DownloadsServi
 
 
 async def _lists(downloads: Downloads, state: Outcome, q: str) -> dict[str, Any]:
-    """What is under way in the order of the queue, and what is finished as far as it was asked for, newest first."""
-    views = [downloads.view(transfer) for transfer in await downloads.list()]
-    active = [view for view in views if view.state in UNFINISHED]
-    finished = [view for view in views if view.state not in UNFINISHED]
-    wanted = Filter(state={State(state)} if state else set(), q=q)
-    found = sorted(filter(wanted.holds, finished), key=_end, reverse=True)
+    """Return unfinished transfers in the order of the queue, and the newest finished ones that match."""
+    unfinished = [downloads.view(transfer) for transfer in await downloads.unfinished()]
+    matching = Matching(states=frozenset({State(state)}) if state else FINISHED, q=q)
+    finished = [downloads.view(transfer) for transfer in await downloads.finished(matching, MAX_FINISHED)]
+    counts = await downloads.counts()
     return {
-        "active": active,
-        "states": Counter(view.state.value for view in views),
-        "next": next((view.id for view in active if view.state == State.QUEUED), None),
-        "finished": len(finished),
-        "found": len(found),
-        "shown": found[:SHOWN],
+        "active": unfinished,
+        "states": {each.value: counts.get(each, 0) for each in State},
+        "next": next((view.id for view in unfinished if view.state == State.QUEUED), None),
+        "finished": sum(counts.get(each, 0) for each in FINISHED),
+        "found": await downloads.count(matching),
+        "shown": finished,
         "state": state,
         "q": q,
-        "disk": await downloads.room.outlook(),
+        "disk": await downloads.space.forecast(),
     }
-
-
-def _end(view: TransferView) -> Any:
-    return view.finished_at or view.created_at

@@ -161,7 +161,7 @@ async def test_a_stop_after_the_last_byte_needs_no_byte_more(
     partial.write(
         ResumeState(
             url=hub.url_of(rose),
-            spans=((0, 9_000_000),),
+            ranges=((0, 9_000_000),),
             bytes=9_000_000,
             sha256=None,
             identity=None,

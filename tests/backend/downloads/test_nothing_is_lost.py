@@ -58,7 +58,7 @@ async def test_an_alternative_that_has_another_file_changes_nothing(
     paused = await paused_after(HALF, pod, hub, model, alternatives=[hub.url_of(other)])
     hub.fault(model, faults.Status(code=404, times=None))
     failed = await resumed(pod, paused)
-    assert (failed["state"], failed["problem"]["code"]) == ("failed", "another_file")
+    assert (failed["state"], failed["problem"]["code"]) == ("failed", "different_file")
     hub.clear_faults()
     hub.forget_requests()
     assert (await resumed(pod, paused))["verification"] == "verified"

@@ -1,7 +1,6 @@
 """A destination has one record until its file is there, whatever is asked for, stopped and asked for again."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 
 from backend.downloads.deduplication import Deduplication
-from backend.downloads.store import MIGRATIONS
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults
@@ -129,7 +127,7 @@ async def test_whoever_stops_it_when_the_file_has_its_name_already(
     state: str,
     there: bool,
 ) -> None:
-    named = held_after(monkeypatch, Deduplication, "remember")
+    named = held_after(monkeypatch, Deduplication, "record")
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await ask(pod, hub, model)
         await named.wait()
@@ -151,34 +149,3 @@ def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> async
 
     monkeypatch.setattr(owner, name, held)
     return reached
-
-
-OLD_ROW = (
-    "INSERT INTO transfers (id, url, alternatives, folder, filename, received, state, failures, created_at) "
-    "VALUES (?, 'https://example.org/x.gguf', '[]', 'vae', 'x.gguf', 0, ?, 0, ?)"
-)
-
-
-@pytest.mark.parametrize(
-    ("states", "kept"),
-    [
-        (["done", "failed", "cancelled"], ["0", "2"]),
-        (["failed", "paused", "failed", "quarantined"], ["1"]),
-        (["done", "done"], ["0", "1"]),
-    ],
-    ids=" ".join,
-)
-async def test_records_of_an_earlier_version_are_sorted_out(
-    workspace: Path, hub: Hub, states: list[str], kept: list[str]
-) -> None:
-    state_folder = workspace / ".comfypod"
-    state_folder.mkdir(parents=True)
-    with sqlite3.connect(state_folder / "comfypod.db") as old:
-        old.executescript(";".join(MIGRATIONS[:2]))
-        old.executescript("CREATE TABLE schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL)")
-        old.execute("INSERT INTO schema_version VALUES ('downloads', 2)")
-        for number, state in enumerate(states):
-            old.execute(OLD_ROW, (str(number), state, f"2026-01-01T00:00:0{number}.000+00:00"))
-    old.close()
-    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        assert sorted(row["id"] for row in await all_of(pod)) == kept

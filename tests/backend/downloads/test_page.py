@@ -156,9 +156,9 @@ async def test_the_log_of_a_download_is_asked_for_apart(
 ) -> None:
     transfer = await ask(pod, hub, models[0])
     await pod.finished(transfer)
-    assert "Asked for" not in await page(pod)
+    assert "Requested from" not in await page(pod)
     log = (await pod.client.get(f"/downloads/{transfer}/log", headers=FRAGMENT)).text
-    assert re.search(r"<time [^>]+>\d\d \w{3} \d\d:\d\d:\d\d</time>\s*<span[^>]*>Asked for, from http", log)
+    assert re.search(r"<time [^>]+>\d\d \w{3} \d\d:\d\d:\d\d</time>\s*<span[^>]*>Requested from http", log)
     nobody = await pod.client.get("/downloads/nobody/log", headers=FRAGMENT)
     assert (nobody.status_code, "no such download" in nobody.headers["HX-Trigger"]) == (404, True)
 

@@ -71,7 +71,7 @@ async def test_after_a_restart_the_link_has_to_be_pasted_again_and_the_rest_is_f
         await pod.client.post(f"/api/downloads/{transfer['id']}/resume")
         forgotten = await pod.finished(transfer["id"])
         assert (forgotten["state"], forgotten["problem"]["code"]) == ("failed", "paste_again")
-        assert "paste the link again" in forgotten["problem"]["message"]
+        assert "Paste the link again" in forgotten["problem"]["message"]
         hub.forget_requests()
         again = await pod.download(url=hub.signed_url_of(model), **wanted)
         assert (await pod.finished(again["id"]))["state"] == "done"

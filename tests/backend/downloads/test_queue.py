@@ -113,7 +113,7 @@ async def test_the_log_tells_what_happened(pod: ControlPlane, hub: Hub) -> None:
     transfer_id = await ask(pod, hub, large)
     await pod.finished(transfer_id)
     told = await messages(pod, transfer_id)
-    expected = ["Asked for", "Started", "The connection", "Tried again", "Goes on after", "Done"]
+    expected = ["Requested from", "Started", "The connection", "Resumed at", "Done"]
     assert [line[: len(start)] for line, start in zip(told, expected, strict=True)] == expected
     assert "Signature" not in " ".join(told)
 

@@ -27,14 +27,14 @@ def model(hub: Hub) -> HubFile:
 
 
 def begun_elsewhere(workspace: Path, hub: Hub, model: HubFile) -> Path:
-    """What another pod has on the volume while it fetches the model. Returns its receipt."""
+    """What another pod has on the volume while it fetches the model. Returns its state_file."""
     partial = PartialFile(workspace / "ComfyUI/models/loras" / model.path)
     partial.target.parent.mkdir(parents=True)
     partial.part.write_bytes(model.content.read(0, 1_000_000))
     partial.write(
         ResumeState(
             url=hub.url_of(model),
-            spans=((0, 1_000_000),),
+            ranges=((0, 1_000_000),),
             bytes=SIZE,
             sha256=model.content.sha256,
             identity=None,
@@ -42,12 +42,12 @@ def begun_elsewhere(workspace: Path, hub: Hub, model: HubFile) -> Path:
             writer="another-pod",
         )
     )
-    (receipt,) = partial.target.parent.glob(".*.receipt.part")
-    return receipt
+    (state_file,) = partial.target.parent.glob(".*.resume.part")
+    return state_file
 
 
-def stops_writing(receipt: Path) -> None:
-    os.utime(receipt, (time.time() - LONG_AGO,) * 2)
+def stops_writing(state_file: Path) -> None:
+    os.utime(state_file, (time.time() - LONG_AGO,) * 2)
 
 
 async def shown(pod: ControlPlane) -> list[dict[str, Any]]:
@@ -58,13 +58,13 @@ async def shown(pod: ControlPlane) -> list[dict[str, Any]]:
 async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
     workspace: Path, hub: Hub, model: HubFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "LOOK_SECONDS", 0.05)
-    receipt = begun_elsewhere(workspace, hub, model)
+    monkeypatch.setattr(recovery, "CHECK_SECONDS", 0.05)
+    state_file = begun_elsewhere(workspace, hub, model)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         await pod.app.registry.get(TransferStart).recovered.wait()
         assert await shown(pod) == []
         async with asyncio.timeout(30), pod.socket("/ws/downloads") as frames:
-            stops_writing(receipt)
+            stops_writing(state_file)
             while not (found := await shown(pod)):
                 await frames.recv()
         assert (found[0]["state"], found[0]["problem"]["code"]) == ("paused", "found")
@@ -77,15 +77,15 @@ async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
 async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
     workspace: Path, hub: Hub, model: HubFile
 ) -> None:
-    receipt = begun_elsewhere(workspace, hub, model)
-    before = receipt.read_bytes()
+    state_file = begun_elsewhere(workspace, hub, model)
+    before = state_file.read_bytes()
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await pod.download(url=hub.url_of(model), folder="loras")
         waiting = await pod.until(transfer["id"], lambda seen: seen["state"] == "retrying")
         assert (waiting["problem"]["code"], waiting["failures"]) == ("written_elsewhere", 0)
         await pod.client.post(f"/api/downloads/{transfer['id']}/cancel")
-        assert receipt.read_bytes() == before
-        stops_writing(receipt)
+        assert state_file.read_bytes() == before
+        stops_writing(state_file)
         await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         assert pod.rubbish() == []
@@ -98,7 +98,7 @@ async def test_bytes_that_nothing_tells_about_are_shown_and_can_be_kept_or_delet
     loras.mkdir(parents=True)
     for name in ("bee.safetensors.mismatch.part", "cat.safetensors.part", "ant.safetensors.part"):
         (loras / name).write_bytes(b"bytes")
-    (loras / ".cat.safetensors.receipt.part").write_bytes(b"{torn")
+    (loras / ".cat.safetensors.resume.part").write_bytes(b"{torn")
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         await pod.app.registry.get(TransferStart).recovered.wait()
         found = {row["filename"].removesuffix(".safetensors"): row for row in await shown(pod)}

@@ -37,12 +37,12 @@ OFFICE = Window(start=time(9), end=time(17), limit=2 * MEGABYTE)
 )
 def test_the_strictest_of_what_applies_holds(hour: int, generating: bool, limit: int, why: str) -> None:
     policy = Policy(limit=10 * MEGABYTE, schedule=(NIGHT, OFFICE), polite=True, polite_limit=5 * MEGABYTE)
-    pace = policy.pace_at(datetime(2026, 11, 21, hour), generating=generating)  # noqa: DTZ001 - local time is meant
+    pace = policy.rate_limit_at(datetime(2026, 11, 21, hour), generating=generating)  # noqa: DTZ001 - local time is meant
     assert (pace.limit, pace.why) == (limit * MEGABYTE, why)
 
 
 def test_nothing_asks_for_no_limit() -> None:
-    assert Policy().pace_at(datetime(2026, 11, 21), generating=True) == RateLimit(limit=None, why=None)  # noqa: DTZ001
+    assert Policy().rate_limit_at(datetime(2026, 11, 21), generating=True) == RateLimit(limit=None, why=None)  # noqa: DTZ001
 
 
 @given(
@@ -57,7 +57,7 @@ def test_no_more_bytes_pass_than_the_limit_lets(chunks: list[int], limit: int, c
 
         async def connection(number: int) -> None:
             for chunk in chunks[number::connections]:
-                await throttle.take(chunk)
+                await throttle.wait_for(chunk)
 
         await asyncio.gather(*(connection(number) for number in range(connections)))
         return asyncio.get_running_loop().time()
@@ -69,7 +69,7 @@ def test_a_lifted_limit_lets_go_who_is_waiting() -> None:
     async def transfer() -> float:
         throttle = Throttle()
         throttle.set(100_000, 1)
-        waiting = asyncio.create_task(throttle.take(100_000_000))
+        waiting = asyncio.create_task(throttle.wait_for(100_000_000))
         await asyncio.sleep(5)
         throttle.set(None, 1)
         await waiting
@@ -96,15 +96,15 @@ async def test_downloads_slow_down_while_comfyui_generates(workspace: Path) -> N
             prompt_id = comfy.prompts.new_id()
             polite = {"polite": True, "polite_limit": 3 * MEGABYTE}
             await pod.client.put("/api/downloads/policy", json=polite)
-            assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
+            assert (await pod.client.get("/api/downloads/rate-limit")).json() == {"limit": None, "why": None}
             await comfy.prompts.submit(through("TestWaitForFile", path="never"), prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
-            pace = (await pod.client.get("/api/downloads/pace")).json()
+            pace = (await pod.client.get("/api/downloads/rate-limit")).json()
             assert pace == {"limit": 3 * MEGABYTE, "why": "generating"}
             await comfy.prompts.cancel(prompt_id)
             await comfy.wait(prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
-            assert (await pod.client.get("/api/downloads/pace")).json() == {"limit": None, "why": None}
+            assert (await pod.client.get("/api/downloads/rate-limit")).json() == {"limit": None, "why": None}
 
 
 async def test_the_page_says_which_limit_holds(pod: ControlPlane, hub: Hub) -> None:

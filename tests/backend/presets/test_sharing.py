@@ -230,7 +230,7 @@ async def test_a_server_that_does_not_respond_is_given_up(workspace: Path, hub: 
     async with server, running_control_plane(workspace, **settings) as pod:
         for answer in (
             await pod.client.post("/api/presets/import", params={"url": url}),
-            await pod.client.post("/api/sources/look", json={"url": url}),
+            await pod.client.post("/api/sources/listing", json={"url": url}),
         ):
             assert (answer.status_code, answer.json()["error"]["code"]) == (502, "no_answer")
         never.set()
@@ -248,5 +248,5 @@ async def test_invalid_urls_are_refused(pod: ControlPlane) -> None:
     for url in ("https://a..b/x", "http://[", "http://example.org:99999/", "https://exa mple.org/\x00"):
         answer = await pod.client.post("/api/presets/import", params={"url": url})
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_url"), url
-        look = await pod.client.post("/api/sources/look", json={"url": url})
+        look = await pod.client.post("/api/sources/listing", json={"url": url})
         assert (look.status_code, look.json()["error"]["code"]) == (400, "bad_url"), url

@@ -143,7 +143,7 @@ async def test_a_test_without_a_token_or_without_the_hub_says_so(pod: ControlPla
     hub.clear_faults()
     hub.fault("/api/whoami-v2", faults.LoginPage(times=None))
     nonsense = await pod.client.post("/api/tokens/huggingface/test")
-    assert (nonsense.status_code, nonsense.json()["error"]["code"]) == (502, "strange_answer")
+    assert (nonsense.status_code, nonsense.json()["error"]["code"]) == (502, "invalid_response")
     assert (await pod.client.post("/api/tokens/elsewhere/test")).status_code == 400
 
 

@@ -20,10 +20,10 @@ from backend.sources.references import (
     Endpoints,
     HubFile,
     HubFolder,
-    Place,
     PlainFile,
-    place_of,
-    spelled_out,
+    Reference,
+    as_url,
+    reference_of,
 )
 
 HF, CIVITAI = "https://huggingface.co", "https://civitai.com"
@@ -39,8 +39,8 @@ paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
 SECRET = "s3cret-Value_42"
 
 
-def read(text: str, endpoints: Endpoints = REAL) -> Place:
-    return place_of(read_link(spelled_out(text, endpoints)).url, endpoints)
+def read(text: str, endpoints: Endpoints = REAL) -> Reference:
+    return reference_of(read_link(as_url(text, endpoints)).url, endpoints)
 
 
 def hub(repo: str, path: str, revision: str = "main") -> HubFile:
@@ -83,7 +83,7 @@ def hub(repo: str, path: str, revision: str = "main") -> HubFile:
             CivitaiFile(
                 site=CIVITAI,
                 version=9,
-                narrowing=(("type", "Model"), ("format", "SafeTensor"), ("size", "pruned"), ("fp", "fp16")),
+                filters=(("type", "Model"), ("format", "SafeTensor"), ("size", "pruned"), ("fp", "fp16")),
             ),
         ),
         ("urn:air:sdxl:lora:civitai:328553@368189", CivitaiVersion(site=CIVITAI, version=368189)),
@@ -91,7 +91,7 @@ def hub(repo: str, path: str, revision: str = "main") -> HubFile:
         ("CIVITAI:328553", CivitaiModel(site=CIVITAI, model=328553)),
         (
             "urn:air:flux1:checkpoint:civitai:1@2+33",
-            CivitaiFile(site=CIVITAI, version=2, narrowing=(("fileId", "33"),)),
+            CivitaiFile(site=CIVITAI, version=2, filters=(("fileId", "33"),)),
         ),
         ("https://example.org/x.safetensors", PlainFile(url="https://example.org/x.safetensors")),
         (f"{HF}/docs/hub", PlainFile(url=f"{HF}/docs/hub")),
@@ -101,7 +101,7 @@ def hub(repo: str, path: str, revision: str = "main") -> HubFile:
         ("https://huggingface.co.evil.example/a/b/resolve/main/c", PlainFile(url="https://huggingface.co.evil.example/a/b/resolve/main/c")),
     ],
 )  # fmt: skip
-def test_what_an_address_stands_for(text: str, place: Place) -> None:
+def test_what_an_address_stands_for(text: str, place: Reference) -> None:
     assert read(text) == place
 
 
@@ -122,23 +122,23 @@ def test_a_file_of_a_repository_is_found_again_at_its_address(
     owner: str, name: str, revision: str, path: str, endpoints: Endpoints
 ) -> None:
     file = hub(f"{owner}/{name}", path, revision)
-    address = read_link(file.address(endpoints.hugging_face)).url
-    assert place_of(address, endpoints) == file
-    assert place_of(address.replace("/resolve/", "/blob/", 1), endpoints) == file
+    address = read_link(file.url(endpoints.hugging_face)).url
+    assert reference_of(address, endpoints) == file
+    assert reference_of(address.replace("/resolve/", "/blob/", 1), endpoints) == file
 
 
 @given(
     version=st.integers(0, 10**9),
-    narrowing=st.lists(
+    filters=st.lists(
         st.tuples(st.sampled_from(["type", "format", "size", "fp"]), parts), unique_by=lambda x: x[0]
     ),
 )
 def test_a_file_of_civitai_is_found_again_at_its_address(
-    version: int, narrowing: list[tuple[str, str]]
+    version: int, filters: list[tuple[str, str]]
 ) -> None:
-    narrowing.sort(key=lambda pair: ("type", "format", "size", "fp").index(pair[0]))
-    file = CivitaiFile(site=CIVITAI, version=version, narrowing=tuple(narrowing))
-    assert read(file.address) == file
+    filters.sort(key=lambda pair: ("type", "format", "size", "fp").index(pair[0]))
+    file = CivitaiFile(site=CIVITAI, version=version, filters=tuple(filters))
+    assert read(file.url) == file
 
 
 @given(st.text() | st.from_regex(r"https?://[^/]*/.*") | st.from_regex(r"https?://\S+"))
@@ -159,7 +159,7 @@ def test_anything_is_an_address_that_every_library_reads_alike_or_is_refused(tex
     asked = yarl.URL(str(httpx.URL(link.whole)), encoded=True)
     assert (asked.scheme, asked.port) == (origin(link.url)[0], origin(link.url)[2])
     assert httpx.URL(link.whole).host == httpx.URL(link.url).host
-    place_of(link.url, REAL)
+    reference_of(link.url, REAL)
 
 
 @given(
@@ -275,7 +275,7 @@ def test_what_is_no_address_is_refused_with_a_sentence() -> None:
         "x.safetensors",
     ):
         with pytest.raises(InvalidRequest, match=r"complete http|not a URL"):
-            read_link(spelled_out(text, REAL))
+            read_link(as_url(text, REAL))
     with pytest.raises(InvalidRequest) as refused:
         read_link(f"http://a:b:c?token={quote(SECRET)}")
     assert SECRET not in refused.value.message

@@ -103,6 +103,6 @@ async def test_sizes_and_hashes_of_presets_are_known_before_the_click(
 
 async def test_files_are_found_by_their_hashes(pod: ControlPlane, hub: Hub, daisy: CivitaiVersion) -> None:
     hashes = [PRUNED.content.sha256.upper(), "0" * 64, *(f"{number:064x}" for number in range(1, 150))]
-    found = await pod.app.registry.get(Sources).with_hashes(hashes)
+    found = await pod.app.registry.get(Sources).files_with_hashes(hashes)
     assert {sha256: offer.path for sha256, offer in found.items()} == {PRUNED.content.sha256: PRUNED.name}
     assert [seen.method for seen in hub.requests] == ["POST", "POST"]

@@ -32,14 +32,14 @@ def repository(hub: Hub) -> None:
 
 
 async def look(pod: ControlPlane, url: str) -> dict[str, Any]:
-    answer = await pod.client.post("/api/sources/look", json={"url": url})
+    answer = await pod.client.post("/api/sources/listing", json={"url": url})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
 async def refusal(pod: ControlPlane, url: str) -> tuple[int, str]:
-    answer = await pod.client.post("/api/sources/look", json={"url": url})
+    answer = await pod.client.post("/api/sources/listing", json={"url": url})
     return answer.status_code, answer.json()["error"]["code"]
 
 
@@ -95,7 +95,7 @@ async def test_a_version_of_civitai_tells_its_files(pod: ControlPlane, hub: Hub)
     about: dict[str, Any] = {"model_id": 4, "type": "LORA", "model_name": "Daisy", "name": "v2"}
     main = hub.add_civitai(42, "daisy.safetensors", safetensors(30_000), more=(OLD,), **about)
     seen = await look(pod, "https://civitai.com/models/4")
-    assert (seen["title"], seen["first_is_meant"]) == ("Daisy, v2", True)
+    assert (seen["title"], seen["first_is_main"]) == ("Daisy, v2", True)
     assert seen["page"] == f"{hub.civitai_url}/models/4?modelVersionId=42"
     first, second = seen["files"]
     assert (first["url"], first["folder"], first["bytes"]) == (hub.url_of(main), "loras", 30_000)
@@ -135,7 +135,7 @@ async def test_what_cannot_be_had_is_said(pod: ControlPlane, hub: Hub) -> None:
     page = hub.add_plain("page", b"<!doctype html><title>Sign in</title>")
     assert await refusal(pod, "nonsense") == (400, "bad_url")
     assert await refusal(pod, "http://10.0.0.1/x.safetensors") == (400, "private_address")
-    assert await refusal(pod, "acme/nothing") == (502, "not_at_source")
+    assert await refusal(pod, "acme/nothing") == (502, "not_found_or_private")
     assert await refusal(pod, f"{REPO}/no/such.safetensors") == (502, "not_at_source")
     assert await refusal(pod, f"https://huggingface.co/{REPO}/tree/main/nowhere") == (502, "not_at_source")
     assert await refusal(pod, "civitai:4@45") == (502, "not_for_download")

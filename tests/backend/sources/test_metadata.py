@@ -42,12 +42,12 @@ async def test_what_is_known_is_not_asked_again_until_somebody_wants_it(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     facts, url = facts_of(pod), hub.url_of(model)
-    assert await facts.known([url]) == {}
+    assert await facts.cached([url]) == {}
     await facts.of([url])
     await facts.of([url])
     assert len(hub.requests) == 1
     hub.add(REPO, model.path, safetensors(60_000))
-    assert (await facts.known([url]))[url].bytes == 50_000
+    assert (await facts.cached([url]))[url].bytes == 50_000
     assert (await facts.of([url], refresh=True))[url].bytes == 60_000
 
 

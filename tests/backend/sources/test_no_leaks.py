@@ -102,8 +102,8 @@ def test_nothing_secret_is_left_anywhere(
     listener.finish(url=signed, filename="signed.safetensors")
     listener.finish(url=f"{hub.civitai_url}/api/download/models/42?token={PASTED}", filename="p.safetensors")
     listener.finish(url="http://ada:l0velace@192.168.1.1:9/x.safetensors")
-    client.post("/api/sources/look", json={"url": signed})
-    client.post("/api/sources/look", json={"url": "acme/rare"})
+    client.post("/api/sources/listing", json={"url": signed})
+    client.post("/api/sources/listing", json={"url": "acme/rare"})
     for page in ("/downloads", "/settings", "/api/downloads", "/api/tokens"):
         client.get(page)
     plane.stop()

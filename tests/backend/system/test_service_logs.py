@@ -9,6 +9,7 @@ import pytest
 import websockets
 
 from tests.support.control_plane import PASSWORD, ControlPlane
+from tests.support.hub import Hub
 from tests.support.supervisor import FakeSupervisor, running_supervisor
 
 LOG = "/api/system/services/comfyui/log"
@@ -137,6 +138,16 @@ async def test_the_log_of_nobody_cannot_be_followed(pod: ControlPlane) -> None:
     with pytest.raises(websockets.InvalidStatus):
         async with pod.socket("/ws/services/apache/log"):
             pass
+
+
+async def test_a_token_in_a_pasted_link_is_masked_from_then_on(
+    pod: ControlPlane, hub: Hub, log: Path, supervisor: FakeSupervisor
+) -> None:
+    link = f"{hub.civitai_url}/api/download/models/4711?token=civitai_pasted_token"
+    await pod.client.post("/api/sources/listing", json={"url": link})
+    write(log, "GET /x?token=civitai_pasted_token\n")
+    assert (await pod.client.get(LOG)).text == "GET /x?token=•••\n"
+    assert "civitai_pasted_token" in supervisor.hidden
 
 
 @pytest.mark.timeout(30)  # quadratic time took minutes
