@@ -138,7 +138,7 @@ def axe() -> str:
 
 
 THEMES = ["dark", "light", "contrast"]
-WIDTHS = {"desk": 1280, "phone": 360}
+WIDTHS = {"desktop": 1280, "phone": 360}
 
 
 def look_at(page: Page, name: str, keep_picture: Any, axe: str | None = None) -> None:

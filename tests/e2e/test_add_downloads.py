@@ -1,4 +1,4 @@
-"""Somebody has an address, sees what is there and how large, and takes some of it."""
+"""A user enters a URL, sees its files and their sizes, and downloads some of them."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_an_address_that_may_not_be_asked_is_refused_in_a_toast(signed_in: Page)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
-def test_what_is_there_can_be_read_by_everybody(
+def test_the_listing_is_accessible(
     signed_in: Page, plane: Process, hub: Hub, axe: str, theme: str, keep_picture: Any
 ) -> None:
     page = signed_in
@@ -97,7 +97,7 @@ def test_what_is_there_can_be_read_by_everybody(
     hub.add("acme/models", "README.md", b"# Models\n", lfs=False)
     hub.repository("acme/models").gated = True
     page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
-    for device, width in (("desk", 1280), ("phone", 360)):
+    for device, width in (("desktop", 1280), ("phone", 360)):
         page.set_viewport_size({"width": width, "height": 860})
         page.goto(f"{plane.url}/downloads/add?url=acme/models")
         page.get_by_role("button", name="Select all models").click()

@@ -1,4 +1,4 @@
-"""Somebody opens the pod, finds a workflow, and watches its models arrive."""
+"""A user opens the pod, finds a preset, and watches its models download."""
 
 import os
 import re

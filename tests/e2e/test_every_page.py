@@ -1,4 +1,4 @@
-"""Every page, in every theme, on a desk and on a phone: looked at, and checked against WCAG 2.2 AA."""
+"""Every page, in every theme, on a desktop and a phone: a screenshot and a check against WCAG 2.2 AA."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ PAGES = {
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.usefixtures("supervisor")
-def test_pages_can_be_read_by_everybody(
+def test_pages_are_accessible(
     signed_in: Page, plane: Process, axe: str, theme: str, keep_picture: Any
 ) -> None:
     page = signed_in

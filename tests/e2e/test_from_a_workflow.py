@@ -1,4 +1,4 @@
-"""Somebody drops a workflow and gets what it lacks."""
+"""A user drops a workflow and downloads the missing models."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The control plane restarts, or the host stops the pod, while somebody has a page open."""
+"""The control plane restarts, or the host stops the pod, while a page is open."""
 
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def test_what_a_proxy_says_never_becomes_a_part_of_the_page(signed_in: Page) -> 
         page.wait_for_event("response", lambda response: response.status == 503)
     expect(page.get_by_text("Workspace disk")).to_be_visible()
     expect(page.get_by_text("This pod is not running")).to_have_count(0)
-    expect(page.get_by_text(AWAY)).to_have_count(0)  # the page asks by itself: nobody is bothered with toasts
+    expect(page.get_by_text(AWAY)).to_have_count(0)  # a failed poll shows no toast
 
 
 def test_a_banner_says_that_the_pod_is_away_until_it_is_back(signed_in: Page, plane: Process) -> None:

@@ -1,4 +1,4 @@
-"""Somebody whose ComfyUI does not come up looks why, and starts it again."""
+"""A user whose ComfyUI does not start reads its log and restarts it."""
 
 from pathlib import Path
 
@@ -41,7 +41,9 @@ def test_a_service_is_stopped_only_after_a_question(services: Page, supervisor: 
     expect(stop).to_be_hidden()
 
 
-def test_whoever_walks_by_keyboard_stays_where_they_are(services: Page, supervisor: FakeSupervisor) -> None:
+def test_a_keyboard_user_keeps_the_focus_while_the_page_updates(
+    services: Page, supervisor: FakeSupervisor
+) -> None:
     page = services
     log = page.get_by_role("link", name="Log of ComfyUI")
     log.focus()

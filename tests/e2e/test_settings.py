@@ -1,4 +1,4 @@
-"""Somebody sets a token and learns whether it is any good."""
+"""A user saves a token and learns whether the hub accepts it."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ def test_a_token_is_saved_tested_and_removed(signed_in: Page, hub: Hub, keep_pic
     follow(page.get_by_role("link", name="Settings"))
     expect(page).to_have_title(re.compile("Settings"))
     row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Hugging Face"))
-    row.get_by_label("Token for Hugging Face", exact=True).fill("hf_mistyped_by_somebody")
+    row.get_by_label("Token for Hugging Face", exact=True).fill("hf_mistyped_by_a_user")
     row.get_by_role("button", name="Save the token for Hugging Face").click()
     expect(row.get_by_role("status")).to_contain_text("does not accept this token")
     keep_picture(page, "settings-token-refused")

@@ -1,4 +1,4 @@
-"""Somebody takes what is on a pod along as a preset, and brings it to another."""
+"""A user exports the files of a pod as a preset and imports it on another pod."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.support.hub.formats import safetensors
 from tests.support.process import Process
 
 NAME = "ink_drawings_on_handmade_paper_with_a_very_long_name_v12_final.safetensors"
-# Nobody reads this much in the second that one answer waits.
+# Too much to hash in the second that one response waits.
 LARGE = 3 * 10**9
 
 

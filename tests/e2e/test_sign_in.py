@@ -1,4 +1,4 @@
-"""The door, as somebody with a browser meets it."""
+"""Signing in and out with a browser."""
 
 import re
 
@@ -31,12 +31,12 @@ def test_signing_in_never_leads_away_from_the_pod(page: Page, plane: Process, ev
     expect(page).to_have_url(f"{plane.url}/")
 
 
-def test_somebody_who_is_signed_in_already_goes_straight_on(signed_in: Page, plane: Process) -> None:
+def test_a_user_who_is_signed_in_skips_the_form(signed_in: Page, plane: Process) -> None:
     signed_in.goto(f"{plane.url}/_pod/sign-in?next=/downloads")
     expect(signed_in).to_have_url(f"{plane.url}/downloads")
 
 
-def test_signing_out_shuts_the_door(signed_in: Page, plane: Process) -> None:
+def test_signing_out_ends_the_session(signed_in: Page, plane: Process) -> None:
     signed_in.get_by_role("button", name="Sign out").click()
     expect(signed_in.get_by_role("heading", name="Sign in")).to_be_visible()
     signed_in.goto(f"{plane.url}/downloads")

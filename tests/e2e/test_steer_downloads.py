@@ -1,4 +1,4 @@
-"""Somebody steers the queue on the page of downloads."""
+"""A user controls the queue on the Downloads page."""
 
 import re
 from typing import Any
@@ -39,7 +39,7 @@ def downloads(signed_in: Page) -> Page:
 
 
 def ask(page: Page, hub: Hub, file: HubFile, **wanted: Any) -> None:
-    """Somebody asks for a file elsewhere: through the API."""
+    """Request a file through the API, as another client would."""
     body = {"url": hub.url_of(file), "folder": "loras", **wanted}
     answer = page.request.post(urljoin(page.url, "/api/downloads"), data=body)
     assert answer.ok, answer.text()
@@ -97,7 +97,7 @@ def test_a_queue_in_every_state_is_steered(
     expect(page.get_by_text("Verified")).to_have_count(5)
 
 
-def test_the_pace_is_set_with_hours_of_its_own(downloads: Page, axe: str, keep_picture: Any) -> None:
+def test_limits_and_a_schedule_are_set(downloads: Page, axe: str, keep_picture: Any) -> None:
     page = downloads
     page.get_by_text("Speed and schedule").click()
     page.get_by_label("Files at once").fill("17")
@@ -112,7 +112,7 @@ def test_the_pace_is_set_with_hours_of_its_own(downloads: Page, axe: str, keep_p
     expect(page.get_by_text("Not saved. Correct 3 fields.")).to_be_visible()
     expect(page.get_by_label("Files at once")).to_have_accessible_description("A whole number from 1 to 16.")
     expect(page.get_by_label("Speed limit, MB/s")).to_have_value("fast")
-    keep_pictures(page, keep_picture, "downloads-pace")
+    keep_pictures(page, keep_picture, "downloads-limits")
     assert violations(page, axe) == []
     page.get_by_label("Files at once").fill("2")
     page.get_by_label("Speed limit, MB/s").fill("25")
@@ -200,7 +200,7 @@ def test_what_does_not_fit_names_what_could_be_freed(
     expect(page.get_by_text("Not enough disk space")).to_be_hidden()
 
 
-def test_room_is_made_where_something_did_not_fit(
+def test_space_is_freed_where_files_did_not_fit(
     downloads: Page, hub: Hub, models: dict[str, HubFile], axe: str
 ) -> None:
     page = downloads

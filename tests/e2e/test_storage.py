@@ -1,4 +1,4 @@
-"""Somebody whose disk is full deletes a model that no preset knows."""
+"""A user whose disk is full deletes a model that no preset uses."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Somebody wants files that can run code when they are loaded, and is asked first."""
+"""A user downloads files that can run code when loaded, and must confirm it first."""
 
 import json
 from typing import Any
