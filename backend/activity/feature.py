@@ -2,6 +2,7 @@
 
 from backend.activity import api, sockets
 from backend.activity.service import Activity
+from backend.activity.sign_ins import record_sign_ins
 from backend.activity.store import ActivityStore
 from backend.web.features import Context, Feature, Running
 
@@ -10,6 +11,7 @@ async def start(context: Context) -> Running:
     store = ActivityStore(context.database)
     await store.prepare()
     activity = Activity(store)
+    record_sign_ins(activity, context.events)
     context.stack.push_async_callback(activity.close)
     channel = sockets.ActivityChannel()
     return Running(

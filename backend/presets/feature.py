@@ -4,6 +4,7 @@ from functools import partial
 
 import structlog
 
+from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.core.errors import AppError
 from backend.downloads.service import Downloads
@@ -29,7 +30,7 @@ async def start(context: Context) -> Running:
     downloads, storage = registry.get(Downloads), registry.get(Storage)
     catalogue = Catalogue(settings.presets_dir, context.paths.presets)
     context.stack.callback(catalogue.reader.close)
-    presets = Presets(catalogue, downloads, storage, registry.get(HubMetadata))
+    presets = Presets(catalogue, downloads, storage, registry.get(HubMetadata), registry.get(Activity))
     return Running(
         services=(
             presets,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 
+from backend.activity.service import Activity
 from backend.core.errors import Conflict, NotFound
 from backend.downloads.models import ACTIVE, FileRequest, State, Transfer
 from backend.downloads.service import Downloads
@@ -24,7 +25,15 @@ PATIENCE_SECONDS = 10
 class Presets:
     """The catalogue, compared with the files on this pod. Only definitions are kept, never what is installed."""
 
-    def __init__(self, catalogue: Catalogue, downloads: Downloads, storage: Storage, hubs: HubMetadata):
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        downloads: Downloads,
+        storage: Storage,
+        hubs: HubMetadata,
+        activity: Activity,
+    ):
+        self._activity = activity
         self.catalogue = catalogue
         self._downloads = downloads
         self._storage = storage
@@ -97,6 +106,7 @@ class Presets:
         # What the hub published earlier may have changed: the engine asks it again.
         defined = {file.place: file for file in preset.files}
         requests = [request_of(defined[file.place], preset.id, allow_pickle=allow_pickle) for file in missing]
+        self._activity.note("preset.requested", preset_id, files=len(requests))
         transfers = [await self._downloads.request(file) for file in requests]
         return [await self._resumed(transfer) for transfer in transfers]
 
@@ -143,11 +153,12 @@ class Presets:
     async def remove(self, preset_id: str) -> list[PresetFile]:
         """Cancel its transfers and delete what `removable` returns. Return the deleted files."""
         await self.cancel(preset_id)
-        removed = []
+        removed: list[PresetFile] = []
         for file, found in await self._removable(preset_id):
             with contextlib.suppress(NotFound):  # deleted meanwhile
                 await self._storage.delete_file(found)
                 removed.append(file)
+        self._activity.note("preset.deleted", preset_id, files=len(removed))
         return removed
 
     async def _removable(self, preset_id: str) -> list[tuple[PresetFile, ModelFile]]:

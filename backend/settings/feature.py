@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 
+from backend.activity.service import Activity
 from backend.settings import api, pages
 from backend.settings.service import TokenSettings
 from backend.sources.service import Sources
@@ -15,7 +16,9 @@ async def start(context: Context) -> Running:
     registry, settings = context.registry, context.settings
     tokens, services = registry.get(Tokens), registry.get(Services)
     persistent = context.paths.tokens.is_relative_to(settings.workspace)
-    token_settings = TokenSettings(tokens, registry.get(Sources), services, outlive=persistent)
+    token_settings = TokenSettings(
+        tokens, registry.get(Sources), services, registry.get(Activity), outlive=persistent
+    )
     return Running(
         services=(token_settings,),
         background=(partial(mask_secrets, services, settings.secrets, tokens),),

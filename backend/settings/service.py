@@ -2,6 +2,7 @@
 
 import asyncio
 
+from backend.activity.service import Activity
 from backend.core.errors import Conflict
 from backend.settings.models import TokenVerdict, TokenView
 from backend.sources.api_errors import as_api_errors
@@ -21,12 +22,15 @@ INVALID_TOKEN = frozenset({"token_needed", "forbidden"})
 class TokenSettings:
     """Saves and tests the tokens for hubs."""
 
-    def __init__(self, tokens: Tokens, sources: Sources, services: Services, *, outlive: bool):
+    def __init__(
+        self, tokens: Tokens, sources: Sources, services: Services, activity: Activity, *, outlive: bool
+    ):
         """`outlive`: whether saved tokens are on the volume, and so survive the pod."""
         self.outlive = outlive
         self._tokens = tokens
         self._sources = sources
         self._services = services
+        self._activity = activity
 
     def views(self) -> list[TokenView]:
         return [self.view(hub) for hub in Hub]
@@ -48,10 +52,12 @@ class TokenSettings:
         """Save a token, which is then used instead of the one in the environment."""
         await asyncio.to_thread(self._tokens.save, hub, token)
         await self._services.hide(self._tokens.all())
+        self._activity.note("token.saved", NAMES[hub])
         return self.view(hub)
 
     async def remove(self, hub: Hub) -> TokenView:
         await asyncio.to_thread(self._tokens.remove, hub)
+        self._activity.note("token.removed", NAMES[hub])
         return self.view(hub)
 
     async def test(self, hub: Hub) -> TokenVerdict:

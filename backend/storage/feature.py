@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from backend.activity.service import Activity
 from backend.config.settings import Settings
 from backend.storage import api, pages, sockets
 from backend.storage.index import FileIndex
@@ -22,7 +23,10 @@ async def start(context: Context) -> Running:
     models = context.settings.models_folder
     index = FileIndex(models, _path_files(context.settings), directories)
     await index.load()
-    storage, worker = Storage(models, hashes, index), IndexWorker(index, hashes)
+    storage, worker = (
+        Storage(models, hashes, index, context.registry.get(Activity)),
+        IndexWorker(index, hashes),
+    )
     context.stack.push_async_callback(storage.close)
     channel = sockets.StorageChannel()
     index.on_change = lambda: channel.tell_change(index.revision)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 
+from backend.activity.service import Activity
 from backend.core.async_tools import SingleFlight
 from backend.core.disk import Disk, disk_of
 from backend.core.errors import Conflict, NotFound
@@ -27,7 +28,8 @@ class Storage:
     Lists come from the index. What deletes, renames or links a file looks at that file first.
     """
 
-    def __init__(self, models: Path, hashes: HashStore, index: FileIndex):
+    def __init__(self, models: Path, hashes: HashStore, index: FileIndex, activity: Activity):
+        self._activity = activity
         self.models = models
         self._hashes = hashes
         self._index = index
@@ -66,6 +68,7 @@ class Storage:
             raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
         deleted = await asyncio.to_thread(deletion.delete, self.models, path)
         await self._index.refresh(deleted.file.path)
+        self._activity.note("model.deleted", deleted.file.place, freed=deleted.freed)
         return deleted
 
     async def delete_file(self, file: ModelFile) -> Deleted:

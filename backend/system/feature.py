@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.config.settings import Settings
 from backend.system import api, pages, sockets
@@ -18,7 +19,9 @@ from backend.web.ticker import publish_every
 
 async def start(context: Context) -> Running:
     settings = context.settings
-    services = Services(Supervisor(settings.supervisor_socket), settings.log_dir)
+    services = Services(
+        Supervisor(settings.supervisor_socket), settings.log_dir, context.registry.get(Activity)
+    )
     comfy = context.registry.get(ComfyClient)
     database = DatabaseWatch(context.database)
     system = System(settings.workspace, settings.run_dir, comfy, services, database, settings.problems)

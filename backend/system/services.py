@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+from backend.activity.service import Activity
 from backend.core.errors import Conflict, NotFound
 from backend.system.logs import LONGEST_LINE, LogReader, cleaner, lines_of, read_tail
 from backend.system.models import Action, LogNews, Service
@@ -19,7 +20,8 @@ MOST_LINES = 5000
 class Services:
     """What runs beside the control plane, and itself."""
 
-    def __init__(self, supervisor: Supervisor, log_folder: Path):
+    def __init__(self, supervisor: Supervisor, log_folder: Path, activity: Activity):
+        self._activity = activity
         self._supervisor = supervisor
         self._log_folder = log_folder
         self._hidden: set[str] = set()
@@ -51,6 +53,7 @@ class Services:
         if action not in service.allowed:
             raise Conflict(f"{service.title} cannot be asked to {action}: the pod needs it to run.")
         await asyncio.to_thread(self._supervisor.act, name, action)
+        self._activity.note(f"service.{action.value}", name)
         return await self.get(name)
 
     async def restart_if_running(self, name: str) -> bool:
@@ -59,6 +62,7 @@ class Services:
         if service is None or Action.RESTART not in service.possible:
             return False
         await asyncio.to_thread(self._supervisor.act, name, Action.RESTART)
+        self._activity.note("service.restart", name)
         return True
 
     async def log(self, name: str, count: int) -> list[str]:

@@ -50,7 +50,7 @@ async def test_a_download_is_recorded_with_who_asked_for_it(pod: ControlPlane, h
     asked, done = (
         next(entry for entry in seen if entry["kind"] == f"download.{state}") for state in ("queued", "done")
     )
-    assert asked["subject"] == "loras/tulip.safetensors"
+    assert (asked["subject"], asked["principal"]) == ("loras/tulip.safetensors", "owner")
     assert (done["principal"], done["details"]["bytes"]) == ("system", 2000)
     listed = (await pod.client.get("/api/activity?kind=download")).json()
     assert [entry["kind"] for entry in listed["entries"]] == ["download.queued", "download.done"]
@@ -58,6 +58,27 @@ async def test_a_download_is_recorded_with_who_asked_for_it(pod: ControlPlane, h
     assert [entry["seq"] for entry in later["entries"]] == [done["seq"]]
     earlier = (await pod.client.get(f"/api/activity?before={done['seq']}&kind=download")).json()
     assert [entry["seq"] for entry in earlier["entries"]] == [asked["seq"]]
+
+
+async def test_sign_ins_services_settings_and_deletions_are_recorded_with_who_did_them(
+    pod: ControlPlane,
+) -> None:
+    file = pod.models / "vae/ae.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"model")
+    assert (await pod.client.delete("/api/storage/models/vae/ae.safetensors")).status_code == 204
+    await pod.client.put("/api/tokens/civitai", json={"token": "a-token-of-civitai"})
+    async with pod.anonymous() as stranger:
+        await stranger.post("/api/auth/login", json={"password": "wrong"})
+    activity = pod.app.registry.get(Activity)
+    await activity.close()
+    entries = [
+        (entry.kind, entry.subject, entry.principal) for entry in (await activity.after(0, 100)).entries
+    ]
+    assert ("sign_in.done", "127.0.0.1", "anonymous") in entries
+    assert ("sign_in.failed", "127.0.0.1", "anonymous") in entries
+    assert ("model.deleted", "vae/ae.safetensors", "owner") in entries
+    assert ("token.saved", "Civitai", "owner") in entries
 
 
 async def test_a_follower_that_comes_back_misses_and_repeats_nothing(pod: ControlPlane) -> None:
