@@ -93,7 +93,7 @@ def _counted_as(client: Client, device: str | None) -> dict[str, Allowance]:
 
 
 def network_of(address: str) -> str:
-    """Return the address, or for IPv6 the /64 around it, all of which one customer usually has."""
+    """Return the address, or for IPv6 the /64 around it: one customer usually has all of it."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -50,7 +50,7 @@ class Sessions:
         return session
 
     async def start(self, client: Client, lifetime: timedelta) -> Session:
-        """Start a session even where the disk is full: the owner has to sign in to make room."""
+        """Start a session even where the disk is full: the owner has to sign in to free some of it."""
         session = self.start_unsaved(client, lifetime)
         try:
             await self._store.add(session)

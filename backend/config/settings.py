@@ -47,7 +47,7 @@ def _without_user(url: HttpUrl) -> HttpUrl:
 def _expand(path: Path) -> Path:
     try:
         return path.expanduser().resolve()
-    except RuntimeError as error:  # ~nobody
+    except RuntimeError as error:  # no such user
         raise ValueError(str(error)) from None
 
 

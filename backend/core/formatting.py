@@ -1,21 +1,18 @@
-"""Figures as people read them."""
+"""Numbers as people read them."""
+
+from humanize import naturalsize
 
 
 def format_bytes(count: float | None) -> str:
     """1536 → `1.5 kB`. Decimal units, as disks and hubs count. None → a dash."""
     if count is None:
         return "–"
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(size) < 1000:
-            return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} TB"
+    return naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
 
 
 def format_gpu_memory(count: float) -> str:
     """25769803776 → `24.0 GiB`: vendors count GPU memory in binary units."""
-    return f"{count / 2**30:.1f} GiB"
+    return naturalsize(count, binary=True, format="%.1f")
 
 
 def format_duration(seconds: float | None) -> str:

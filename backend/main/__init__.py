@@ -1,1 +1,1 @@
-"""Builds the application and wires the rooms together."""
+"""The control plane: its features, started and served as one application."""

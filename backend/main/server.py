@@ -78,7 +78,7 @@ def state_hold(settings: Settings) -> Path:
 
 
 def address_of(settings: Settings) -> str:
-    """Where somebody on this machine finds the control plane."""
+    """Return the address of the control plane on this machine."""
     host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::") else settings.host  # noqa: S104
     return f"http://{host}:{settings.port}"
 

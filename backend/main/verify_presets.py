@@ -1,6 +1,6 @@
 """`python -m backend.main.verify_presets`: ask the hubs whether what presets promise still holds.
 
-Only our own presets can make it fail; what is found about ComfyUI's templates is told as notes.
+Only our own presets can make it fail; findings about ComfyUI's templates are printed as notes.
 """
 
 import asyncio

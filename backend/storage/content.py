@@ -24,7 +24,7 @@ def sha256_of(path: Path, tell: Callable[[int], None]) -> str:
 
 
 def give_second_name(source: Path, target: Path) -> bool:
-    """A hard link: the same content twice for the room of once. False where the file systems cannot.
+    """Make a hard link: a second name that takes no more disk space. False where the file systems cannot.
 
     Of the file itself where `source` is a symbolic link, which would lead nowhere from another folder.
     """

@@ -1,4 +1,4 @@
-"""`comfypod` as somebody types it: a process of its own, in a pipe or on a terminal."""
+"""`comfypod` as a user types it: a process of its own, in a pipe or on a terminal."""
 
 import fcntl
 import os
@@ -91,7 +91,7 @@ class Terminal:
     def __init__(self, process: "subprocess.Popen[bytes]", descriptor: int):
         self._process = process
         self._descriptor = descriptor
-        self._news = threading.Condition()
+        self._output_arrived = threading.Condition()
         self._output = ""
         self._ended = False
         self._reader = threading.Thread(target=self._read, name="terminal")
@@ -107,8 +107,8 @@ class Terminal:
         return self._output
 
     def wait_for(self, words: str) -> None:
-        with self._news:
-            seen = self._news.wait_for(lambda: words in self.text or self._ended, LIMIT_S)
+        with self._output_arrived:
+            seen = self._output_arrived.wait_for(lambda: words in self.text or self._ended, LIMIT_S)
         assert seen, f"{words!r} did not come: …{self.text[-2000:]}"
         assert words in self.text, f"it ended without {words!r}: …{self.text[-2000:]}"
 
@@ -139,9 +139,9 @@ class Terminal:
                 chunk = os.read(self._descriptor, 65536)
             except OSError:  # the other end is closed
                 chunk = b""
-            with self._news:
+            with self._output_arrived:
                 self._output += chunk.decode(errors="replace")
                 self._ended = not chunk
-                self._news.notify_all()
+                self._output_arrived.notify_all()
             if not chunk:
                 return

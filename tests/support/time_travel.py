@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class _Clock(selectors.DefaultSelector):
-    """Nobody calls from outside, so whatever time the loop is ready to wait has simply passed."""
+    """No call comes from outside, so the time that the loop is ready to wait simply passes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The activity log tells what happened, in order, to whoever reads or follows it."""
+"""Users read and follow what happened on the pod, in order."""
 
 import asyncio
 import json

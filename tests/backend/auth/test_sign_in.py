@@ -1,4 +1,4 @@
-"""The owner signs in; everybody else stays outside."""
+"""The owner signs in; all others stay outside."""
 
 import asyncio
 

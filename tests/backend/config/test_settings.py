@@ -35,7 +35,7 @@ def test_state_lives_in_the_workspace_unless_told_otherwise(
         ("PORT", "http"),
         ("PORT", "70000"),
         ("ACCESS_PASSWORD", "s3cret" * 200),
-        ("WORKSPACE", "~nobody-here/x"),
+        ("WORKSPACE", "~no-such-user/x"),
     ],
 )
 def test_a_bad_value_of_something_vital_is_named_with_what_it_is_for(
@@ -61,7 +61,7 @@ def test_a_bad_value_of_something_vital_is_named_with_what_it_is_for(
         ("CIVITAI_ENDPOINT", "https://s3cret@mirror.example"),
         ("SAFE_MODE", "maybe"),
         ("HF_TOKEN", "hf_s3cret_tökén"),
-        ("LOG_DIR", "~nobody-here/x"),
+        ("LOG_DIR", "~no-such-user/x"),
     ],
 )
 def test_a_bad_value_of_anything_else_counts_as_not_set_and_is_told(

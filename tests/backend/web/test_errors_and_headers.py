@@ -1,4 +1,4 @@
-"""Every error has one shape, whoever asked."""
+"""Every error has one shape, for programs and browsers alike."""
 
 import pytest
 
@@ -53,7 +53,7 @@ async def test_a_bug_is_told_with_the_id_under_which_the_log_has_it(
     pod: ControlPlane, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def break_down() -> None:
-        raise RuntimeError("nobody expected this")
+        raise RuntimeError("an unexpected error")
 
     pod.app.add_api_route("/broken", break_down)
     for headers in ({}, PAGE, HTMX):
@@ -61,7 +61,7 @@ async def test_a_bug_is_told_with_the_id_under_which_the_log_has_it(
         assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (500, "nosniff")
         told = answer.text + answer.headers.get("HX-Trigger", "")
         assert f"under {answer.headers['X-Request-ID']}" in told
-        assert "nobody expected" not in told
+        assert "an unexpected" not in told
         logged = capsys.readouterr().out
         assert "unhandled error" in logged
         assert answer.headers["X-Request-ID"] in logged

@@ -53,6 +53,6 @@ async def test_one_line_adds_a_feature_with_its_service_route_and_background_wor
     assert answer.json() == "Models are in models."
 
 
-def test_a_feature_that_asks_for_a_service_nobody_started_learns_which() -> None:
+def test_a_feature_that_asks_for_a_missing_service_learns_which() -> None:
     with pytest.raises(LookupError, match="no feature provides Greetings"):
         Registry().get(Greetings)

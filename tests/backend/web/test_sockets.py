@@ -71,7 +71,7 @@ async def test_progress_is_one_small_frame_for_all_rows(pod: ControlPlane, hub: 
     await pod.finished(transfer["id"])
 
 
-async def test_somebody_who_comes_late_sees_the_present_state(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_late_listener_gets_the_present_state(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "tulip.safetensors", safetensors(1000))
     transfer = await pod.download(url=hub.url_of(model), folder="vae")
     await pod.finished(transfer["id"])
