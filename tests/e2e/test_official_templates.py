@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, Route
 from backend.workflows.convert import convert
 from backend.workflows.reader import workflow_of
 from tests.support.comfyui_editor.node_types import object_info
-from tests.support.comfyui_editor.server import running_editor, templates
+from tests.support.comfyui_editor.server import running_editor
+from tests.support.comfyui_editor.templates import template, template_names
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Prompt = dict[str, dict[str, Any]]
@@ -48,7 +49,7 @@ CONVERT = """async (graph) => {
 def chosen() -> list[str]:
     names = os.environ.get("EDITOR_TEMPLATES", "")
     if names == "all":
-        return [name for name, graph in templates().items() if _is_known(graph)]
+        return [name for name in template_names() if _is_known(template(name))]
     return names.split(",") if names else list(SAMPLE)
 
 
@@ -73,7 +74,7 @@ def editor(browser: Browser) -> Iterator[Page]:
 def test_a_template_becomes_the_prompt_that_the_editor_makes(editor: Page, name: str) -> None:
     if name in DIFFERENT:
         pytest.skip(DIFFERENT[name])
-    graph = templates()[name]
+    graph = template(name)
     expected: Prompt = json.loads(editor.evaluate(CONVERT, graph))
     found = convert(workflow_of(graph), object_info()).prompt
     assert _without_ids(found) == _without_ids(expected)

@@ -29,7 +29,7 @@ from backend.workflows.patch import (
 from backend.workflows.reader import workflow_of
 from tests.backend.workflows.test_convert import TYPES
 from tests.support.comfyui_editor.node_types import object_info
-from tests.support.comfyui_editor.server import templates
+from tests.support.comfyui_editor.templates import template
 from tests.support.workflows import Json
 
 START: Json = {"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4}
@@ -226,7 +226,7 @@ def test_any_sequence_of_patches_keeps_the_graph_consistent_and_can_be_taken_bac
 
 @pytest.mark.parametrize("name", ["image_z_image_turbo", "flux1_dev_uso_reference_image_gen"])
 def test_nodes_inside_a_subgraph_of_an_official_template_are_patched(name: str) -> None:
-    document = templates()[name]
+    document = template(name)
     subgraph = document["definitions"]["subgraphs"][-1]
     sampler = next(node for node in subgraph["nodes"] if node["type"] == "KSampler")
     key, graph = str(sampler["id"]), subgraph["id"]
@@ -245,11 +245,11 @@ def test_nodes_inside_a_subgraph_of_an_official_template_are_patched(name: str) 
     assert {
         each for side in ("inputs", "outputs") for slot in left[side] for each in slot["linkIds"]
     } <= links
-    assert apply_changes(removed.document, removed.inverse) == document == templates()[name]
+    assert apply_changes(removed.document, removed.inverse) == document == template(name)
 
 
 def test_a_model_is_swapped_inside_subgraphs_too() -> None:
-    document = templates()["image_z_image_turbo"]
+    document = template("image_z_image_turbo")
     done = patch(document, [SwapModel(old="ae.safetensors", new="other.safetensors")], object_info())
     assert "other.safetensors" in json.dumps(convert(workflow_of(done.document), object_info()).prompt)
     assert '"ae.safetensors"' not in json.dumps(convert(workflow_of(done.document), object_info()).prompt)

@@ -1,7 +1,6 @@
 """Serves the editor's files, and of ComfyUI's API what the editor asks for at its start."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,16 +87,3 @@ class _Server:
         self.ready.set()
         await self.stopping.wait()
         await runner.cleanup()
-
-
-def templates() -> dict[str, dict[str, Any]]:
-    """The official templates that run without a paid API, by name."""
-    folder = resources.files("comfyui_workflow_templates_json") / "templates"
-    groups = json.loads((folder / "index.json").read_bytes())
-    names = [
-        template["name"]
-        for group in groups
-        for template in group["templates"]
-        if template.get("openSource") is not False
-    ]
-    return {name: json.loads((folder / f"{name}.json").read_bytes()) for name in names}
