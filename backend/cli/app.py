@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from backend import __version__
-from backend.cli import downloads, presets, rate_limits, sharing, storage, workflow_convert
+from backend.cli import (
+    activity,
+    downloads,
+    keys,
+    presets,
+    rate_limits,
+    sessions,
+    sharing,
+    storage,
+    workflow_convert,
+)
 from backend.cli.completion import folders
 from backend.cli.errors import Misused
 from backend.cli.lazy import control_plane
@@ -22,6 +32,9 @@ app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")
+app.add_typer(keys.app, name="keys")
+app.add_typer(sessions.app, name="sessions")
+app.command()(activity.activity)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)

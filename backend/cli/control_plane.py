@@ -31,6 +31,7 @@ class ControlPlane:
     ):
         self.embedded = embedded
         self.begin = begin
+        self.access = client.access
         self.activity = client.activity
         self.downloads = client.downloads
         self.presets = client.presets

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from backend.client.access import AccessClient
 from backend.client.activity import ActivityClient
 from backend.client.connection import TIMEOUT, Connection, Credentials
 from backend.client.downloads import DownloadsClient
@@ -20,6 +21,7 @@ class ApiClient:
     def __init__(self, http: httpx.AsyncClient, credentials: Credentials):
         connection = Connection(http, credentials)
         self.url = connection.url
+        self.access = AccessClient(connection)
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)
         self.presets = PresetsClient(connection)

@@ -281,3 +281,45 @@ class ActivityLog(Model):
     entries: list[Activity]
     latest: int
     complete: bool
+
+
+class ApiKey(Model):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    ending: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class ApiKeyList(Model):
+    keys: list[ApiKey]
+    unreadable: list[str]
+
+
+class NewApiKey(Model):
+    key: ApiKey
+    secret: str
+
+
+class Session(Model):
+    """A browser or program that signed in with the password."""
+
+    id: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    current: bool
+
+
+class SessionList(Model):
+    sessions: list[Session]
+
+
+class EndedSessions(Model):
+    ended: int

@@ -54,6 +54,20 @@ async def test_it_reads_the_whole_catalogue(pod: ControlPlane, token: str) -> No
         assert (await client.activity.read()).complete
 
 
+async def test_it_creates_a_key_that_works_until_it_is_revoked(pod: ControlPlane, token: str) -> None:
+    async with api_client(pod.url, token=token) as client:
+        created = await client.access.create_key("backup", ["read"], 30)
+        async with api_client(pod.url, api_key=created.secret) as backup:
+            assert await backup.presets.search("upscaler")
+            assert [key.name for key in (await client.access.keys()).keys] == ["backup"]
+            await client.access.revoke_key(created.key.id)
+            with pytest.raises(SignInRequired):
+                await backup.presets.search("upscaler")
+        assert any(session.current for session in (await client.access.sessions()).sessions)
+        await client.access.end_other_sessions()
+        assert len((await client.access.sessions()).sessions) == 1
+
+
 async def test_an_error_of_the_control_plane_has_its_code(pod: ControlPlane, token: str) -> None:
     async with api_client(pod.url, token=token) as client:
         with pytest.raises(Rejected) as rejected:
@@ -87,6 +101,8 @@ SCHEMAS = {
     "ModelFile": "ModelView",
     "Activity": "Entry",
     "ActivityLog": "Log",
+    "ApiKey": "ApiKeyView",
+    "Session": "SessionView",
 }
 MODELS = [
     kind
