@@ -23,7 +23,9 @@ async def start(context: Context) -> Running:
         lambda: (access_password(settings), signing_key(settings.state_folder))
     )
     sessions = Sessions(SessionStore(context.database), connections, events)
-    keys = ApiKeys(KeyFiles(context.paths.api_keys), connections, events)
+    folder = context.paths.api_keys
+    persistent = folder.is_relative_to(settings.workspace)
+    keys = ApiKeys(KeyFiles(folder), connections, events, persistent=persistent)
     authentication = Authentication(
         password,
         TokenSigner(key, password),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from backend.auth.models import Client
 from backend.core.errors import TooManyRequests
 
+FIRST_WAIT = 5.0
 FORGET_SECONDS = 3600.0
 # More addresses than this make everyone wait anyway, so forgetting the oldest ones gives nothing away.
 MOST_COUNTERS = 4096
@@ -30,7 +31,7 @@ class Allowance:
 
     def wait_after(self, guesses: int) -> float:
         excess = guesses - self.free
-        return 0.0 if excess < 0 else min(2.0 ** min(excess, 30), self.longest_wait)
+        return 0.0 if excess < 0 else min(FIRST_WAIT * 2.0 ** min(excess, 30), self.longest_wait)
 
 
 OF_ONE = Allowance(free=20, longest_wait=900)

@@ -78,6 +78,8 @@ class KeyFiles:
 
 def _read(path: Path) -> ApiKey | None:
     try:
+        if not path.is_file():  # opening a pipe would wait for its other end
+            return None
         with path.open("rb") as file:
             key = ApiKey.model_validate_json(file.read(LARGEST))
     except (OSError, ValidationError):

@@ -27,7 +27,9 @@ MOST_KEYS = 100
 class ApiKeys:
     """The API keys of this pod. They are checked in memory; files on the volume let them outlive the pod."""
 
-    def __init__(self, files: KeyFiles, connections: Connections, events: EventBus):
+    def __init__(self, files: KeyFiles, connections: Connections, events: EventBus, *, persistent: bool):
+        """`persistent`: whether the files are on the volume, and so in the next pod too."""
+        self.persistent = persistent
         self._files = files
         self._connections = connections
         self._events = events

@@ -38,7 +38,7 @@ def _absent_when_blank(value: object) -> object:
 
 
 def _without_user(url: HttpUrl) -> HttpUrl:
-    """It becomes a part of every address of that hub, which are stored and shown."""
+    """Refuse a user in the URL: it becomes a part of every URL of that hub, which are stored and shown."""
     if url.username or url.password:
         raise ValueError("take the user and the password out of the address")
     return url
@@ -52,7 +52,7 @@ def _expand(path: Path) -> Path:
 
 
 def _for_text(read: Callable[[str], object]) -> BeforeValidator:
-    """Reads what comes from a variable; what comes from our own code is left as it is."""
+    """Apply `read` to text from a variable; values from our own code stay as they are."""
     return BeforeValidator(lambda value: read(value) if isinstance(value, str) else value)
 
 
@@ -199,9 +199,9 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be shown to anybody."""
-        kept = (self.access_password, self.hf_token, self.civitai_token)
-        return tuple(secret.get_secret_value() for secret in kept if secret)
+        """Return what no log or page may show."""
+        secrets = (self.access_password, self.hf_token, self.civitai_token)
+        return tuple(secret.get_secret_value() for secret in secrets if secret)
 
     @property
     def models_folder(self) -> Path:
@@ -209,8 +209,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(vital: frozenset[str] = VITAL) -> Settings:
-    """Read the environment. A bad value of something vital is a `SettingsError` with a sentence for each such variable;
-    any other variable counts as not set, which `problems` of the settings tells."""
+    """Read the environment. SettingsError, with a sentence for each, when a vital variable has an invalid value.
+
+    Any other invalid variable is ignored; `problems` says so.
+    """
     try:
         return Settings()
     except ValidationError as error:
@@ -234,11 +236,11 @@ def _left_out(name: str, details: ErrorDetails) -> str:
     field = Settings.model_fields[name]
     instead = "it counts as not set" if field.default is None else f"{field.default} is used instead"
     return (
-        f"{name.upper()} has a value that cannot be used: {_why(details)}. Until that is corrected and the pod is "
-        f"started again, {instead}. ({field.description})"
+        f"{name.upper()} has a value that cannot be used: {_why(details)}. Until it is corrected and the pod is "
+        f"restarted, {instead}. ({field.description})"
     )
 
 
 def _why(details: ErrorDetails) -> str:
-    """What was written there is not repeated: it may be a secret."""
+    """Return the reason without the value, which may be a secret."""
     return details["msg"].removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""What people write into variables and fields, read in one way everywhere."""
+"""Values that users write into variables and forms, read in the same way everywhere."""
 
 LONGEST_TOKEN = 512
 LONGEST_PASSWORD = 1024
@@ -7,7 +7,7 @@ NO = frozenset({"", "0", "false", "f", "no", "n", "off"})
 
 
 def yes(text: str) -> bool:
-    """ValueError when it is neither yes nor no."""
+    """Return whether `text` means yes. ValueError when it is neither yes nor no."""
     word = text.strip().lower()
     if word not in YES | NO:
         raise ValueError("it should be 1 or 0")
@@ -15,7 +15,10 @@ def yes(text: str) -> bool:
 
 
 def usable_token(text: str) -> str:
-    """Without what surrounds it, a mounted secret's last newline above all; ValueError when no header can carry it."""
+    """Return the token without surrounding white space, such as the newline of a mounted secret.
+
+    ValueError when it cannot be sent in a header.
+    """
     token = text.strip()
     if len(token) > LONGEST_TOKEN or not (token.isascii() and token.isprintable()) or " " in token:
         raise ValueError("it should be copied whole, without anything around it")
@@ -23,7 +26,7 @@ def usable_token(text: str) -> str:
 
 
 def usable_password(text: str) -> str:
-    """Spaces may be part of it, a newline at its end cannot."""
+    """Return the password without a newline at its end; spaces may be part of it."""
     password = text.rstrip("\r\n")
     if len(password) > LONGEST_PASSWORD:
         raise ValueError(f"it should have at most {LONGEST_PASSWORD} characters")

@@ -1,10 +1,12 @@
-"""Settings as a feature: tokens for hubs."""
+"""Settings as a feature: tokens for hubs, and the page that also shows API keys and sessions."""
 
 from collections.abc import Iterable
 from functools import partial
 
 from backend.activity.service import Activity
-from backend.settings import api, pages
+from backend.settings import api
+from backend.settings.pages import api_keys, overview, sessions
+from backend.settings.pages import tokens as token_pages
 from backend.settings.service import TokenSettings
 from backend.sources.service import Sources
 from backend.sources.tokens import Tokens
@@ -33,4 +35,8 @@ async def mask_secrets(services: Services, secrets: Iterable[str], tokens: Token
         await tokens.added.wait()
 
 
-FEATURE = Feature(name="settings", routers=(api.router, pages.router), start=start)
+FEATURE = Feature(
+    name="settings",
+    routers=(api.router, overview.router, token_pages.router, api_keys.router, sessions.router),
+    start=start,
+)

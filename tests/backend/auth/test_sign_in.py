@@ -1,6 +1,8 @@
 """The owner signs in; all others stay outside."""
 
 import asyncio
+import base64
+import json
 
 import httpx
 import pytest
@@ -104,3 +106,21 @@ async def test_health_needs_no_sign_in(pod: ControlPlane) -> None:
         assert (await visitor.get("/healthz")).json()["status"] == "ok"
         answers = await asyncio.gather(*(visitor.get("/readyz") for _ in range(50)))
         assert [answer.json() for answer in answers] == [{"ready": True, "missing": []}] * 50
+
+
+async def test_a_hostile_token_is_refused_and_breaks_nothing(pod: ControlPlane) -> None:
+    nested = base64.urlsafe_b64encode(b'{"a":' * 3000 + b"1" + b"}" * 3000).decode().rstrip("=")
+    for token in (
+        f"{nested}.e30.e30",
+        "." * 400,
+        "a.b.c",
+        "cpk_",
+        "cpk_" + "x" * 9000,
+        "\u00ff.\u00ff.\u00ff",
+    ):
+        for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"comfypod_session={token}"}):
+            async with pod.anonymous() as client:
+                raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+                response = await client.get("/api/auth/me", headers=raw)
+            assert response.status_code == 401
+            assert json.loads(response.content)["error"]["code"] in ("session_ended", "unknown_api_key")

@@ -22,11 +22,28 @@ async def test_a_wrong_method_is_named(pod: ControlPlane) -> None:
     assert answer.headers["Allow"]
 
 
-async def test_a_body_that_is_too_large_is_refused(pod: ControlPlane) -> None:
-    answer = await pod.client.post(
-        "/api/downloads", content=b"x" * (17 * 2**20), headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 413
+async def test_a_wrong_method_is_told_every_right_one(pod: ControlPlane) -> None:
+    for path, allowed in (
+        ("/api/tokens/civitai", "DELETE, PUT"),
+        ("/api/downloads", "GET, HEAD, POST"),
+        ("/api/keys", "GET, HEAD, POST"),
+        ("/api/downloads/policy", "GET, HEAD, PUT"),
+        ("/downloads/add", "GET, HEAD, POST"),
+        ("/api/system/model-paths", "GET, HEAD, PUT"),
+        ("/_pod/sign-in", "GET, HEAD, POST"),
+    ):
+        response = await pod.client.patch(path)
+        assert (response.status_code, response.headers["Allow"]) == (405, allowed), path
+        assert allowed in response.json()["error"]["message"]
+
+
+async def test_whatever_can_be_read_can_be_asked_for_by_head(pod: ControlPlane) -> None:
+    for path in ("/", "/downloads", "/api/presets", "/healthz", "/_pod/sign-in"):
+        head, get = await pod.client.head(path, headers=PAGE), await pod.client.get(path, headers=PAGE)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    async with pod.anonymous() as stranger:
+        assert (await stranger.head("/api/presets")).status_code == 401
 
 
 async def test_a_browser_is_sent_to_the_sign_in_and_back_again(pod: ControlPlane) -> None:
