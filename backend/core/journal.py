@@ -67,6 +67,8 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
                     yield entry
     except FileNotFoundError:
         return
+    except OSError as error:
+        log.warning("a journal cannot be read", journal=path.name, reason=str(error))
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

@@ -17,7 +17,8 @@ from backend.core.files import sync_folder
 
 log = structlog.get_logger(__name__)
 
-PRESETS, TOKENS, LIMITS, API_KEYS, QUEUE = "presets", "tokens.json", "limits.json", "api-keys", "queue"
+PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
+QUEUE, JOBS = "queue", "jobs"
 PATIENCE_SECONDS = 1
 
 
@@ -30,6 +31,7 @@ class PersistentPaths:
     limits: Path
     api_keys: Path
     queue: Path
+    jobs: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -63,6 +65,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         limits=general / LIMITS,
         api_keys=secret / API_KEYS,
         queue=general / QUEUE,
+        jobs=secret / JOBS,
     )
 
 

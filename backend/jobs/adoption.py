@@ -38,6 +38,7 @@ class Adoption:
 
     async def run(self) -> None:
         """Beat and adopt until cancelled."""
+        await self._store.compact()
         while True:
             await self.adopt()
             await asyncio.sleep(BEAT_SECONDS)

@@ -1,4 +1,4 @@
-"""Jobs as a feature: the queue, and the worker that runs it at this pod's ComfyUI."""
+"""The jobs feature: the queue, and the worker that runs its jobs on this pod's ComfyUI."""
 
 import socket
 
@@ -18,7 +18,6 @@ from backend.jobs.watch import JobWatch
 from backend.jobs.worker import Worker
 from backend.web.features import Context, Feature, Running
 
-JOURNALS = ".comfypod/jobs"
 OUTPUTS = "ComfyUI/output/jobs"
 
 
@@ -26,7 +25,7 @@ async def start(context: Context) -> Running:
     events, comfy = context.events, context.registry.get(ComfyClient)
     workspace = context.settings.workspace
     # Each container has a host name of its own, and keeps it when it is restarted.
-    journal = workspace / JOURNALS / f"{socket.gethostname()}{SUFFIX}"
+    journal = context.paths.jobs / f"{socket.gethostname()}{SUFFIX}"
     store = JobStore(context.database, Journal(journal))
     await store.prepare()
     lifecycle = Lifecycle(store, events)

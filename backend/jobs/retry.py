@@ -8,7 +8,7 @@ from backend.jobs.transitions import Event
 
 # A job during which ComfyUI dies this many times is not tried again by itself.
 MOST_CRASHES = 2
-# Attempts for which nothing counts against the job, so that a ComfyUI that forgets every prompt ends somewhere.
+# A limit for errors that do not count as failures: a ComfyUI that loses every prompt must not be tried forever.
 MOST_FREE_ATTEMPTS = 20
 
 
@@ -31,7 +31,7 @@ Rule = Callable[[Job], Decision]
 def decide(job: Job, kind: ErrorKind) -> Decision:
     """Return what becomes of `job`, whose newest attempt ended with an error of this kind.
 
-    `job` has the counters from before this attempt's end; `run_count` includes it.
+    `job.run_count` already counts this attempt; `job.failures` and `job.crashes` do not.
     """
     return RULES[kind](job)
 

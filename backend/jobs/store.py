@@ -6,6 +6,7 @@ with an empty database, the journal is applied again.
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ SQL = queries_beside(__file__)
 # The journal is rewritten when it has grown to this, and to this many times what it has to hold.
 COMPACT_BYTES = 8_000_000
 COMPACT_FACTOR = 2
+# The setting that says how far the journal has been applied.
+APPLIED = "journal_sequence"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +84,7 @@ class JobStore:
     async def prepare(self) -> None:
         """Create the tables, and apply what the journal has and the tables have not."""
         await self._database.migrate("jobs", SQL.migrations)
-        row = await self._database.fetch_one(SQL.setting, {"name": "journal_sequence"})
+        row = await self._database.fetch_one(SQL.setting, {"name": APPLIED})
         applied = int(row["value"]) if row else 0
         entries = await self._journal.read()
         self._sequence = max((entry.get("seq", 0) for entry in entries), default=applied)
@@ -90,6 +93,30 @@ class JobStore:
             await self._write(changes_in(missing))
             await self._save_sequence()
             await self._database.execute(SQL.expire_leases, {"now": clock.to_text(clock.now())})
+
+    async def compact(self) -> None:
+        """Rewrite a journal that has grown far beyond what it has to hold."""
+        if await self._journal.size() < COMPACT_BYTES:
+            return
+        async with self._database.transaction():  # no change may come between reading and rewriting
+            changes = await self._everything()
+            entries = list(changes.entries())
+            first = self._sequence - len(entries) + 1
+            lines = [f'{{"seq":{max(first + number, 1)},{entry}}}' for number, entry in enumerate(entries)]
+            if sum(map(len, lines)) * COMPACT_FACTOR < await self._journal.size():
+                await self._journal.rewrite(lines)
+
+    async def _everything(self) -> Changes:
+        fetch = self._database.fetch_all
+        return Changes(
+            prompts=[_prompt_from(row) for row in await fetch(SQL.all_prompts)],
+            jobs=[job_from(row["record"]) for row in await fetch(SQL.all_jobs)],
+            attempts=[attempt_from(row["record"]) for row in await fetch(SQL.all_attempts)],
+            outputs={row["job_id"]: outputs_from(row["outputs"]) for row in await fetch(SQL.all_outputs)},
+            settings={
+                row["name"]: row["value"] for row in await fetch(SQL.all_settings) if row["name"] != APPLIED
+            },
+        )
 
     async def save(self, changes: Changes) -> None:
         """Write all of `changes` or nothing."""
@@ -190,10 +217,7 @@ class JobStore:
 
     async def prompt(self, prompt_hash: str) -> PromptContent | None:
         row = await self._database.fetch_one(SQL.prompt, {"hash": prompt_hash})
-        if row is None:
-            return None
-        workflow = json.loads(row["workflow"]) if row["workflow"] else None
-        return PromptContent(prompt=json.loads(row["prompt"]), workflow=workflow)
+        return _prompt_from(row) if row else None
 
     async def attempts(self, job_id: str) -> list[Attempt]:
         """Return every attempt of a job, first to last."""
@@ -274,9 +298,7 @@ class JobStore:
             await self._save_sequence()
 
     async def _save_sequence(self) -> None:
-        await self._database.execute(
-            SQL.save_setting, {"name": "journal_sequence", "value": str(self._sequence)}
-        )
+        await self._database.execute(SQL.save_setting, {"name": APPLIED, "value": str(self._sequence)})
 
     async def _write(self, changes: Changes) -> None:
         database = self._database
@@ -325,6 +347,11 @@ def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
     changes.prompts, changes.jobs = list(prompts.values()), list(jobs.values())
     changes.attempts = list(attempts.values())
     return changes
+
+
+def _prompt_from(row: sqlite3.Row) -> PromptContent:
+    workflow = json.loads(row["workflow"]) if row["workflow"] else None
+    return PromptContent(prompt=json.loads(row["prompt"]), workflow=workflow)
 
 
 def _prompt_row(content: PromptContent) -> dict[str, Value]:

@@ -166,14 +166,20 @@ SELECT state, COUNT(*) AS count FROM jobs GROUP BY state;
 -- Return the first and the last position of the queue.
 SELECT MIN(position) AS first, MAX(position) AS last FROM jobs WHERE state IN ('waiting', 'queued');
 
--- name: next_start
-SELECT MIN(start_at) AS start_at FROM jobs WHERE state = 'waiting' AND start_at IS NOT NULL;
-
 -- name: setting
 SELECT value FROM job_settings WHERE name = :name;
 
--- name: delete_finished
-DELETE FROM jobs WHERE finished_at < :before AND state IN ('succeeded', 'failed', 'cancelled', 'expired');
+-- name: all_prompts
+SELECT prompt, workflow FROM job_prompts;
 
--- name: delete_unused_prompts
-DELETE FROM job_prompts WHERE hash NOT IN (SELECT prompt_hash FROM jobs);
+-- name: all_jobs
+SELECT record FROM jobs;
+
+-- name: all_attempts
+SELECT record FROM attempts;
+
+-- name: all_outputs
+SELECT job_id, outputs FROM job_outputs;
+
+-- name: all_settings
+SELECT name, value FROM job_settings;

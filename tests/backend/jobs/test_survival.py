@@ -14,9 +14,11 @@ from backend.core.database import open_database
 from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.core.journal import Journal
+from backend.jobs import store as store_module
 from backend.jobs.adoption import Adoption
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import ErrorKind, JobState, Output
+from backend.jobs.schemas import ChangeRequest
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobFilter, JobStore
 from tests.backend.jobs.queue import PROMPT, Queue
@@ -102,6 +104,27 @@ async def test_a_new_pod_takes_over_the_jobs_of_one_that_is_gone(gone: Path, tmp
             "running": JobState.RUNNING,
             "queued": JobState.QUEUED,
         }
+
+
+async def test_a_journal_that_has_grown_is_rewritten_and_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "COMPACT_BYTES", 1000)
+    journal = tmp_path / "journal.jsonl"
+    async with pod_with(journal, tmp_path / "state.db") as queue:
+        job = await queue.submit(name="a")
+        await queue.submit(name="b")
+        for priority in range(1, 40):
+            await queue.jobs.change(job.id, ChangeRequest(priority=priority))
+        await queue.run()
+        before = journal.stat().st_size
+        await queue.store.compact()
+        assert journal.stat().st_size < before / 4
+        await queue.submit(name="c")
+    for database in ("state.db", "new.db"):
+        async with pod_with(journal, tmp_path / database) as again:
+            assert await again.order() == ["b", "c"]
+            assert await again.state(job) == JobState.SUCCEEDED
 
 
 async def test_of_two_new_pods_one_takes_over(gone: Path, tmp_path: Path) -> None:
