@@ -1,4 +1,4 @@
-"""Open WebSockets, by the session or API key that opened them."""
+"""The open WebSockets, grouped by the session or API key that opened them."""
 
 import asyncio
 from collections import defaultdict
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 
 class Connections:
-    """Lets a session or a key that ends close its WebSockets."""
+    """Closes the WebSockets of a session or API key when it ends."""
 
     def __init__(self) -> None:
         self._timeouts: defaultdict[str, set[asyncio.Timeout]] = defaultdict(set)
 
     @contextmanager
     def registered(self, credential_id: str, timeout: asyncio.Timeout) -> Iterator[None]:
-        """Let `close(credential_id)` expire `timeout`."""
+        """While the block runs, `close(credential_id)` makes `timeout` expire."""
         self._timeouts[credential_id].add(timeout)
         try:
             yield

@@ -23,16 +23,18 @@ NONE = "none"
 
 def limits(
     limit: Annotated[
-        str | None, typer.Option(help="Over all downloads, such as 20MB; `none` for no limit.")
+        str | None, typer.Option(help="Total bytes per second, such as 20MB; `none` removes the limit.")
     ] = None,
-    files: Annotated[int | None, typer.Option(help="How many at the same time.")] = None,
-    connections: Annotated[int | None, typer.Option(help="Most connections for one file.")] = None,
+    files: Annotated[int | None, typer.Option(help="How many files to download at the same time.")] = None,
+    connections: Annotated[int | None, typer.Option(help="Maximum number of connections per file.")] = None,
     polite: Annotated[
         bool | None, typer.Option("--polite/--not-polite", help="Slow down while ComfyUI is generating.")
     ] = None,
     hours: Annotated[
         list[str] | None,
-        typer.Option(help="Another limit at these hours, such as 23:00-07:00=50MB; `none` for none."),
+        typer.Option(
+            help="A different limit during these hours, such as 23:00-07:00=50MB; `none` removes all of them."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +65,7 @@ def _rate(text: str) -> int:
 def _window(text: str) -> dict[str, str | int]:
     found = HOURS.match(text)
     if not found:
-        raise Misused(f"'{text}' does not name hours and a limit. Give them such as 23:00-07:00=50MB.")
+        raise Misused(f"'{text}' does not name hours and a limit. Use the form 23:00-07:00=50MB.")
     return {"start": found[1], "end": found[2], "limit": _rate(found[3])}
 
 

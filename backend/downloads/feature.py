@@ -18,7 +18,7 @@ from backend.downloads.listing import TransferList
 from backend.downloads.pages import actions, add, overview
 from backend.downloads.policy import MAX_FILES, Policy
 from backend.downloads.recovery import Recovery
-from backend.downloads.retries import Retries
+from backend.downloads.retry_pauses import RetryPauses
 from backend.downloads.saved_queue import SavedQueue
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
@@ -45,7 +45,7 @@ async def start(context: Context) -> Running:
     History(registry.get(Activity), events)
     context.stack.push_async_callback(Visibility(store, comfy, events).close)
     transfer_start = registry.find(TransferStart) or TransferStart()
-    retries = Retries(first_pause=context.settings.download_retry_seconds)
+    retries = RetryPauses(first_pause=context.settings.download_retry_seconds)
     fetcher = TransferFetcher(
         fetcher=Fetcher(sources, _limits(context), throttle, max_files=MAX_FILES),
         deduplication=Deduplication(storage),

@@ -14,7 +14,7 @@ from backend.downloads.engine.fetch import Fetcher
 from backend.downloads.engine.models import DownloadResult, FileSpec, Progress
 from backend.downloads.engine.resume_state import PartialFile
 from backend.downloads.models import Transfer
-from backend.downloads.retries import Retries
+from backend.downloads.retry_pauses import RetryPauses
 from backend.downloads.store import TransferStore
 from backend.sources.errors import PermanentError, TemporaryError
 
@@ -28,7 +28,7 @@ class TransferFetcher:
     space: DiskSpace
     store: TransferStore
     models: Path
-    retries: Retries
+    retries: RetryPauses
 
     async def fetch(
         self, transfer: Transfer, progress: Progress, on_verifying: Callable[[], Awaitable[None]]

@@ -25,7 +25,7 @@ from backend.downloads.models import (
     TransfersChanged,
 )
 from backend.downloads.progress import ProgressReporter
-from backend.downloads.retries import Retries
+from backend.downloads.retry_pauses import RetryPauses
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
 from backend.sources.errors import (
@@ -52,7 +52,7 @@ class Worker:
         bandwidth: Bandwidth,
         events: EventBus,
         *,
-        retries: Retries,
+        retries: RetryPauses,
     ):
         self._downloads = downloads
         self._store = store

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 from backend.config.settings import Settings, SettingsError, load_settings
 from backend.core.persistent_paths import persistent_paths_in
-from backend.presets.curated import read_curated
+from backend.presets.definitions import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
 from backend.presets.verify import Findings, check_hubs

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from backend.core.errors import NotFound
-from backend.presets.curated import read_curated
+from backend.presets.definition_thread import DefinitionThread
+from backend.presets.definitions import read_curated
 from backend.presets.models import Origin, Preset, PresetFile
 from backend.presets.official import read_official
-from backend.presets.reader import DefinitionReader
 from backend.presets.schemas import Category, FileProblem, UpdateReport
 
 # A preset, and one of its files.
@@ -20,7 +20,7 @@ class Catalogue:
     """Definitions by id. The first with an id keeps it, so an imported preset never replaces one of ComfyPod."""
 
     def __init__(self, shipped: Path, added: Path):
-        self.reader = DefinitionReader()
+        self.reader = DefinitionThread()
         self._shipped = shipped
         self._added = added
         self._presets: dict[str, Preset] = {}

@@ -11,7 +11,7 @@ from backend.core.persistence import keep
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
-from backend.presets.curated import MAX_BYTES, BadPreset, parse_preset
+from backend.presets.definitions import MAX_BYTES, BadPreset, parse_preset
 from backend.presets.models import MOST_FILES, Origin, Preset, PresetFile
 from backend.presets.schemas import ExportReport, ExportRequest
 from backend.sources.addresses import is_signed

@@ -1,7 +1,7 @@
 """What a URL refers to, from its text alone: one file, a folder, a model. Pure functions.
 
 Supported are Hugging Face's pages and files (`/tree/`, `/blob/`, `/resolve/`, `owner/name`, `hf://owner/name`),
-Civitai's pages and downloads, AIRs of both, and any other http(s) URL.
+Civitai's pages and downloads, AIRs of either (`urn:air:…` identifiers), and any other http(s) URL.
 """
 
 import re
@@ -31,7 +31,7 @@ NO_OWNERS = frozenset(
     }
 )
 
-# No repository has a name like a file.
+# A path that ends like this names a file, not a repository.
 FILE_ENDINGS = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin", ".onnx", ".zip")
 
 NAME = r"\w[\w.-]*"
@@ -43,7 +43,7 @@ IN_REPO = re.compile(rf"/{REPO}(?:/{VERB}/{REVISION}(?:/(?P<path>.*))?)?/?", re.
 # Repositories from before there were owners, such as `gpt2`.
 IN_OLD_REPO = re.compile(rf"/(?P<repo>{NAME})/{VERB}/{REVISION}(?:/(?P<path>.*))?", re.ASCII)
 HF_URI = re.compile(rf"hf://{REPO}(?:@{REVISION})?(?:/(?P<path>.*))?", re.ASCII)
-# An owner has no dot: with one it is a host.
+# Owner names contain no dot; a first part with a dot is a host.
 BARE_REPO = re.compile(rf"(?P<repo>[\w-]+/{NAME})(?P<revision>)(?:/(?P<path>.*))?", re.ASCII)
 
 CIVITAI_MODEL = re.compile(rf"/(?:api/v1/)?models/(?P<model>{NUMBER})(?:/.*)?", re.ASCII)
@@ -87,7 +87,7 @@ class HubFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiModel:
-    """A model, which means its newest version."""
+    """A model without a version: its newest version is used."""
 
     # The address of the hub to ask.
     site: str
@@ -104,7 +104,7 @@ class CivitaiVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiFile:
-    """The file of a version that `filters` select; the primary one without filters."""
+    """The file of a version that `filters` select; without filters, the primary file."""
 
     site: str
     version: int
@@ -123,7 +123,7 @@ class CivitaiFile:
 
 @dataclass(frozen=True, kw_only=True)
 class PlainFile:
-    """A file on a web server that is no hub."""
+    """A file on a web server that is not a hub."""
 
     url: str
 
@@ -140,7 +140,7 @@ class Endpoints:
 
 
 def as_url(text: str, endpoints: Endpoints) -> str:
-    """Return a URL for what users write instead: an AIR, `owner/name`, `hf://…`, a URL without its scheme."""
+    """Turn what users may write instead of a URL into one: an AIR, `owner/name`, `hf://…`, a URL without its scheme."""
     text = text.strip()
     if air := CIVITAI_AIR.fullmatch(text):
         return _page_of_air(air, endpoints.civitai)
@@ -162,7 +162,7 @@ def _page_of_air(air: re.Match[str], site: str) -> str:
 
 
 def reference_of(url: str, endpoints: Endpoints) -> Reference:
-    """Return what a URL without secrets refers to."""
+    """Return what `url` refers to. Secrets have been removed from it."""
     parts = urlsplit(url)
     found: Reference | None = None
     if parts.hostname in HUGGING_FACE_HOSTS:

@@ -1,4 +1,4 @@
-"""Deletes model files of the workspace, and nothing else: the only function of the control plane that does."""
+"""Deletes model files of the workspace, and nothing outside it."""
 
 import os
 import stat

@@ -36,7 +36,7 @@ class ModelChoice:
 
     @property
     def subfolder(self) -> str:
-        """Below the model folder; empty when the file is right in it."""
+        """Below the model folder; empty when the file is directly in it."""
         return self.value.rpartition("/")[0]
 
 
@@ -51,12 +51,12 @@ class DeclaredModel:
 
 @dataclass(kw_only=True)
 class GraphRequirements:
-    """What a workflow requires, as the file says it. Each choice is there once."""
+    """What a workflow requires, as stated in the file. Choices are not repeated."""
 
     choices: list[ModelChoice] = field(default_factory=list)
     # By file name.
     declared: dict[str, DeclaredModel] = field(default_factory=dict)
-    # Types of nodes that the server must know, and the package that each says it comes from.
+    # Node types that the server must have, each with the package that the workflow names for it.
     node_types: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -66,7 +66,7 @@ def read_requirements(content: bytes) -> GraphRequirements:
 
 
 def requirements_of(workflow: Workflow) -> GraphRequirements:
-    """Return what the workflow requires; raise InvalidRequest when that is more than any workflow does."""
+    """Return what the workflow requires; raise InvalidRequest when it exceeds `MAX_FILES` or `MAX_TYPES`."""
     found = GraphRequirements()
     choices: dict[ModelChoice, None] = {}
     names: set[str] = set()
@@ -105,7 +105,7 @@ def _choices(node: Node) -> Iterator[ModelChoice]:
 
 
 def _texts(name: str | None, value: Any) -> Iterator[tuple[str | None, str]]:
-    """The texts of a widget. Some nodes keep rows: `{"on": true, "lora": "ink.safetensors", "strength": 1}`."""
+    """Yield the texts in a widget's value. Some nodes store rows: `{"on": true, "lora": "ink.safetensors", "strength": 1}`."""
     if isinstance(value, str):
         yield name, value
     elif isinstance(value, dict) and value.get("on") is not False:
@@ -113,7 +113,7 @@ def _texts(name: str | None, value: Any) -> Iterator[tuple[str | None, str]]:
 
 
 def _declared(node: Node, known: dict[str, DeclaredModel]) -> dict[str, DeclaredModel]:
-    """The files that the node's author declares, without those that are known already."""
+    """Return the files that the node's author declares, except those in `known`."""
     found: dict[str, DeclaredModel] = {}
     for model in map(as_dict, as_list(node.properties.get("models"))[: MAX_FILES + 1]):
         name, url, folder = (model.get(key) for key in ("name", "url", "directory"))
@@ -133,6 +133,6 @@ def _sha256(model: dict[str, Any]) -> str | None:
 
 
 def _shown(text: str) -> str:
-    """A name that can be printed and sent on, whatever it was made of."""
+    """Return the name truncated, with unprintable characters replaced."""
     text = text[:MAX_NAME]
-    return text if text.isprintable() else "".join(sign if sign.isprintable() else "�" for sign in text)
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "�" for letter in text)

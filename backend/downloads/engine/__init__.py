@@ -1,1 +1,1 @@
-"""Turns one URL into one verified file. Knows no queue, no database and no transfers."""
+"""Downloads one file, and verifies it if its hash is known. Independent of the queue, the database and transfers."""

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.core.errors import InvalidRequest
-from backend.presets.curated import MAX_BYTES
+from backend.presets.definitions import MAX_BYTES
 from backend.presets.dependencies import SharingService
 from backend.presets.models import Preset
 from backend.presets.schemas import ExportRequest

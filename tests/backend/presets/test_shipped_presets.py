@@ -3,7 +3,7 @@
 import pytest
 
 from backend.config.settings import PROJECT_ROOT
-from backend.presets.curated import read_curated
+from backend.presets.definitions import read_curated
 from backend.presets.models import Origin, Preset
 from backend.presets.official import read_official
 

@@ -1,11 +1,11 @@
-"""When a failed transfer is tried again."""
+"""How long a failed transfer pauses before it is retried. `Worker` decides whether it is."""
 
 import random
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retries:
+class RetryPauses:
     """How often, and after which pauses, errors that usually pass are retried."""
 
     times: int = 3

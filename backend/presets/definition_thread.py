@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 MAX_WAITING = 8
 
 
-class DefinitionReader:
+class DefinitionThread:
     """Runs one reading after the other, in the order in which they were asked for."""
 
     def __init__(self) -> None:
