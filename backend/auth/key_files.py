@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from backend.auth.models import ApiKey
 from backend.core.errors import Unavailable
-from backend.core.persistence import keep
+from backend.core.persistence import save_persistently
 
 LARGEST = 4096
 
@@ -50,7 +50,7 @@ class KeyFiles:
 
     def write(self, key: ApiKey) -> None:
         """Unavailable when the volume does not take it."""
-        keep(self._path(key.id), key.model_dump_json(indent=2).encode(), mode=0o600)
+        save_persistently(self._path(key.id), key.model_dump_json(indent=2).encode(), mode=0o600)
 
     def remove(self, key: ApiKey) -> None:
         try:

@@ -15,11 +15,11 @@ from backend.cli.errors import CommandError
 from backend.cli.output import say
 from backend.config.settings import Settings
 from backend.core.logging import configure_logging
-from backend.core.process_lock import AlreadyRunning, held
+from backend.core.process_lock import AlreadyRunning, process_lock
 from backend.core.volume_lock import LockedElsewhere, volume_lock
 from backend.downloads.transfer_start import TransferStart
 from backend.main.app import create_app
-from backend.main.server import Server, config_of, share_arena, state_hold
+from backend.main.server import Server, config_of, lock_file_of, share_arena
 from backend.web.features import Application
 
 
@@ -107,7 +107,9 @@ def _lock(stack: contextlib.ExitStack, settings: Settings) -> None:
     """Keep other processes from this state, and commands on other machines from this volume."""
     volume = settings.workspace / ".comfypod" / "command.lock"
     try:
-        stack.enter_context(held(state_hold(settings), f"another comfypod command, process {os.getpid()}"))
+        stack.enter_context(
+            process_lock(lock_file_of(settings), f"another comfypod command, process {os.getpid()}")
+        )
         if volume.exists():
             say("Another command uses this volume, or was killed. Checking…")
         stack.enter_context(volume_lock(volume, wait=0))

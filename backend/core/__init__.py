@@ -1,1 +1,1 @@
-"""Errors, database, events, clock, logging: what every room may use, and what knows no room."""
+"""Shared foundations: errors, database, events, clock, logging. Imports no feature package."""

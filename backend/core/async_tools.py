@@ -1,4 +1,4 @@
-"""Tools for tasks: finish what must not be left half done, share work, cancel, exclude one another."""
+"""Tools for asyncio tasks: run to completion, cancel, share one result, lock by key."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
@@ -27,16 +27,16 @@ async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel `tasks` and wait until all have ended, whatever they ended with."""
+    """Cancel `tasks` and wait until all have ended. Exceptions of the tasks are ignored."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class SingleFlight(Generic[Key, Result]):
-    """Runs one piece of work at a time for each key; callers that come meanwhile share its result.
+    """Run one operation at a time for each key; callers that arrive meanwhile share its result.
 
-    The work goes on when a caller is cancelled, because others may wait for it.
+    Cancelling one caller does not cancel the operation, because others may wait for it.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class SingleFlight(Generic[Key, Result]):
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Cancel what is running."""
+        """Cancel all operations that are running."""
         await cancel_and_wait(*self._tasks.values())
 
 
@@ -62,7 +62,7 @@ async def _awaited(work: Callable[[], Awaitable[Result]]) -> Result:
 
 
 class KeyedLocks:
-    """A lock for each name, for as long as a task holds it or waits for it."""
+    """Provide one lock for each name. A lock exists only while a task holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -1,4 +1,4 @@
-"""Time, as the database and the API write it."""
+"""The current time, and the text format that the database and the API use."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ def in_seconds(seconds: float) -> datetime:
 
 
 def to_text(moment: datetime) -> str:
-    """ISO 8601 in UTC, which sorts as text."""
+    """Return ISO 8601 in UTC, which sorts as text."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 

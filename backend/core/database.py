@@ -1,4 +1,4 @@
-"""One SQLite file, one connection that all coroutines share, and migrations that each feature owns."""
+"""One SQLite file with one connection that all coroutines share. Each feature owns its migrations."""
 
 import asyncio
 import sqlite3
@@ -25,7 +25,7 @@ Parameters: TypeAlias = Sequence[Value] | Mapping[str, Value]
 # journal already owns its blocks, so records can still be changed on a full disk.
 PRAGMAS = "PRAGMA journal_mode = PERSIST; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;"
 
-# Conditions of the disk, not mistakes in a statement. Extended codes carry these in their low byte.
+# Faults of the disk, not of a statement. Extended error codes contain these in their low byte.
 DISK_FAULTS = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -39,9 +39,9 @@ DISK_FAULTS = frozenset(
 )
 # Between two attempts to write a record.
 RECORD_SECONDS = 2.0
-# Between two attempts to open a file that another process locks; each waits for `busy_timeout` as well.
+# Between two attempts to open a locked file; each attempt waits for `busy_timeout` as well.
 LOCKED_SECONDS = 1.0
-# Written to find out whether the file can be written; nothing reads it.
+# Written only to check that the file is writable; nothing reads it.
 SCHEMA_VERSION = 1
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -49,9 +49,9 @@ Result = TypeVar("Result")
 
 
 class _Scope:
-    """Where statements run: the bare connection, where each commits at once, or an open transaction.
+    """Where statements run: directly on the connection, where each commits at once, or in an open transaction.
 
-    Its lock lets one statement or one nested transaction run at a time. A transaction holds the lock of the
+    The lock lets one statement or one nested transaction run at a time. A transaction holds the lock of the
     scope around it, so no other coroutine can read or write between its statements.
     """
 
@@ -63,7 +63,7 @@ class _Scope:
         self.failure: CannotRecord | None = None
 
     def fail(self, failure: CannotRecord) -> None:
-        """Refuse everything but a rollback: SQLite may have rolled back the whole transaction by itself."""
+        """Allow only a rollback from now on: SQLite may have rolled back the whole transaction by itself."""
         scope: _Scope | None = self
         while scope and scope.outer:
             scope.failure = scope.failure or failure
@@ -86,14 +86,14 @@ class _Scope:
         return f"ROLLBACK TO level_{self.depth}; RELEASE level_{self.depth}"
 
 
-# A task started inside a transaction inherits it, so `asyncio.wait_for` and `gather` work in there.
+# A task started inside a transaction inherits it, so `asyncio.wait_for` and `gather` work inside it.
 _current: ContextVar[_Scope | None] = ContextVar("transaction", default=None)
 
 
 class Database:
     """A thin, typed layer over SQLite.
 
-    A statement outside `transaction()` commits at once. Statements raise CannotRecord when the disk refuses them.
+    A statement outside `transaction()` commits at once. Statements raise CannotRecord when the disk rejects them.
     """
 
     def __init__(self, connection: aiosqlite.Connection, path: Path):
@@ -106,9 +106,9 @@ class Database:
         await self._connection.close()
 
     async def problem(self) -> str | None:
-        """Write to the file; return a sentence about what keeps it from being written, or None.
+        """Try to write to the file. Return a message that says why it failed, or None.
 
-        A file that was deleted is created again from the bytes that the open connection still holds.
+        A deleted file is created again from the data that the open connection still holds.
         """
         try:
             async with self._root.lock:
@@ -126,7 +126,7 @@ class Database:
         return None
 
     async def _restore(self) -> None:
-        """Go on in a new file at the same path, with everything that the deleted one held."""
+        """Create the file again at the same path, with the content of the deleted one, and connect to it."""
         kept = await asyncio.to_thread(_undelete, self._path)
         with _disk_faults():
             connection = await _connect(self._path)
@@ -179,7 +179,7 @@ class Database:
                 _current.reset(token)
 
     async def migrate(self, feature: str, scripts: Sequence[str]) -> None:
-        """Bring the tables of one feature up to date. `scripts` only ever grows at its end."""
+        """Run the scripts of one feature that have not run yet. New scripts are only ever added at the end."""
         self._migrations[feature] = scripts
         await self.execute(
             "CREATE TABLE IF NOT EXISTS migrations (feature TEXT PRIMARY KEY, version INTEGER NOT NULL)"
@@ -238,7 +238,7 @@ class Database:
         await self._connection.execute(statement)
 
     async def _undo(self, scope: _Scope) -> None:
-        """Roll back. The statement that was cancelled is done by now: the connection works through a queue."""
+        """Roll back. A cancelled statement has ended by now, because the connection runs statements in order."""
         if scope.depth == 1:
             await self._connection.rollback()  # does nothing where SQLite has rolled back already
             return
@@ -260,7 +260,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
             error, sqlite3.OperationalError
         ):  # locked, read-only or disk full: the file may be intact
             raise
-        _set_aside(path)
+        _rename_unreadable(path)
         connection = await _connect(path)
     database = Database(connection, path)
     try:
@@ -270,7 +270,7 @@ async def open_database(path: Path) -> AsyncIterator[Database]:
 
 
 async def _connect_when_free(path: Path) -> aiosqlite.Connection:
-    """Wait as long as another process locks the file."""
+    """Connect. Wait while another process locks the file."""
     while True:
         try:
             return await _connect(path)
@@ -294,7 +294,7 @@ async def _connect(path: Path) -> aiosqlite.Connection:
 
 
 def _undelete(path: Path) -> bool:
-    """Copy a deleted file that this process has open back to its path. False when the bytes are gone."""
+    """Copy a deleted file that this process still has open back to its path. Return False when its content is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for descriptor in OPEN_FILES.iterdir():
         with suppress(OSError):
@@ -304,7 +304,7 @@ def _undelete(path: Path) -> bool:
     return False
 
 
-def _set_aside(path: Path) -> None:
+def _rename_unreadable(path: Path) -> None:
     stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
     unreadable = path.with_name(f"{path.name}.unreadable-{stamp}")
     path.rename(unreadable)
@@ -314,7 +314,7 @@ def _set_aside(path: Path) -> None:
 
 
 async def until_recorded(write: Callable[[], Awaitable[Result]]) -> Result:
-    """Repeat `write` until the disk accepts it. Meanwhile what has happened stays in memory."""
+    """Repeat `write` until the disk accepts it. Until then the record stays in memory."""
     while True:
         try:
             return await write()
@@ -328,7 +328,7 @@ def _disk_faults() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        # Errors that Python's module raises by itself carry no code.
+        # Errors that Python's sqlite3 module raises by itself have no code.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DISK_FAULTS:
             raise
         raise CannotRecord(
@@ -337,15 +337,10 @@ def _disk_faults() -> Iterator[None]:
 
 
 def _statements_of(script: str) -> Iterator[str]:
-    """Split at the semicolons that end a statement, not at those inside a string or a trigger."""
+    """Yield the statements of a script. Ignore semicolons inside a string or a trigger."""
     statement = ""
     for part in script.split(";"):
         statement += part + ";"
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def placeholders(values: Iterable[object]) -> str:
-    """`?, ?, ?` for an IN clause."""
-    return ", ".join("?" for _ in values)

@@ -1,4 +1,4 @@
-"""How full a file system is."""
+"""Disk space of a file system."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ class Disk(BaseModel, frozen=True):
 
 
 def disk_of(path: Path) -> Disk:
-    """The file system that `path` is on, or will be on once it exists."""
+    """Return the disk space of the file system that holds `path`, or will hold it once it exists."""
     while not path.exists():
         path = path.parent
     usage = shutil.disk_usage(path)

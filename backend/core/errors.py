@@ -1,4 +1,4 @@
-"""Errors that reach a person, grouped by who can do something about it.
+"""Errors that the API and the pages report, grouped by who can correct them.
 
     AppError
     ├── the caller
@@ -11,11 +11,11 @@
     ├── the pod's owner
     │   └── OutOfSpace            507
     │       └── CannotRecord
-    └── somebody else
+    └── another service
         ├── Unavailable           503   one of our own services
         └── UpstreamError         502   a host on the internet
 
-Each class carries its status and its code; the message says what to do. One handler renders them all.
+Each class has an HTTP status and a code; the message says what to do. One handler renders them all.
 """
 
 from typing import ClassVar, TypeAlias
@@ -24,7 +24,7 @@ Details: TypeAlias = dict[str, str | int | float | bool | list[str] | None]
 
 
 class AppError(Exception):
-    """Something went wrong that a sentence can explain."""
+    """A failure whose message is written for the user."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
@@ -39,69 +39,69 @@ class AppError(Exception):
 
 
 class InvalidRequest(AppError):
-    """The request cannot be understood or asks for something that is not allowed."""
+    """The request is malformed or contains a value that is not allowed."""
 
     status = 400
     code = "invalid_request"
 
 
 class SignInRequired(AppError):
-    """No valid sign-in came with the request."""
+    """The request has no valid credentials."""
 
     status = 401
     code = "sign_in_required"
 
 
 class Forbidden(AppError):
-    """Signed in, and still refused."""
+    """The principal lacks permission."""
 
     status = 403
     code = "forbidden"
 
 
 class NotFound(AppError):
-    """There is nothing of that name."""
+    """No object has this name."""
 
     status = 404
     code = "not_found"
 
 
 class Conflict(AppError):
-    """The thing is in a state that does not allow this now."""
+    """The current state of the object does not allow this."""
 
     status = 409
     code = "conflict"
 
 
 class TooManyRequests(AppError):
-    """Asked too often; `details.retry_after` says how many seconds to wait."""
+    """Too many requests; `details.retry_after` says how many seconds to wait."""
 
     status = 429
     code = "too_many_requests"
 
 
 class OutOfSpace(AppError):
-    """The disk has no room for what was asked."""
+    """The disk has too little free space."""
 
     status = 507
     code = "out_of_space"
 
 
 class CannotRecord(OutOfSpace):
-    """The disk that keeps our own records takes no more."""
+    """The control plane cannot write its own records to disk."""
 
     code = "cannot_record"
 
 
 class Unavailable(AppError):
-    """A service of this pod does not answer at the moment."""
+    """A service of this pod does not respond."""
 
     status = 503
     code = "unavailable"
 
 
 class UpstreamError(AppError):
-    """A host on the internet did not do its part."""
+    """A host on the internet failed or sent an invalid response."""
 
     status = 502
     code = "upstream_error"

@@ -1,4 +1,4 @@
-"""News that travels upwards: a lower room publishes, whoever cares subscribes."""
+"""Events from lower packages to higher ones: one publishes, the others subscribe."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,8 +14,8 @@ log = structlog.get_logger(__name__)
 class EventBus:
     """Calls every subscriber of an event's class, in the order they subscribed, on the event loop.
 
-    A subscriber must not block and must not await; it hands over what takes longer. One that raises
-    is logged and does not keep the news from the others.
+    A subscriber must not block and must not await; it starts a task for slow work. When one raises, the error is logged
+    and the other subscribers are still called.
     """
 
     def __init__(self) -> None:

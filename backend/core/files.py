@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old one or the new one, never half of either."""
+"""Write files so that a crash leaves the complete old file or the complete new one."""
 
 import os
 import secrets
@@ -6,12 +6,13 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644, draft: Path | None = None) -> None:
-    """Replace `path` with `content`; nobody ever sees a part of it, however many write at once.
+    """Replace `path` with `content`. Readers never see a part of it, even when several processes write at once.
 
-    Whoever is killed in the middle leaves the draft behind. A name of its own lets the only writer clean it up.
+    A process that is killed while it writes leaves a temporary file behind. Where there is only one writer, pass a
+    fixed `draft`: the next call then removes it.
     """
     temporary = draft or path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    temporary.unlink(missing_ok=True)  # a link of that name must not be written through
+    temporary.unlink(missing_ok=True)  # never write through a symbolic link of that name
     try:
         with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - Path.open takes no mode
             file.write(content)

@@ -1,22 +1,22 @@
-"""Numbers as people read them."""
+"""Format numbers and text for people."""
 
 from humanize import naturalsize
 
 
 def format_bytes(count: float | None) -> str:
-    """1536 → `1.5 kB`. Decimal units, as disks and hubs count. None → a dash."""
+    """Return `1.5 kB` for 1536, in decimal units as disks and hubs use them, and a dash for None."""
     if count is None:
         return "–"
     return naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
 
 
 def format_gpu_memory(count: float) -> str:
-    """25769803776 → `24.0 GiB`: vendors count GPU memory in binary units."""
+    """Return `24.0 GiB` for 25769803776: vendors print GPU memory in binary units."""
     return naturalsize(count, binary=True, format="%.1f")
 
 
 def format_duration(seconds: float | None) -> str:
-    """75 → `1:15`, 3675 → `1:01:15`. None → a dash."""
+    """Return `1:15` for 75, `1:01:15` for 3675, and a dash for None."""
     if seconds is None:
         return "–"
     minutes, rest = divmod(max(0, round(seconds)), 60)
@@ -25,5 +25,5 @@ def format_duration(seconds: float | None) -> str:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: what strangers have written must not steer a terminal."""
+    """Return one line without control characters: foreign text must not control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

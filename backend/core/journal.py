@@ -1,6 +1,6 @@
-"""An append-only file of JSON lines on the volume, for state that has to outlive the pod and its local database.
+"""An append-only file of JSON lines on the volume, for state that must outlive the pod and its local database.
 
-SQLite does not belong on network volumes: they lack its locks or answer slowly. Appending to a file works on all of them.
+SQLite is unsafe or slow on network volumes, which may lack file locks. Appending to a file works on all of them.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class Journal:
-    """One writer per file. An entry that `append` has returned for survives a crash of the machine."""
+    """A journal with one writer. Once `append` has returned, its entries survive a crash of the machine."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -31,21 +31,21 @@ class Journal:
         return self._path
 
     async def append(self, entries: Iterable[str]) -> None:
-        """Add entries, each a JSON object in one line: all of them or none. CannotRecord when the volume refuses them."""
+        """Add all entries or none, each a JSON object on one line. Raise CannotRecord when the volume rejects them."""
         async with self._lock:
             await self._in_thread(_append, self._path, _joined(entries))
 
     async def rewrite(self, entries: Iterable[str]) -> None:
-        """Replace everything with `entries`. CannotRecord when the volume refuses them."""
+        """Replace everything with `entries`. Raise CannotRecord when the volume rejects them."""
         async with self._lock:
             await self._in_thread(write_atomically, self._path, _joined(entries), 0o600)
 
     async def read(self) -> list[dict[str, Any]]:
-        """Return every entry, oldest first. A last line that was torn by a crash was never acknowledged, and is left out."""
+        """Return every entry, oldest first. Skip an incomplete last line: a crash cut it off before it was acknowledged."""
         return await asyncio.to_thread(lambda: list(read_entries(self._path)))
 
     async def size(self) -> int:
-        """Return the bytes on disk; 0 where there is no file."""
+        """Return the size on disk in bytes; 0 when the file does not exist."""
         return await asyncio.to_thread(lambda: self._path.stat().st_size if self._path.exists() else 0)
 
     async def _in_thread(self, write: Any, *arguments: Any) -> None:
@@ -59,7 +59,7 @@ class Journal:
 
 
 def read_entries(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a journal file; none where there is no file. Lines that are no JSON objects are skipped."""
+    """Yield the entries of a journal file; none when it does not exist. Skip lines that are not JSON objects."""
     try:
         with path.open("rb") as file:
             for line in file:
@@ -77,7 +77,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
-        log.warning("a line of a journal cannot be read and is skipped", bytes=len(line))
+        log.warning("skipped an unreadable line of a journal", bytes=len(line))
         return None
     return entry if isinstance(entry, dict) else None
 
@@ -96,7 +96,7 @@ def _append(path: Path, lines: bytes) -> None:
             os.ftruncate(descriptor, end + len(lines))
             os.fsync(descriptor)
         except OSError:
-            os.ftruncate(descriptor, end)  # half a batch must not be read back as a whole one
+            os.ftruncate(descriptor, end)  # a partial batch must not be read back
             raise
     finally:
         os.close(descriptor)
@@ -110,7 +110,7 @@ def _write_all(descriptor: int, content: bytes, offset: int) -> None:
 
 
 def _end_of_last_line(descriptor: int) -> int:
-    """Return where to append: after the last newline, so that a torn line is overwritten."""
+    """Return the offset after the last newline, so that an incomplete line is overwritten."""
     end = os.lseek(descriptor, 0, os.SEEK_END)
     step = 4096
     while end > 0:

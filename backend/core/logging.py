@@ -11,7 +11,7 @@ Format = Literal["auto", "json", "console"]
 
 
 def configure_logging(level: str, log_format: Format, stream: TextIO | None = None) -> None:
-    """Write our own events and those of the standard library to `stream`, by default stdout, through one formatter."""
+    """Write our events and those of the standard library to `stream`, stdout by default, in one format."""
     stream = stream or sys.stdout
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -58,11 +58,11 @@ def _plain_logger_name(_logger: WrappedLogger, _method: str, event: EventDict) -
 
 
 def _is_no_refused_handshake(record: logging.LogRecord) -> bool:
-    """uvicorn logs an error for each WebSocket that is refused with a response, although that is allowed."""
+    """Return False for the error that uvicorn logs when a WebSocket is refused with a response, which ASGI allows."""
     return record.msg != "ASGI callable returned without completing handshake."
 
 
 def _quieten(*names: str) -> None:
-    """Some libraries log each request with its full URL, and a signed URL is a secret."""
+    """Log only warnings of these libraries: some log each request with its full URL, and a signed URL is a secret."""
     for name in names:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,11 +9,11 @@ MODEL_FOLDERS = frozenset(
     }
 )  # fmt: skip
 
-# Old names that workflows in the wild still use.
+# Old names that published workflows still use.
 RENAMED_FOLDERS = {"clip": "text_encoders", "unet": "diffusion_models", "t2i_adapter": "controlnet"}
 
 
 def current_name(folder: str) -> str:
-    """`clip` → `text_encoders`; `loras/style` → `loras/style`. Only the first part is a ComfyUI folder."""
+    """Return `text_encoders` for `clip`, and `loras/style` unchanged. Only the first part is a ComfyUI folder."""
     head, slash, rest = folder.partition("/")
     return f"{RENAMED_FOLDERS.get(head, head)}{slash}{rest}"

@@ -1,4 +1,4 @@
-"""Names on disk. Pure functions: what a person typed is refused when it is not right, what a server says is tamed."""
+"""Validate file and folder names: reject a user's invalid name, sanitise a server's."""
 
 import re
 import unicodedata
@@ -9,12 +9,12 @@ from backend.core.model_folders import MODEL_FOLDERS, current_name
 UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 # Invisible characters: controls, formats such as a change of direction, halves of characters, line ends.
 INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-MAX_BYTES = 200  # leaves room for our suffixes below the usual 255
-OURS = ".part"  # what unfinished files are called
+MAX_BYTES = 200  # with our suffixes it stays below the usual limit of 255
+OURS = ".part"  # the suffix of unfinished files
 
 
 def clean_name(name: str) -> str:
-    """One plain path component, or InvalidRequest."""
+    """Return `name` as one path component, or raise InvalidRequest."""
     name = name.strip()
     if not name or name.startswith(".") or UNSAFE.search(name) or any(map(_is_invisible, name)):
         raise InvalidRequest(
@@ -22,14 +22,16 @@ def clean_name(name: str) -> str:
             code="bad_filename",
         )
     if name.lower().endswith(OURS):
-        raise InvalidRequest(f"A file name cannot end in {OURS}: unfinished files do.", code="bad_filename")
+        raise InvalidRequest(
+            f"A file name cannot end in {OURS}, the suffix of unfinished files.", code="bad_filename"
+        )
     if len(name.encode()) > MAX_BYTES:
         raise InvalidRequest(f"The file name is longer than {MAX_BYTES} bytes.", code="bad_filename")
     return name
 
 
 def tame_name(name: str) -> str | None:
-    """A server's name for a file as one plain path component, or None when nothing of it can be used."""
+    """Return a server's file name as one path component, or None when no usable character is left."""
     name = name.replace("\\", "/").rpartition("/")[2]
     name = UNSAFE.sub("_", "".join(character for character in name if not _is_invisible(character)))
     name = _shortened(name.strip().lstrip(". "))
@@ -40,7 +42,7 @@ def tame_name(name: str) -> str | None:
 
 
 def clean_folder(folder: str) -> str:
-    """A model folder of ComfyUI, possibly with folders below it, or InvalidRequest."""
+    """Return a model folder of ComfyUI, possibly with subfolders, or raise InvalidRequest."""
     folder = current_name(folder.strip().strip("/"))
     head, *below = folder.split("/")
     if head not in MODEL_FOLDERS:
@@ -56,16 +58,16 @@ def _is_invisible(character: str) -> bool:
 
 
 def _shortened(name: str) -> str:
-    """Cut in front of the ending, between characters."""
+    """Shorten the stem and keep the extension; never cut inside a character."""
     if len(name.encode()) <= MAX_BYTES:
         return name
     stem, dot, ending = name.rpartition(".")
     if not stem or len(ending) > 20:
         stem, dot, ending = name, "", ""
-    room = MAX_BYTES - len(f"{dot}{ending}".encode())
-    return stem.encode()[:room].decode(errors="ignore") + dot + ending
+    stem_bytes = MAX_BYTES - len(f"{dot}{ending}".encode())
+    return stem.encode()[:stem_bytes].decode(errors="ignore") + dot + ending
 
 
 def _quoted(text: str) -> str:
-    """For a sentence: short, and without what cannot be shown."""
+    """Quote text for a message: shortened, with invisible characters replaced."""
     return "'" + "".join("?" if _is_invisible(character) else character for character in text[:100]) + "'"

@@ -1,4 +1,4 @@
-"""Small files that hold what people have chosen or made on this pod."""
+"""Save small files with the user's settings and presets."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ from backend.core.errors import Unavailable
 from backend.core.files import write_atomically
 
 
-def keep(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write `content` whole, or raise Unavailable with the reason and leave what was there. Blocks for disk accesses."""
+def save_persistently(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace `path` with `content`, or raise Unavailable and leave the old file. Blocks while it writes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content, mode)

@@ -1,6 +1,6 @@
-"""Where it lies what people have made or chosen on this pod: on the volume, so that it outlives the pod.
+"""Paths of the user's settings, keys, presets and queue: on the volume, so that they outlive the pod.
 
-What the control plane can find out again (its database, hashes, what hubs have told) stays in its state folder.
+What the control plane can recreate (its database, hashes, cached metadata) stays in its state folder.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ log = structlog.get_logger(__name__)
 
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
 QUEUE, JOBS = "queue", "jobs"
-PATIENCE_SECONDS = 1
+TIMEOUT_SECONDS = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersistentPaths:
-    """Paths of what is kept. They are in the state folder where the volume takes nothing."""
+    """Paths of persistent files. They are in the state folder when the volume is not writable."""
 
     presets: Path
     tokens: Path
@@ -35,20 +35,20 @@ class PersistentPaths:
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
-    """The same as `persistent_paths_in`. A volume that hangs must not keep the first page from coming."""
+    """Call `persistent_paths_in` in a thread, and fall back to `state` when the volume hangs: the first page must not wait."""
     try:
         return await asyncio.wait_for(
-            asyncio.to_thread(persistent_paths_in, workspace, state), PATIENCE_SECONDS
+            asyncio.to_thread(persistent_paths_in, workspace, state), TIMEOUT_SECONDS
         )
     except TimeoutError:
-        log.warning("the volume does not answer; what is set now is lost with the pod")
+        log.warning("the volume does not respond; settings are lost with the pod")
         return _below(state, state)
 
 
 def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
-    """Choose the paths, and move to the volume what an earlier start had to keep in `state`. Blocks for disk accesses."""
+    """Choose the paths, and move files that an earlier start saved in `state` to the volume. Blocks for disk accesses."""
     volume = workspace / ".comfypod"
-    private = keeps_private(volume)
+    private = supports_private_files(volume)
     general = state if private is None else volume
     secret = volume if private else state
     _move(state / PRESETS, general / PRESETS)
@@ -69,8 +69,8 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
     )
 
 
-def keeps_private(folder: Path) -> bool | None:
-    """Whether a file in `folder` can be kept from everybody but its owner; None when nothing can be written there."""
+def supports_private_files(folder: Path) -> bool | None:
+    """Return True when file permissions work in `folder`, so that it may hold secrets; None when it is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-") as probe:
@@ -78,13 +78,13 @@ def keeps_private(folder: Path) -> bool | None:
             path.chmod(0o600)
             return stat.S_IMODE(path.stat().st_mode) == 0o600
     except OSError as error:
-        # What is wrong with the volume is told by whoever prepares it, and by the pages of what cannot be kept.
-        log.info("the volume cannot be written to; what is set now is lost with the pod", reason=str(error))
+        # The workspace report and the pages that cannot save their data tell the user.
+        log.info("the volume is not writable; settings are lost with the pod", reason=str(error))
         return None
 
 
 def _move(old: Path, new: Path) -> None:
-    """A file or a folder of files. Nothing that is there already is replaced; what cannot be moved stays."""
+    """Move a file or a folder of files. Replace no existing file, and leave what cannot be moved."""
     if old == new or not old.exists():
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A file that one process at a time holds. The kernel frees it when the process dies, however that happens."""
+"""A file lock for one process at a time. The kernel releases it when the process ends for any reason."""
 
 import contextlib
 import fcntl
@@ -8,14 +8,14 @@ from typing import BinaryIO
 
 
 class AlreadyRunning(Exception):
-    """Another process holds the file; the message says which."""
+    """Another process holds the lock; the message names it."""
 
 
 @contextlib.contextmanager
-def held(path: Path, holder: str) -> Iterator[None]:
-    """Hold `path` as long as the block lasts, or raise `AlreadyRunning`. `holder` is what others are told then."""
+def process_lock(path: Path, holder: str) -> Iterator[None]:
+    """Lock `path` for the duration of the block, or raise `AlreadyRunning`. `holder` describes this process in that error."""
     with contextlib.ExitStack() as stack:
-        # Read-only, full, or a file system without locks: better without one than not at all.
+        # Start without a lock when the file system is read-only or full, or has no locks.
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(path.open("ab+", buffering=0))

@@ -17,7 +17,7 @@ MIGRATION = re.compile(r"migration_\d+")
 
 
 class Queries:
-    """The statements of one file. `queries.hash_of_file` is the text of the statement of that name."""
+    """The statements of one file. `queries.hash_of_file` is the text of the statement with that name."""
 
     def __init__(self, file: Path):
         self._file = file
@@ -32,7 +32,7 @@ class Queries:
 
     @property
     def migrations(self) -> list[str]:
-        """The scripts `migration_1`, `migration_2`, …, in the order of the file."""
+        """Return the scripts `migration_1`, `migration_2`, …, in the order of the file."""
         return [text for name, text in self._statements.items() if MIGRATION.fullmatch(name)]
 
 

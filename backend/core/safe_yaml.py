@@ -1,7 +1,7 @@
 """Read YAML from untrusted text: plain data, in time and memory that grow with the length of the text.
 
-libyaml splits the text into events, and the data is built from them without recursion. What makes a short text
-expensive (anchors, deep nesting, endless lists, huge numbers) is an error or stays text.
+libyaml splits the text into events, and the data is built from them without recursion. Constructs that make a short
+text expensive (anchors, deep nesting, long lists, huge numbers) raise an error or stay text.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ CONVERTED = frozenset(f"{PREFIX}{kind}" for kind in ("bool", "float", "int", "nu
 PLAIN = frozenset(f"{PREFIX}{kind}" for kind in ("map", "seq", "str", "value")) | {"!", None}
 
 RESOLVER = Resolver()
-# What is below a scalar.
+# The children of a scalar.
 NOTHING: dict[Any, "Value"] = {}
 
 Location = tuple[str | int, ...]
 
 
 class UnsupportedYaml(yaml.YAMLError):
-    """The text uses a part of YAML that is too expensive or holds more than plain data."""
+    """The text uses a YAML construct that is expensive or is not plain data."""
 
     def __init__(self, problem: str, event: yaml.Event):
         super().__init__(problem)
@@ -56,7 +56,7 @@ class Value:
 
 
 def read_yaml(text: str) -> Any:
-    """Return the data of a text, or raise YAMLError. Of equal keys the last counts."""
+    """Return the data of a text, or raise YAMLError. The last of several equal keys wins."""
     value = parse_yaml(text)
     return value.data if value else None
 
@@ -71,10 +71,10 @@ def parse_yaml(text: str) -> Value | None:
 
 @dataclass(slots=True)
 class _Collection:
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping that has not ended yet."""
 
     value: Value
-    # Of a mapping: the key whose value comes next.
+    # In a mapping: the key whose value follows.
     key: Value | None = None
 
     def add(self, child: Value, event: yaml.Event) -> None:
@@ -87,7 +87,7 @@ class _Collection:
             data[self.key.data] = child.data
             self.key = None
         elif isinstance(child.data, dict | list):
-            raise UnsupportedYaml("a key must be a text or a number", event)
+            raise UnsupportedYaml("a key must be text or a number", event)
         else:
             self.key = child
 
@@ -133,7 +133,7 @@ class _Builder:
 
 
 def _scalar(event: yaml.ScalarEvent) -> Any:
-    """Return the text, or what YAML reads it as: a number, a truth value, a date or nothing."""
+    """Return the text, or the number, boolean, date or None that YAML reads it as."""
     tag = event.tag
     if tag in (None, "!"):
         tag = _implicit_tag(event)
@@ -146,7 +146,7 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     try:
         return _convert(tag, event)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # PyYAML's converters raise whatever a value that does not fit its tag causes.
+        # PyYAML's converters raise many kinds of errors for a value that does not match its tag.
         raise UnsupportedYaml("this value cannot be read", event) from None
 
 

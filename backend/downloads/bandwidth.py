@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
 from backend.core.events import EventBus
-from backend.core.persistence import keep
+from backend.core.persistence import save_persistently
 from backend.downloads.engine.throttle import Throttle
 from backend.downloads.policy import Policy, RateLimit
 
@@ -48,7 +48,7 @@ class Bandwidth:
 
     async def change(self, policy: Policy) -> None:
         """Save and apply a policy. Raise Unavailable when it cannot be saved."""
-        await asyncio.to_thread(keep, self._path, policy.model_dump_json(indent=2).encode())
+        await asyncio.to_thread(save_persistently, self._path, policy.model_dump_json(indent=2).encode())
         self.policy = policy
         await self.adjust()
         self._events.publish(PolicyChanged())

@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn."""
+"""Run the application under uvicorn."""
 
 import contextlib
 import ctypes
@@ -13,19 +13,19 @@ from starlette.types import Receive, Scope, Send
 
 from backend.auth.installation import access_password
 from backend.config.settings import Settings
-from backend.core.process_lock import held
+from backend.core.process_lock import process_lock
 from backend.main.app import create_app
 from backend.web.features import Application
 
 log = structlog.get_logger(__name__)
 
-# The supervisor gives us one second more.
+# The supervisor kills the process one second later.
 GRACEFUL_SECONDS = 2
 M_ARENA_MAX = -8  # from malloc.h
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but WebSockets are closed with "going away" before their connections are."""
+    """A uvicorn server that closes WebSockets with "going away" before it closes connections."""
 
     def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config)
@@ -46,16 +46,16 @@ def config_of(app: Application, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        ws_per_message_deflate=False,  # it takes 300 kB for each WebSocket
+        ws_per_message_deflate=False,  # it uses 300 kB per WebSocket
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
 
 
 def serve(settings: Settings) -> None:
-    """Until a signal. Raise `AlreadyRunning` when another process works on the same state."""
+    """Serve until a signal arrives. Raise `AlreadyRunning` when another process uses the same state folder."""
     share_arena()
     address = address_of(settings)
-    with held(state_hold(settings), f"the control plane at {address}, process {os.getpid()}"):
+    with process_lock(lock_file_of(settings), f"the control plane at {address}, process {os.getpid()}"):
         app = create_app(settings)
         server = Server(config_of(app, settings), app)
         _greet(settings)
@@ -63,17 +63,19 @@ def serve(settings: Settings) -> None:
 
 
 def serve_reason(reason: str) -> None:
-    """What keeps the control plane from starting, at every address of it, until a signal."""
+    """Respond to every request with the reason why the control plane cannot start, until a signal arrives."""
 
-    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse(reason, status_code=503)(scope, receive, send)
 
     host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8001"))
-    uvicorn.run(tell, host=host, port=port, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+    uvicorn.run(
+        respond, host=host, port=port, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+    )
 
 
-def state_hold(settings: Settings) -> Path:
-    """Who holds this file has the database and moves the transfers that are in it."""
+def lock_file_of(settings: Settings) -> Path:
+    """Return the lock file: the process that holds it owns the database and runs its transfers."""
     return settings.state_folder / "in-use"
 
 
@@ -84,13 +86,13 @@ def address_of(settings: Settings) -> str:
 
 
 def share_arena() -> None:
-    """Let all threads share one of glibc's arenas: with one for each, large downloads keep 10 to 15 MB more."""
+    """Let all threads share one glibc arena: with one arena per thread, large downloads use 10 to 15 MB more."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _greet(settings: Settings) -> None:
-    """Where to look, and the password if we made it up. Printed, so that it stands out in any log."""
+    """Print the address, and the password if it was generated. Not logged, so that it stands out in any log format."""
     print(f"ComfyPod control plane: {address_of(settings)}", flush=True)  # noqa: T201
     if settings.access_password is None:
         password = access_password(settings)

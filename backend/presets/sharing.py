@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.persistence import keep
+from backend.core.persistence import save_persistently
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
@@ -87,7 +87,7 @@ class Sharing:
                 f"The id {preset.id} belongs to a preset of ComfyPod. Choose another one.",
                 code="id_taken",
             )
-        await asyncio.to_thread(keep, self._path_of(preset.id), content)
+        await asyncio.to_thread(save_persistently, self._path_of(preset.id), content)
         await self._catalogue.load()
         return preset
 

@@ -16,7 +16,7 @@ import structlog
 
 from backend.config.values import usable_token
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.persistence import keep
+from backend.core.persistence import save_persistently
 from backend.sources.addresses import CIVITAI_SITES, origin
 
 log = structlog.get_logger(__name__)
@@ -164,7 +164,7 @@ class Tokens:
         return next(((tokens[hub], source) for tokens, source in sources if hub in tokens), (None, None))
 
     def _write(self, tokens: dict[Hub, str]) -> None:
-        keep(self._path, json.dumps(tokens).encode(), mode=0o600)
+        save_persistently(self._path, json.dumps(tokens).encode(), mode=0o600)
         self._saved = tokens
 
 

@@ -1,45 +1,45 @@
-"""More folders with models, chosen by the pod's owner. ComfyUI's service reads the choice whenever it starts."""
+"""Additional model folders, chosen by the user. ComfyUI's service reads the choice whenever it starts."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from backend.core.errors import InvalidRequest
-from backend.core.persistence import keep
+from backend.core.persistence import save_persistently
 
-MOST_PATHS = 50
-LONGEST_PATH = 1000
+MAX_PATHS = 50
+MAX_PATH_LENGTH = 1000
 
 
 class ModelPaths:
-    """Kept on the volume, in the file that scripts/workspace/model_paths.py reads."""
+    """The choice, stored on the volume in the file that scripts/workspace/model_paths.py reads."""
 
     def __init__(self, workspace: Path):
         self._file = workspace / ".comfypod" / "model-paths.json"
 
     def chosen(self) -> list[str]:
-        """Empty also where the file cannot be read: ComfyUI's service says so in its report."""
+        """Return the folders; none when the file cannot be read, which ComfyUI's service reports."""
         try:
             return [str(path) for path in json.loads(self._file.read_bytes())["paths"]]
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
     def choose(self, paths: Sequence[str]) -> list[str]:
-        """Keeps the folders, each once; InvalidRequest names one that cannot be used."""
-        wanted = list(dict.fromkeys(path.strip().rstrip("/") or "/" for path in paths if path.strip()))
-        for path in wanted:
+        """Save the folders without duplicates. Raise InvalidRequest when one cannot be used."""
+        folders = list(dict.fromkeys(path.strip().rstrip("/") or "/" for path in paths if path.strip()))
+        for path in folders:
             _check(path)
-        keep(self._file, json.dumps({"paths": wanted}, indent=2).encode())
-        return wanted
+        save_persistently(self._file, json.dumps({"paths": folders}, indent=2).encode())
+        return folders
 
 
 def _check(path: str) -> None:
     shown = path[:200]
     if not path.startswith("/"):
-        raise InvalidRequest(f"'{shown}' should begin with /, as in /mnt/models.")
+        raise InvalidRequest(f"'{shown}' must begin with /, for example /mnt/models.")
     try:
         is_folder = Path(path).is_dir()
     except ValueError:  # a null byte
         is_folder = False
     if not is_folder:
-        raise InvalidRequest(f"'{shown}' is no folder on this pod. Mount it first, then name it here.")
+        raise InvalidRequest(f"'{shown}' is not a folder on this pod. Mount it first, then add it here.")

@@ -35,10 +35,10 @@ def test_a_crashed_comfyui_is_started_again_where_one_sees_it(
     signed_in: Page, supervisor: FakeSupervisor
 ) -> None:
     panel = signed_in.get_by_role("region", name="ComfyUI")
-    expect(panel.get_by_text("It has crashed and will be started again.")).to_be_visible()
+    expect(panel.get_by_text("It has crashed and will be restarted.")).to_be_visible()
     signed_in.once("dialog", lambda dialog: dialog.accept())
     panel.get_by_role("button", name="Restart ComfyUI").click()
-    expect(signed_in.get_by_role("status").get_by_text("ComfyUI is starting again.")).to_be_visible()
+    expect(signed_in.get_by_role("status").get_by_text("ComfyUI is restarting.")).to_be_visible()
     expect(panel.get_by_text("Starting", exact=True)).to_be_visible()
     assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]
 
@@ -49,7 +49,7 @@ def test_more_folders_are_named_and_a_wrong_one_is_refused(signed_in: Page, tmp_
     save = page.get_by_role("button", name="Save and restart ComfyUI")
     folder.fill("/not/mounted")
     save.click()
-    expect(page.get_by_text("'/not/mounted' is no folder on this pod.")).to_be_visible()
+    expect(page.get_by_text("'/not/mounted' is not a folder on this pod.")).to_be_visible()
     folder.fill(str(tmp_path))
     save.click()
     expect(page.get_by_text("Saved.")).to_be_visible()

@@ -50,10 +50,10 @@ async def test_comfyui_that_was_stopped_stays_so(
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("models", "should begin with /"),
-        ("/not/mounted", "is no folder on this pod"),
-        ("/etc/passwd", "is no folder on this pod"),
-        ("/etc\x00", "is no folder on this pod"),
+        ("models", "must begin with /"),
+        ("/not/mounted", "is not a folder on this pod"),
+        ("/etc/passwd", "is not a folder on this pod"),
+        ("/etc\x00", "is not a folder on this pod"),
     ],
 )
 async def test_a_folder_that_cannot_be_used_is_named_and_nothing_changes(
