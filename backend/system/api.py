@@ -1,4 +1,4 @@
-"""The JSON door of the system: how the pod is."""
+"""JSON routes of the system: health, machine, services, logs and model folders."""
 
 import asyncio
 from typing import Annotated
@@ -19,14 +19,14 @@ from backend.system.dependencies import (
     SafeModeService,
     SystemService,
 )
-from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
+from backend.system.model_paths import MAX_PATH_LENGTH, MAX_PATHS
 from backend.system.models import Action, Problem, Service, SystemView
-from backend.system.services import MOST_LINES
+from backend.system.services import MAX_LINES
 from backend.web.errors import responses
 
 public_router = PublicRouter(tags=["system"])
 router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, tags=["system"])
-# A log shows the password where one was generated.
+# The log shows the password if it was generated.
 logs_router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, tags=["system"])
 
 
@@ -42,13 +42,13 @@ class Readiness(BaseModel):
 
 @public_router.get("/healthz")
 def healthz() -> Health:
-    """Alive: answers as soon as the control plane runs, whatever the rest of the pod does."""
+    """Report that the control plane runs, regardless of the rest of the pod."""
     return Health(status="ok", version=__version__)
 
 
 @public_router.get("/readyz", responses={503: {"model": Readiness, "description": "Something is missing."}})
 async def readyz(system: SystemService, response: Response) -> Readiness:
-    """Able to do its work; if not, what is missing."""
+    """Report whether the control plane can work and, if not, what is missing."""
     missing = await system.problems()
     if missing:
         response.status_code = 503
@@ -57,7 +57,7 @@ async def readyz(system: SystemService, response: Response) -> Readiness:
 
 @router.get("/api/system/services", responses=responses())
 async def list_services(services: PodServices) -> list[Service]:
-    """Every service that this pod runs; empty where there is no supervisor."""
+    """List the services of this pod; empty without a supervisor."""
     return await services.all()
 
 
@@ -65,7 +65,7 @@ async def list_services(services: PodServices) -> list[Service]:
 async def show_addresses(
     services: PodServices, addresses: AddressesService, page: PageAddress
 ) -> dict[str, str]:
-    """Where ComfyUI, code-server and JupyterLab are opened in a browser, as far as this pod runs them."""
+    """Return the browser addresses of ComfyUI, code-server and JupyterLab, if this pod runs them."""
     return addresses.of([service.name for service in await services.all()], page)
 
 
@@ -73,7 +73,7 @@ async def show_addresses(
     "/api/system/services/{name}/{action}", responses=responses(NotFound, Conflict, Forbidden, Unavailable)
 )
 async def act_on_service(name: str, action: Action, services: PodServices) -> Service:
-    """Start, stop or restart a service. Asking for what is already so is no error."""
+    """Start, stop or restart a service. It is no error if the service is already in that state."""
     return await services.act(name, action)
 
 
@@ -85,28 +85,28 @@ async def act_on_service(name: str, action: Action, services: PodServices) -> Se
 async def show_log(
     name: str,
     services: PodServices,
-    lines: Annotated[int, Query(ge=1, le=MOST_LINES)] = 200,
+    lines: Annotated[int, Query(ge=1, le=MAX_LINES)] = 200,
 ) -> str:
-    """The last lines that a service wrote, without colours and with secrets masked."""
+    """Return the last lines that a service wrote, without colours and with secrets masked."""
     return "".join(f"{line}\n" for line in await services.log(name, lines))
 
 
 class Paths(BaseModel):
-    paths: list[Annotated[str, StringConstraints(max_length=LONGEST_PATH)]] = Field(
-        max_length=MOST_PATHS, description="Folders with models besides ComfyUI's own, each beginning with /."
+    paths: list[Annotated[str, StringConstraints(max_length=MAX_PATH_LENGTH)]] = Field(
+        max_length=MAX_PATHS, description="Additional model folders, each beginning with /."
     )
 
 
 @router.get("/api/system/model-paths", responses=responses())
 def show_model_paths(model_paths: ModelPathsService) -> Paths:
-    """More folders in which ComfyUI looks for models, as chosen for this volume."""
+    """Return the additional model folders chosen for this volume."""
     return Paths(paths=model_paths.chosen())
 
 
 @router.put("/api/system/model-paths", responses=responses(InvalidRequest, Unavailable))
-async def choose_model_paths(wanted: Paths, model_paths: ModelPathsService, services: PodServices) -> Paths:
-    """Replace the choice and restart ComfyUI, if it runs, so that it looks there."""
-    chosen = await asyncio.to_thread(model_paths.choose, wanted.paths)
+async def choose_model_paths(body: Paths, model_paths: ModelPathsService, services: PodServices) -> Paths:
+    """Replace the additional model folders, and restart ComfyUI if it runs."""
+    chosen = await asyncio.to_thread(model_paths.choose, body.paths)
     await services.restart_if_running("comfyui")
     return Paths(paths=chosen)
 
@@ -117,18 +117,19 @@ class Safety(BaseModel):
 
 @router.get("/api/system/safe-mode", responses=responses())
 def show_safe_mode(safe_mode: SafeModeService) -> Safety:
+    """Return whether ComfyUI starts without custom nodes."""
     return Safety(safe_mode=safe_mode.is_on())
 
 
 @router.put("/api/system/safe-mode", responses=responses(Forbidden, Unavailable))
-async def choose_safe_mode(wanted: Safety, safe_mode: SafeModeService, services: PodServices) -> Safety:
-    """Choose for as long as this pod lives, and restart ComfyUI, if it runs, so that it starts that way."""
-    await asyncio.to_thread(safe_mode.choose, wanted.safe_mode)
+async def choose_safe_mode(body: Safety, safe_mode: SafeModeService, services: PodServices) -> Safety:
+    """Set safe mode for the life of this pod, and restart ComfyUI if it runs."""
+    await asyncio.to_thread(safe_mode.choose, body.safe_mode)
     await services.restart_if_running("comfyui")
-    return wanted
+    return body
 
 
 @router.get("/api/system", responses=responses())
 async def show(system: SystemService) -> SystemView:
-    """Machine, accelerator, services and ComfyUI at this moment."""
+    """Return the current state of the machine, accelerator, services and ComfyUI."""
     return await system.snapshot()

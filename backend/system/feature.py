@@ -1,4 +1,4 @@
-"""System as a feature: the machine, its services and their logs."""
+"""Wire the system feature: the machine, its services and their logs."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""Reads the GPUs through NVML. Blocks for as long as the driver does."""
+"""Read the GPUs through NVML. Calls block while the driver blocks."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from backend.system.models import Gpu
 
 
 def read_gpus() -> list[Gpu]:
-    """Every GPU of this machine; empty where there is no driver."""
+    """Return every GPU of this machine; an empty list without a driver."""
     try:
         with _nvml():
             return [_read(index) for index in range(pynvml.nvmlDeviceGetCount())]
@@ -28,26 +28,26 @@ def _nvml() -> Iterator[None]:
 
 
 def _read(index: int) -> Gpu:
-    """What one device does not tell says nothing about its other figures, nor about other devices."""
-    device = _told(pynvml.nvmlDeviceGetHandleByIndex, index)
+    """Read one device. Each value is queried by itself, because a device may support some and reject others."""
+    device = _query(pynvml.nvmlDeviceGetHandleByIndex, index)
     if device is None:
         return Gpu(
             name=f"GPU {index}", memory_total=None, memory_used=None, utilisation=None, temperature=None
         )
-    memory = _told(pynvml.nvmlDeviceGetMemoryInfo, device)
-    utilisation = _told(pynvml.nvmlDeviceGetUtilizationRates, device)
+    memory = _query(pynvml.nvmlDeviceGetMemoryInfo, device)
+    utilisation = _query(pynvml.nvmlDeviceGetUtilizationRates, device)
     return Gpu(
-        name=_told(pynvml.nvmlDeviceGetName, device) or f"GPU {index}",
+        name=_query(pynvml.nvmlDeviceGetName, device) or f"GPU {index}",
         memory_total=memory and memory.total,
         memory_used=memory and memory.used,
         utilisation=utilisation and utilisation.gpu,
-        temperature=_told(pynvml.nvmlDeviceGetTemperature, device, pynvml.NVML_TEMPERATURE_GPU),
+        temperature=_query(pynvml.nvmlDeviceGetTemperature, device, pynvml.NVML_TEMPERATURE_GPU),
     )
 
 
-def _told(question: Callable[..., Any], *arguments: Any) -> Any:
-    """None where the driver refuses: not supported, no permission, device lost."""
+def _query(query: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `query`; return None when the driver rejects it: not supported, no permission, device lost."""
     try:
-        return question(*arguments)
+        return query(*arguments)
     except pynvml.NVMLError:
         return None

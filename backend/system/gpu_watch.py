@@ -1,4 +1,4 @@
-"""Looks at the GPUs without ever waiting for a driver that hangs."""
+"""Read the GPUs without waiting for a driver that hangs."""
 
 import asyncio
 import time
@@ -7,42 +7,42 @@ from threading import Thread
 
 from backend.system.models import Gpu
 
-# A driver that works answers in milliseconds; one that has to wake up first is seen by the next look.
-PATIENCE_SECONDS = 1.0
+# A driver responds in milliseconds; if it has to wake up first, the next call gets its values.
+TIMEOUT_SECONDS = 1.0
 
 
 class GpuWatch:
-    """Has one question open at most, on a thread of its own, so that a driver that hangs costs that thread alone."""
+    """Runs at most one query at a time, on its own thread, so that a driver that hangs blocks only that thread."""
 
     def __init__(self) -> None:
-        self._seen: list[Gpu] = []
-        self._question: asyncio.Future[list[Gpu]] | None = None
-        self._asked_at = 0.0
+        self._gpus: list[Gpu] = []
+        self._query: asyncio.Future[list[Gpu]] | None = None
+        self._query_started = 0.0
 
-    async def look(self) -> tuple[list[Gpu], bool]:
-        """Every GPU as last seen, and whether that is now. Empty where there is no driver."""
-        question = self._question = self._question or self._ask()
-        left = max(0.0, self._asked_at + PATIENCE_SECONDS - time.monotonic())
-        await asyncio.wait([question], timeout=left)
-        if not question.done():
-            return self._seen, False
-        if self._question is question:
-            self._question = None
-        self._seen = question.result()
-        return self._seen, True
+    async def read(self) -> tuple[list[Gpu], bool]:
+        """Return every GPU and whether the values are current. The list is empty without a driver."""
+        query = self._query = self._query or self._start_query()
+        left = max(0.0, self._query_started + TIMEOUT_SECONDS - time.monotonic())
+        await asyncio.wait([query], timeout=left)
+        if not query.done():
+            return self._gpus, False
+        if self._query is query:
+            self._query = None
+        self._gpus = query.result()
+        return self._gpus, True
 
-    def _ask(self) -> asyncio.Future[list[Gpu]]:
-        answer: Future[list[Gpu]] = Future()
-        # A daemon: a thread that hangs in the driver must not keep the control plane from ending.
-        Thread(target=_answer, args=(answer,), name="nvml", daemon=True).start()
-        self._asked_at = time.monotonic()
-        return asyncio.wrap_future(answer)
+    def _start_query(self) -> asyncio.Future[list[Gpu]]:
+        result: Future[list[Gpu]] = Future()
+        # A daemon, so that a thread that hangs in the driver does not block the control plane's exit.
+        Thread(target=_set_result, args=(result,), name="nvml", daemon=True).start()
+        self._query_started = time.monotonic()
+        return asyncio.wrap_future(result)
 
 
-def _answer(answer: Future[list[Gpu]]) -> None:
-    from backend.system.gpu import read_gpus  # noqa: PLC0415 - NVML's bindings are slow to import; the page need not wait
+def _set_result(result: Future[list[Gpu]]) -> None:
+    from backend.system.gpu import read_gpus  # noqa: PLC0415 - NVML's bindings are slow to import
 
     try:
-        answer.set_result(read_gpus())
-    except Exception as error:  # noqa: BLE001 - for whoever asked
-        answer.set_exception(error)
+        result.set_result(read_gpus())
+    except Exception as error:  # noqa: BLE001 - raised where the result is awaited
+        result.set_exception(error)

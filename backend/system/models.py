@@ -1,4 +1,4 @@
-"""What the machine and its services look like right now. Sizes are bytes, times seconds."""
+"""The current state of the machine and its services. Sizes are in bytes, durations in seconds."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ class Memory(BaseModel):
 
 
 class Gpu(BaseModel):
-    """What a device does not tell, as many figures under MIG, is null."""
+    """A GPU. A value that the device does not report is null, as many are under MIG."""
 
     name: str
     memory_total: int | None
@@ -28,18 +28,18 @@ class Gpu(BaseModel):
 
 class Accelerator(BaseModel):
     kind: str = Field(description="`cuda` or `cpu`.")
-    verdict: str = Field(description="`ok`, or a word for what keeps the GPU from being used.")
+    verdict: str = Field(description="`ok`, or a code for the reason why the GPU cannot be used.")
     message: str
     devices: list[Gpu]
     answering: bool = Field(
-        description="False while the driver keeps us waiting; `devices` are as they were last seen."
+        description="False while the driver does not respond; `devices` then holds the last known values."
     )
 
 
 class ComfyState(BaseModel):
     up: bool
     version: str | None
-    state: str = Field(description="The supervisor's word, or `unknown` where none runs.")
+    state: str = Field(description="The supervisor's state, or `unknown` without a supervisor.")
 
 
 class Action(StrEnum):
@@ -50,24 +50,26 @@ class Action(StrEnum):
 
 class Service(BaseModel):
     name: str
-    title: str = Field(description="What people call it.")
+    title: str = Field(description="The name that pages show.")
     state: str = Field(
-        description="The supervisor's word: `running`, `starting`, `backoff` (crashed, will be started again), "
+        description="The supervisor's state: `running`, `starting`, `backoff` (crashed, will be restarted), "
         "`stopping`, `stopped`, `exited` or `fatal`."
     )
-    description: str = Field(description="The supervisor's remark, such as why the service ended.")
+    description: str = Field(description="The supervisor's description, such as why the service ended.")
     started_at: datetime | None = Field(description="Null while it is not running.")
-    allowed: tuple[Action, ...] = Field(description="What it can be asked to do at all.")
-    possible: tuple[Action, ...] = Field(description="What makes sense in this state.")
+    allowed: tuple[Action, ...] = Field(description="The actions that this service permits.")
+    possible: tuple[Action, ...] = Field(
+        description="The permitted actions that have an effect in the current state."
+    )
 
 
-class LogNews(BaseModel):
-    """A frame of `/ws/services/{name}/log`. A snapshot replaces what was shown before."""
+class LogFrame(BaseModel):
+    """A frame of `/ws/services/{name}/log`. A snapshot replaces all lines shown before."""
 
     type: Literal["snapshot", "lines"]
     lines: list[str]
     unfinished: str = Field(
-        description="The beginning of a line, such as a progress bar; replaces the last one."
+        description="A line that has not ended yet, such as a progress bar; replaces the previous one."
     )
 
 
@@ -78,13 +80,14 @@ class Problem(BaseModel):
 
 
 class Workspace(BaseModel):
-    """How preparing the workspace went, as the boot scripts report it."""
+    """The result of preparing the workspace, as the boot scripts report it."""
 
     state: str = Field(description="`preparing`, `ready` or `failed`.")
     case: str = Field(
-        default="", description="`unmounted`, `empty`, `warm`, `foreign` or `unusable`: what was found there."
+        default="",
+        description="The state in which the volume was found: `unmounted`, `empty`, `warm`, `foreign` or `unusable`.",
     )
-    activity: str = Field(default="", description="What ComfyUI waits for, empty when for nothing.")
+    activity: str = Field(default="", description="What ComfyUI waits for; empty when it does not wait.")
     problems: list[Problem] = []
     notes: list[str] = []
 
@@ -99,4 +102,6 @@ class SystemView(BaseModel):
     comfyui: ComfyState
     services: list[Service]
     workspace: Workspace | None = Field(description="Null outside a pod.")
-    problems: list[Problem] = Field(description="Variables whose value could not be used.")
+    problems: list[Problem] = Field(
+        description="Variables with unusable values, and problems with the database."
+    )

@@ -1,4 +1,4 @@
-"""The HTML door of the system: the overview, the services with their logs, and the page shown while one starts."""
+"""HTML routes of the system: the overview, the services with their logs, and the page shown while a service starts."""
 
 import asyncio
 from typing import Annotated
@@ -16,10 +16,10 @@ from backend.system.dependencies import (
     SafeModeService,
     SystemService,
 )
-from backend.system.model_paths import LONGEST_PATH, MOST_PATHS
+from backend.system.model_paths import MAX_PATH_LENGTH, MAX_PATHS
 from backend.system.models import Action
 from backend.system.safe_mode import SafeMode
-from backend.system.services import MOST_LINES, Services
+from backend.system.services import MAX_LINES, Services
 from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -29,15 +29,15 @@ router = ProtectedRouter(
 )
 logs_router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, include_in_schema=False)
 
-DONE = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is starting again"}
-MOMENT = "It is starting, or it has stopped and is being started again. A first start takes longest."
-CRASHED = "It has crashed and will be started again. Its log, on the page Services, says why."
-NOT_HERE = "It does not answer at the moment."
-WHY_AWAY = {
-    "stopped": "It was stopped. Start it on the page Services.",
+RESULTS = {Action.START: "is starting", Action.STOP: "was stopped", Action.RESTART: "is restarting"}
+STARTING = "It is starting or restarting. The first start takes longest."
+CRASHED = "It has crashed and will be restarted. Its log on the Services page shows the reason."
+NO_RESPONSE = "It does not answer."
+UNAVAILABLE_REASONS = {
+    "stopped": "It was stopped. Start it on the Services page.",
     "backoff": CRASHED,
     "exited": CRASHED,
-    "fatal": "It has crashed too often. Its log, on the page Services, says why; there it can be started again.",
+    "fatal": "It has crashed too often. Read its log on the Services page, then start it again there.",
     "unknown": "This pod does not run it.",
 }
 
@@ -55,7 +55,9 @@ async def show_overview(
         "system": snapshot,
         "paths": model_paths.chosen(),
         "addresses": addresses.of([service.name for service in snapshot.services], page),
-        "why_away": WHY_AWAY.get(snapshot.comfyui.state, MOMENT) if snapshot.services else NOT_HERE,
+        "why_away": UNAVAILABLE_REASONS.get(snapshot.comfyui.state, STARTING)
+        if snapshot.services
+        else NO_RESPONSE,
     }
     template = "system/_overview.html" if htmx.wants_fragment(request) else "system/overview.html"
     return renderer_of(request).page(request, template, view)
@@ -66,12 +68,12 @@ async def choose_model_paths(
     request: Request,
     model_paths: ModelPathsService,
     services: PodServices,
-    paths: Annotated[str, Form(max_length=MOST_PATHS * LONGEST_PATH)] = "",
+    paths: Annotated[str, Form(max_length=MAX_PATHS * MAX_PATH_LENGTH)] = "",
 ) -> Response:
     chosen = await asyncio.to_thread(model_paths.choose, paths.splitlines())
     restarts = await services.restart_if_running("comfyui")
     response = renderer_of(request).page(request, "system/_model_paths.html", {"paths": chosen})
-    return htmx.with_toast(response, "success", "ComfyUI is starting again." if restarts else "Saved.")
+    return htmx.with_toast(response, "success", "ComfyUI is restarting." if restarts else "Saved.")
 
 
 @router.get("/services")
@@ -90,12 +92,12 @@ async def choose_safe_mode(
     await services.restart_if_running("comfyui")
     response = await _services_page(request, services, safe_mode)
     how = "without custom nodes" if on else "with its custom nodes"
-    return htmx.with_toast(response, "success", f"ComfyUI starts {how} from now on.")
+    return htmx.with_toast(response, "success", f"ComfyUI now starts {how}.")
 
 
 @logs_router.get("/services/{name}")
 async def show_log(name: str, request: Request, services: PodServices) -> Response:
-    view = {"service": await services.get(name), "most_lines": MOST_LINES}
+    view = {"service": await services.get(name), "most_lines": MAX_LINES}
     return renderer_of(request).page(request, "system/log.html", view)
 
 
@@ -109,12 +111,12 @@ async def act_on_service(
 ) -> Response:
     service = await services.act(name, action)
     response = await _services_page(request, services, safe_mode)
-    return htmx.with_toast(response, "success", f"{service.title} {DONE[action]}.")
+    return htmx.with_toast(response, "success", f"{service.title} {RESULTS[action]}.")
 
 
 @router.get("/docs")
 def show_docs(request: Request) -> Response:
-    """The API, to read and to try."""
+    """Show the interactive documentation of the API."""
     return renderer_of(request).page(request, "web/docs.html", {})
 
 
@@ -125,10 +127,10 @@ async def show_starting(
     services: PodServices,
     service: str = "comfyui",
 ) -> Response:
-    """nginx shows this in place of a service that does not answer."""
+    """Show why a service does not answer; nginx sends this page in its place."""
     name = TITLES.get(service, "The service")
     waits = system.why_comfyui_waits() if service == "comfyui" else None
-    reason = waits or WHY_AWAY.get(await services.state(service), MOMENT)
+    reason = waits or UNAVAILABLE_REASONS.get(await services.state(service), STARTING)
     if "text/html" not in request.headers.get("accept", ""):
         raise Unavailable(f"{name} is not ready yet. {reason}")
     view = {"name": name, "reason": reason}

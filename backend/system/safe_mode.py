@@ -1,4 +1,4 @@
-"""Whether ComfyUI starts without custom nodes. What is chosen on the page lasts as long as the pod does."""
+"""Safe mode: ComfyUI starts without custom nodes. A choice on the page is valid for the life of the pod."""
 
 import json
 from pathlib import Path
@@ -7,14 +7,14 @@ from backend.core.files import write_atomically
 
 
 class SafeMode:
-    """Kept in the run folder, in the file that scripts/workspace/launch.py reads."""
+    """The choice, stored in the run folder in the file that scripts/workspace/launch.py reads."""
 
     def __init__(self, run_folder: Path, variable: bool):
         self._file = run_folder / "safe-mode.json"
         self._variable = variable
 
     def is_on(self) -> bool:
-        """What was chosen since the pod started, else the variable SAFE_MODE."""
+        """Return the choice made since the pod started, otherwise the variable SAFE_MODE."""
         try:
             return json.loads(self._file.read_bytes())["safe_mode"] is True
         except (OSError, ValueError, KeyError, TypeError):

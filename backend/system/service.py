@@ -1,4 +1,4 @@
-"""Puts together what the pod's owner wants to see at a glance."""
+"""Collect the state of the pod for the overview."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ from backend.system.services import Services
 
 
 class System:
-    """The machine, its services, and the reports that the boot scripts left."""
+    """The machine, its services, and the reports of the boot scripts."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class System:
         database: DatabaseWatch,
         variables: Iterable[str] = (),
     ):
-        """`variables` are sentences about those that could not be used."""
+        """`variables` are messages about variables with unusable values."""
         self._workspace = workspace
         self._run_folder = run_folder
         self._comfy = comfy
@@ -52,7 +52,7 @@ class System:
         self._started = time.monotonic()
 
     async def snapshot(self) -> SystemView:
-        services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.look())
+        services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.read())
         memory = psutil.virtual_memory()
         return SystemView(
             version=__version__,
@@ -68,7 +68,7 @@ class System:
         )
 
     async def problems(self) -> list[Problem]:
-        """Return what keeps the control plane from doing its work; empty when it is ready."""
+        """Return why the control plane cannot work; empty when it is ready."""
         return await asyncio.to_thread(self._problems_of_workspace) or await self._database.check()
 
     def _problems_of_workspace(self) -> list[Problem]:
@@ -79,7 +79,9 @@ class System:
             reason = f"{self._workspace} cannot be written to: {error.strerror}."
             return [
                 Problem(
-                    code="workspace_not_writable", message=reason, remedy="Check the volume and its rights."
+                    code="workspace_not_writable",
+                    message=reason,
+                    remedy="Check the volume and its permissions.",
                 )
             ]
         return []
@@ -89,7 +91,7 @@ class System:
         return Workspace.model_validate(report) if report else None
 
     def why_comfyui_waits(self) -> str | None:
-        """What preparing the workspace is doing, or what made it fail, in words."""
+        """Return what the preparation of the workspace is doing, or why it failed."""
         report = self.workspace_report()
         if report and report.activity:
             return report.activity
@@ -106,7 +108,7 @@ class System:
         return ComfyState(up=True, version=stats.system.comfyui_version or None, state=state)
 
     def _accelerator(self, gpus: list[Gpu], answering: bool) -> Accelerator:
-        """The boot scripts' verdict, with live figures of the devices."""
+        """Return the boot scripts' verdict with current values of the devices."""
         report = self._report("accelerator.json")
         if report:
             kind, verdict, message = report["kind"], report["verdict"], report["message"]

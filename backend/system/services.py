@@ -1,4 +1,4 @@
-"""Steers the services of the pod and shows what they write."""
+"""Control the services of the pod and read their logs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -8,37 +8,37 @@ from typing import Literal
 
 from backend.activity.service import Activity
 from backend.core.errors import Conflict, NotFound
-from backend.system.logs import LONGEST_LINE, LogReader, cleaner, lines_of, read_tail
-from backend.system.models import Action, LogNews, Service
+from backend.system.logs import MAX_LINE_LENGTH, LogReader, cleaner, lines_of, read_tail
+from backend.system.models import Action, LogFrame, Service
 from backend.system.supervisor import Supervisor
 
-LOOK_SECONDS = 0.25
-# As many as a look at a log may ask for.
-MOST_LINES = 5000
+POLL_SECONDS = 0.25
+# The most lines of a log that one request may read.
+MAX_LINES = 5000
 
 
 class Services:
-    """What runs beside the control plane, and itself."""
+    """The services of this pod, the control plane included."""
 
     def __init__(self, supervisor: Supervisor, log_folder: Path, activity: Activity):
         self._activity = activity
         self._supervisor = supervisor
         self._log_folder = log_folder
-        self._hidden: set[str] = set()
-        self._clean = cleaner(self._hidden)
+        self._secrets: set[str] = set()
+        self._clean = cleaner(self._secrets)
 
     async def hide(self, secrets: Iterable[str]) -> None:
-        """Mask these as well from now on, in the logs that we show and in the container's."""
-        self._hidden |= set(secrets)
-        self._clean = cleaner(self._hidden)
-        await asyncio.to_thread(self._supervisor.hide, self._hidden.copy())
+        """Mask these secrets too, in the logs that pages show and in the container's log."""
+        self._secrets |= set(secrets)
+        self._clean = cleaner(self._secrets)
+        await asyncio.to_thread(self._supervisor.hide, self._secrets.copy())
 
     async def all(self) -> list[Service]:
-        """Those that this pod runs; empty where there is no supervisor, as on a developer's machine."""
+        """Return the services of this pod; empty without a supervisor, as on a developer's machine."""
         return await asyncio.to_thread(self._supervisor.services)
 
     async def state(self, name: str) -> str:
-        """The supervisor's word, or `unknown` where the pod does not run the service."""
+        """Return the supervisor's state, or `unknown` when the pod does not run the service."""
         return next((service.state for service in await self.all() if service.name == name), "unknown")
 
     async def get(self, name: str) -> Service:
@@ -48,16 +48,16 @@ class Services:
         raise NotFound(f"This pod runs no service called '{name[:50]}'.")
 
     async def act(self, name: str, action: Action) -> Service:
-        """Start, stop or restart. Doing what is done already is no error. Returns the new state."""
+        """Start, stop or restart a service and return its new state. It is no error if it is already in that state."""
         service = await self.get(name)
         if action not in service.allowed:
-            raise Conflict(f"{service.title} cannot be asked to {action}: the pod needs it to run.")
+            raise Conflict(f"You cannot {action} {service.title}: the pod needs it to run.")
         await asyncio.to_thread(self._supervisor.act, name, action)
         self._activity.note(f"service.{action.value}", name)
         return await self.get(name)
 
     async def restart_if_running(self, name: str) -> bool:
-        """So that it reads its settings anew. One that its owner stopped, or that is not here, is left alone."""
+        """Restart a service so that it reads its settings again. Return False if it is stopped or not part of this pod."""
         service = next((service for service in await self.all() if service.name == name), None)
         if service is None or Action.RESTART not in service.possible:
             return False
@@ -66,34 +66,36 @@ class Services:
         return True
 
     async def log(self, name: str, count: int) -> list[str]:
-        """The last `count` lines that the service wrote."""
+        """Return the last `count` lines that the service wrote."""
         await self.get(name)
         return await asyncio.to_thread(read_tail, self._log_path(name), self._clean, count)
 
-    async def follow(self, name: str, count: int) -> AsyncGenerator[LogNews, None]:
-        """The last `count` lines, then what is written from now on, for as long as somebody takes it."""
+    async def follow(self, name: str, count: int) -> AsyncGenerator[LogFrame, None]:
+        """Yield the last `count` lines, then new lines as the service writes them. Never ends by itself."""
         with closing(LogReader(self._log_path(name))) as reader:
             history = await asyncio.to_thread(reader.read_history)
-            news, unfinished = self._news("snapshot", history, count)
-            yield news
+            frame, unfinished = self._frame("snapshot", history, count)
+            yield frame
             while True:
                 content = await asyncio.to_thread(reader.read)
                 if content:
-                    news, unfinished = self._news("lines", unfinished + content, count)
-                    yield news
+                    frame, unfinished = self._frame("lines", unfinished + content, count)
+                    yield frame
                 else:
-                    await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(POLL_SECONDS)
 
-    def _news(self, kind: Literal["snapshot", "lines"], content: bytes, count: int) -> tuple[LogNews, bytes]:
-        """A frame, and the bytes of the line that has not ended yet."""
+    def _frame(
+        self, kind: Literal["snapshot", "lines"], content: bytes, count: int
+    ) -> tuple[LogFrame, bytes]:
+        """Return a frame, and the bytes of the line that has not ended yet."""
         whole, end, unfinished = content.rpartition(b"\n")
-        unfinished = unfinished[-LONGEST_LINE:]
-        news = LogNews(
+        unfinished = unfinished[-MAX_LINE_LENGTH:]
+        frame = LogFrame(
             type=kind,
             lines=lines_of(whole + end, self._clean)[-count:],
             unfinished="".join(lines_of(unfinished, self._clean)),
         )
-        return news, unfinished
+        return frame, unfinished
 
     def _log_path(self, name: str) -> Path:
         return self._log_folder / f"{name}.log"

@@ -1,4 +1,4 @@
-"""`/ws/system`: the same view as `/api/system`, every few seconds. `/ws/services/{name}/log`: a log as it grows."""
+"""WebSocket routes: `/ws/system` sends the view of `/api/system` every few seconds, `/ws/services/{name}/log` a growing log."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -64,6 +64,6 @@ async def follow_log(
 
 
 async def _log_frames(services: Services, name: str) -> AsyncGenerator[Frame, None]:
-    async with aclosing(services.follow(name, LOG_LINES)) as news:
-        async for entry in news:
-            yield entry.model_dump()
+    async with aclosing(services.follow(name, LOG_LINES)) as frames:
+        async for log_frame in frames:
+            yield log_frame.model_dump()

@@ -1,4 +1,4 @@
-"""Asks the supervisor about the pod's services, and for them, over its unix socket."""
+"""Query and control the pod's services through supervisord's Unix socket."""
 
 import http.client
 import socket
@@ -17,8 +17,8 @@ from backend.system.models import Action, Service
 log = structlog.get_logger(__name__)
 
 
-# Looking is quick; stopping may take as long as the service is given to end.
-LOOK_SECONDS = 2.0
+# Queries are fast; stopping may take until the stop timeout of the service.
+QUERY_SECONDS = 2.0
 ACT_SECONDS = 10.0
 GROUP = "pod"
 TITLES = {
@@ -29,8 +29,8 @@ TITLES = {
     "jupyter": "JupyterLab",
     "sshd": "SSH",
 }
-EVERYTHING = (Action.START, Action.STOP, Action.RESTART)
-# Without these two nobody could reach the button that starts them again.
+ALL_ACTIONS = (Action.START, Action.STOP, Action.RESTART)
+# Without these two, no page is left that could start them again.
 RESTRICTED: dict[str, tuple[Action, ...]] = {"nginx": (), "dashboard": (Action.RESTART,)}
 POSSIBLE = {
     "running": (Action.RESTART, Action.STOP),
@@ -38,7 +38,7 @@ POSSIBLE = {
     "backoff": (Action.RESTART, Action.STOP),
     "stopping": (),
 }
-# What supervisord answers when a service is already where it is wanted.
+# supervisord's fault codes for a service that is already in the requested state.
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
 
@@ -49,48 +49,50 @@ class Supervisor:
         self._socket_path = socket_path
 
     def services(self) -> list[Service]:
-        """Every program that has been started in this pod; empty where no supervisor runs."""
+        """Return every program that has been started in this pod; none without a supervisor."""
         if not self._socket_path.exists():
             return []
         try:
-            with self._connect(LOOK_SECONDS) as server:
+            with self._connect(QUERY_SECONDS) as server:
                 programs: Any = server.supervisor.getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
         return [_service(entry) for entry in programs if entry["start"]]
 
     def hide(self, secrets: Iterable[str]) -> None:
-        """Have these masked in the container's log (scripts/supervisor/pod.py)."""
+        """Ask supervisord to mask these in the container's log (scripts/supervisor/pod.py)."""
         if not self._socket_path.exists():
             return
         try:
-            with self._connect(LOOK_SECONDS) as server:
+            with self._connect(QUERY_SECONDS) as server:
                 server.pod.hide(list(secrets))
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             log.warning("saved tokens are not masked in the container's log: the supervisor does not answer")
 
     def act(self, name: str, action: Action) -> None:
-        """Ask for `action` and return once it is under way. Raises `Unavailable`."""
+        """Request `action` and return once it has begun. Raise Unavailable when supervisord rejects it or does not answer."""
         try:
             with self._connect(ACT_SECONDS) as server:
-                self._ask(server.supervisor, f"{GROUP}:{name}", action)
+                self._request(server.supervisor, f"{GROUP}:{name}", action)
         except (OSError, http.client.HTTPException):
-            raise Unavailable("The supervisor of this pod does not answer.") from None
+            raise Unavailable(
+                "The supervisor of this pod does not answer. Restart the pod if this persists."
+            ) from None
         except xmlrpc.client.Fault as fault:
             log.warning("supervisor refused", service=name, action=action, fault=fault.faultString)
             raise Unavailable(f"{TITLES.get(name, name)} did not {action}: {fault.faultString}.") from None
 
-    def _ask(self, supervisor: Any, program: str, action: Action) -> None:
+    def _request(self, supervisor: Any, program: str, action: Action) -> None:
         if program == f"{GROUP}:dashboard":
-            # We are asking for ourselves: end, and supervisord starts us again.
+            # This is our own process: end it, and supervisord starts it again.
             supervisor.signalProcess(program, "TERM")
             return
         if action != Action.START:
-            with _tolerating(NOT_RUNNING):
+            with _ignoring_fault(NOT_RUNNING):
                 supervisor.stopProcess(program)
         if action != Action.STOP:
-            with _tolerating(ALREADY_STARTED):
-                supervisor.startProcess(program, False)  # not waiting until it has proved itself
+            with _ignoring_fault(ALREADY_STARTED):
+                supervisor.startProcess(program, False)  # do not wait until it counts as running
 
     def _connect(self, timeout: float) -> xmlrpc.client.ServerProxy:
         return xmlrpc.client.ServerProxy(
@@ -100,7 +102,7 @@ class Supervisor:
 
 def _service(entry: dict[str, Any]) -> Service:
     name, state = entry["name"], entry["statename"].lower()
-    allowed = RESTRICTED.get(name, EVERYTHING)
+    allowed = RESTRICTED.get(name, ALL_ACTIONS)
     return Service(
         name=name,
         title=TITLES.get(name, name),
@@ -113,7 +115,7 @@ def _service(entry: dict[str, Any]) -> Service:
 
 
 @contextmanager
-def _tolerating(code: int) -> Iterator[None]:
+def _ignoring_fault(code: int) -> Iterator[None]:
     try:
         yield
     except xmlrpc.client.Fault as fault:

@@ -24,7 +24,7 @@ def test_a_crashed_service_is_shown_and_started_again(services: Page, supervisor
     page.once("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button", name="Restart ComfyUI").click()
     expect(row.get_by_text("Starting", exact=True)).to_be_visible()
-    expect(page.get_by_role("status").get_by_text("ComfyUI is starting again.")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("ComfyUI is restarting.")).to_be_visible()
     supervisor.programs["comfyui"] = "RUNNING"
     expect(row.get_by_text("Running", exact=True)).to_be_visible()
 

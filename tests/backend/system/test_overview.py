@@ -141,9 +141,9 @@ async def test_comfyui_is_opened_from_the_overview(workspace: Path, hub: Hub, tm
     ("state", "sentence", "button"),
     [
         ("STOPPED", "It was stopped.", "Start ComfyUI"),
-        ("BACKOFF", "It has crashed and will be started again.", "Restart ComfyUI"),
+        ("BACKOFF", "It has crashed and will be restarted.", "Restart ComfyUI"),
         ("FATAL", "It has crashed too often.", "Start ComfyUI"),
-        ("RUNNING", "It is starting, or it has stopped", "Restart ComfyUI"),
+        ("RUNNING", "It is starting or restarting", "Restart ComfyUI"),
     ],
 )
 async def test_the_overview_says_why_comfyui_is_away_and_what_to_do(

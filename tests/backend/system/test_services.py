@@ -113,8 +113,8 @@ async def test_another_site_cannot_restart_anything(pod: ControlPlane, superviso
     ("state", "sentence"),
     [
         ("STARTING", "It is starting"),
-        ("STOPPED", "It was stopped. Start it on the page Services."),
-        ("BACKOFF", "It has crashed and will be started again."),
+        ("STOPPED", "It was stopped. Start it on the Services page."),
+        ("BACKOFF", "It has crashed and will be restarted."),
         ("NEVER", "This pod does not run it."),
     ],
 )

@@ -42,7 +42,7 @@ def test_comfyui_is_stopped_and_started_again(minimal_cpu: str) -> None:
         assert act(owner, pod, "comfyui", "stop") == "stopped"
         page = owner.get(pod.url(3001), headers={"Accept": "text/html"})
         assert page.status_code == 503
-        assert "It was stopped. Start it on the page Services." in page.text
+        assert "It was stopped. Start it on the Services page." in page.text
         assert act(owner, pod, "comfyui", "start") == "starting"
         pod.wait_for_comfyui(times=2)
         assert owner.get(f"{pod.url(3001)}/system_stats").status_code == 200
