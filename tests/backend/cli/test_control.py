@@ -122,14 +122,14 @@ def test_a_preset_that_does_not_fit_is_refused_with_advice(
     paused = comfypod.run("downloads", "pause", "ant.safetensors", "--json")
     refused = comfypod.run("presets", "install", huge_preset)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("This needs 1000000.00 GB and ")
+    assert refused.stderr.startswith("This needs 1.0 PB and ")
     advice = f"To free some: comfypod downloads cancel {json.loads(paused.stdout)[0]['id']}"
     assert refused.stderr.splitlines()[-1] == advice
 
 
 def test_the_log_shows_what_happened(comfypod: CommandLine, under_way: list[Gate]) -> None:
     lines = comfypod.run("downloads", "log", "ant.safetensors").stdout.splitlines()
-    assert [line.split("\t")[1].split()[0].strip(",.") for line in lines] == ["Asked", "Started"]
+    assert [line.split("\t")[1].split()[0].strip(",.") for line in lines] == ["Requested", "Started"]
 
 
 def test_a_finished_download_cannot_be_cancelled(

@@ -71,7 +71,7 @@ def test_after_too_many_guesses_the_command_says_how_long_to_wait(
         httpx.post(f"{plane.url}/api/auth/login", json={"password": "guess"})
     refused = outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD)
     assert refused.returncode == 1
-    assert "Too many wrong passwords. Wait" in refused.stderr
+    assert "Too many wrong passwords. Try again in" in refused.stderr
 
 
 def test_an_address_without_a_server_is_named(alone: CommandLine) -> None:

@@ -191,7 +191,7 @@ async def test_what_does_not_fit_tells_what_could_be_freed(
     form = {"pick": "0", "url-0": url, "folder-0": "loras", "bytes-0": str(10**15)}
     answer = await pod.client.post("/downloads/add", data=form, headers=FRAGMENT)
     assert answer.status_code == 507
-    assert "these files need 1000.00 TB" in answer.text
+    assert "these files need 1.0 PB" in answer.text
     assert f'hx-post="/downloads/{stopped}/cancel"' in answer.text
     assert names(await page(pod)) == ["ant"]
 
@@ -202,7 +202,7 @@ async def test_the_disk_is_shown_with_what_is_still_to_come(pod: ControlPlane, h
     transfer = await ask(pod, hub, huge)
     assert (await pod.finished(transfer))["problem"]["code"] == "disk_full"
     html = await page(pod)
-    assert "1000.00 TB to download" in html
+    assert "1.0 PB to download" in html
     assert "Not enough disk space for the queued downloads" in html
     await press(pod, f"{transfer}/cancel")
     assert "to download" not in await page(pod)

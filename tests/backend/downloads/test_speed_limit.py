@@ -113,7 +113,7 @@ async def test_the_page_says_which_limit_holds(pod: ControlPlane, hub: Hub) -> N
     await pod.client.put("/api/downloads/policy", json={"limit": 4 * MEGABYTE})
     transfer = await pod.download(url=hub.url_of(model), folder="loras")
     page = await pod.client.get("/downloads")
-    assert "At most 4.0 MB/s: your limit." in page.text
+    assert "Limited to 4.0 MB/s: your limit." in page.text
     gate.release()
     await pod.finished(transfer["id"])
     assert "your limit" not in (await pod.client.get("/downloads")).text

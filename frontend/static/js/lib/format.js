@@ -1,17 +1,18 @@
 // Formats figures the way the server does (backend/core/formatting.py).
 const UNITS = [
-  { unit: "kilobyte", size: 1e3, digits: 1 },
-  { unit: "megabyte", size: 1e6, digits: 1 },
-  { unit: "gigabyte", size: 1e9, digits: 1 },
-  { unit: "terabyte", size: 1e12, digits: 2 },
-].map(({ unit, size, digits }) => ({
+  { unit: "kilobyte", size: 1e3 },
+  { unit: "megabyte", size: 1e6 },
+  { unit: "gigabyte", size: 1e9 },
+  { unit: "terabyte", size: 1e12 },
+  { unit: "petabyte", size: 1e15 },
+].map(({ unit, size }) => ({
   size,
   format: new Intl.NumberFormat("en", {
     style: "unit",
     unit,
     useGrouping: false,
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
   }),
 }));
 
