@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 # The next command, by the code of the API's error. `{cancel}` and the like are details of the error.
 ADVICE = {
-    "another_file": "To fetch it all the same: the same command with --replace",
+    "another_file": "To keep yours: comfypod presets keep. To fetch the right one: the same command with --replace",
     "destination_taken": "To stop that one: comfypod downloads cancel {id}",
     "file_exists": "Another name: --name NAME",
     "folder_needed": "That is --to FOLDER here.",

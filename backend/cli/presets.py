@@ -86,6 +86,26 @@ def install(
         finish(plane, transfers, no_wait=no_wait, as_json=as_json)
 
 
+@app.command()
+def keep(
+    preset_id: PresetId,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE...", help="Such as vae/ae.safetensors. Default: all.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Forget the decision; the files stay.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Keep your own files that have the names of a preset's: they count as installed while they are unchanged."""
+    named: list[str] | list[None] = files or [None]
+    with control_plane() as plane:
+        change = plane.presets.undo_keep if undo else plane.presets.keep
+        status = [plane.run(change(preset_id, file)) for file in named][-1]
+    if as_json:
+        print_json(status)
+    else:
+        print_table(("FILE", "STATE", "SIZE"), map(_file_row, status.files))
+
+
 def _summary_row(summary: "PresetSummary") -> tuple[str, ...]:
     preset = summary.preset
     state = summary.state

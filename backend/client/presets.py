@@ -44,6 +44,16 @@ class PresetsClient:
         path = f"{PATH}/{part(preset_id)}/download"
         return await self._connection.post(path, list[Transfer], params=query)
 
+    async def keep(self, preset_id: str, file: str | None = None) -> PresetStatus:
+        """Keep different files that have the names of the preset's: `file`, or all of them."""
+        return await self._connection.post(_keep_path(preset_id), PresetStatus, params=given(file=file))
+
+    async def undo_keep(self, preset_id: str, file: str | None = None) -> PresetStatus:
+        """Forget the decision to keep `file`, or all such decisions."""
+        path, query = _keep_path(preset_id), given(file=file)
+        response = await self._connection.request("DELETE", path, params=query)
+        return PresetStatus.model_validate_json(response.content)
+
     async def update(self) -> UpdateReport:
         """Read all definitions again."""
         return await self._connection.post(f"{PATH}/update", UpdateReport)
@@ -66,3 +76,7 @@ class PresetsClient:
         """Download what a workflow lacks."""
         path, query = f"{PATH}/from-workflow/download", {"allow_pickle": allow_pickle}
         return await self._connection.post(path, FetchReport, content=workflow, params=query)
+
+
+def _keep_path(preset_id: str) -> str:
+    return f"{PATH}/{part(preset_id)}/keep"

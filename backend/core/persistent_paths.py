@@ -18,7 +18,7 @@ from backend.core.files import sync_folder
 log = structlog.get_logger(__name__)
 
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
-QUEUE, JOBS = "queue", "jobs"
+QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
 TIMEOUT_SECONDS = 1
 
 
@@ -32,6 +32,7 @@ class PersistentPaths:
     api_keys: Path
     queue: Path
     jobs: Path
+    kept_files: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -53,6 +54,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     secret = volume if private else state
     _move(state / PRESETS, general / PRESETS)
     _move(state / LIMITS, general / LIMITS)
+    _move(state / KEPT_FILES, general / KEPT_FILES)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
     return _below(general, secret)
@@ -66,6 +68,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         api_keys=secret / API_KEYS,
         queue=general / QUEUE,
         jobs=secret / JOBS,
+        kept_files=general / KEPT_FILES,
     )
 
 

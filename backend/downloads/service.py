@@ -203,6 +203,7 @@ class Downloads:
                 ) from None
             except FileNotFoundError:
                 raise NotFound("The quarantined file no longer exists. Retry to download it again.") from None
+            await self._storage.keep_accepted(transfer.folder, transfer.filename)
             accepted = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
             await self._change(accepted, [State.QUARANTINED], "Another user has decided already.")
         return accepted

@@ -22,6 +22,7 @@ from backend.presets.dependencies import (
     PRESET_BODY,
     WORKFLOW_BODY,
     AllowPickle,
+    KeptPath,
     PresetListService,
     PresetsService,
     Replace,
@@ -162,6 +163,20 @@ async def download(
     """Download every missing file. Returns one transfer for each; none when no file is missing."""
     transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
     return [downloads.view(transfer) for transfer in transfers]
+
+
+@router.post("/{preset_id}/keep", responses=responses(Forbidden, NotFound, Conflict, Unavailable))
+async def keep(preset_id: str, presets: PresetsService, file: KeptPath = None) -> PresetStatus:
+    """Keep a different file that has the name of one of the preset's files. It counts as installed while it is unchanged."""
+    await presets.keep(preset_id, file)
+    return await presets.status(preset_id)
+
+
+@router.delete("/{preset_id}/keep", responses=responses(Forbidden, NotFound, Conflict, Unavailable))
+async def undo_keep(preset_id: str, presets: PresetsService, file: KeptPath = None) -> PresetStatus:
+    """Forget the decision to keep a different file. The file stays."""
+    await presets.undo_keep(preset_id, file)
+    return await presets.status(preset_id)
 
 
 @router.post("/{preset_id}/cancel", responses=responses(Forbidden, NotFound, Conflict))

@@ -86,7 +86,15 @@ Replace = Annotated[
     bool,
     Query(
         description="Also download files whose name a different file has, by size or hash. That one is renamed to "
-        "`NAME.aside-1`. Without it, `another_file` names one when no other file is missing.",
+        "`NAME.aside-1`. Without it, `another_file` names one when no other file is missing. Files that the user keeps stay.",
+    ),
+]
+KeptPath = Annotated[
+    str | None,
+    Query(
+        alias="file",
+        max_length=1000,
+        description="Such as `vae/ae.safetensors`. Without it, every file of the preset.",
     ),
 ]
 

@@ -15,23 +15,29 @@ class InstalledFiles:
 
     files: dict[str, ModelFile]
     hashes: dict[ModelFile, str]
+    # Paths of the files that a user keeps, whatever content a preset names for them.
+    kept: frozenset[str]
 
     def has(self, file: PresetFile) -> bool:
-        """Whether the file is installed, as far as its size and hash are known."""
+        """Whether the file, or one that the user keeps instead, is installed, as far as its size and hash are known."""
         return file.place in self.files and self.other(file) is None
 
     def has_all(self, files: Iterable[PresetFile]) -> bool:
         return all(map(self.has, files))
 
     def other(self, file: PresetFile) -> ModelFile | None:
-        """Return a different file of the same name: incomplete, overwritten, or the user's own."""
+        """Return a different file of the same name that the user has not decided to keep."""
         found = self.files.get(file.place)
-        if found is None or self.is_verified(file):
+        if found is None or self.is_verified(file) or file.place in self.kept:
             return None
         known = self.hashes.get(found)
         same_size = file.bytes in (None, found.bytes)
         same_hash = None in (file.sha256, known) or file.sha256 == known
         return None if same_size and same_hash else found
+
+    def is_kept(self, file: PresetFile) -> bool:
+        """Whether the user keeps a file of their own under this name."""
+        return file.place in self.kept and not self.is_verified(file)
 
     def is_verified(self, file: PresetFile) -> bool:
         """Whether the content had the expected hash and has not changed since."""
@@ -71,4 +77,5 @@ async def installed_files_of(storage: Storage, files: Iterable[PresetFile] | Non
     by_place = (await storage.snapshot()).by_place
     if files is not None:
         by_place = {file.place: by_place[file.place] for file in files if file.place in by_place}
-    return InstalledFiles(by_place, await storage.known_hashes(by_place.values()))
+    hashes = await storage.known_hashes(by_place.values())
+    return InstalledFiles(by_place, hashes, storage.kept_among(by_place))

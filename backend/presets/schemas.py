@@ -23,11 +23,12 @@ class FileStatus(BaseModel):
     format: FormatByName
     scan: ScanResult
     state: str = Field(
-        description="`installed`, `missing`, `other` (a different file has its name), or the state of its transfer."
+        description="`installed`, `missing`, `other` (a different file has its name), `kept` (the user keeps that file), or "
+        "the state of its transfer."
     )
     verified: bool = Field(description="Its content had the expected hash and is unchanged since.")
     found: int | None = Field(
-        default=None, description="Bytes of the different file, if the state is `other`."
+        default=None, description="Bytes of the different file, if the state is `other` or `kept`."
     )
     transfer: str | None = Field(description="Id of the transfer that downloads it, if there is one.")
     received: int
@@ -46,7 +47,7 @@ class PresetStatus(BaseModel):
 
     id: str
     state: PresetState
-    installed_files: int
+    installed_files: int = Field(description="How many are `installed` or `kept`.")
     total_files: int
     received: int
     bytes: int | None
@@ -67,12 +68,17 @@ class PresetStatus(BaseModel):
     @property
     def absent(self) -> list[FileStatus]:
         """Files that are neither installed nor hidden by a different file of the same name."""
-        return [file for file in self.files if file.state not in ("installed", "other")]
+        return [file for file in self.files if file.state not in ("installed", "kept", "other")]
 
     @property
     def others(self) -> list[FileStatus]:
         """Files whose name a different file has."""
         return [file for file in self.files if file.state == "other"]
+
+    @property
+    def kept(self) -> list[FileStatus]:
+        """Files whose name a file has that the user keeps."""
+        return [file for file in self.files if file.state == "kept"]
 
 
 class PresetSummary(BaseModel):

@@ -110,6 +110,23 @@ class Presets:
         transfers = [await self._downloads.request(file) for file in requests]
         return [await self._resumed(transfer) for transfer in transfers]
 
+    async def keep(self, preset_id: str, place: str | None = None) -> None:
+        """Remember that the user keeps a different file that has the name of one of the preset's. Default: all of them."""
+        preset = self.catalogue.get(preset_id)
+        files = [entry.file for entry in await self.known(_named(preset, place), ask=True)]
+        await self._storage.look_again([file.place for file in files])
+        on_pod = await installed_files_of(self._storage, files)
+        others = [found for file in files if (found := on_pod.other(file))]
+        if place and not others and place not in on_pod.kept:
+            raise _nothing_to_keep(preset, place)
+        for found in others:
+            await self._storage.keep(found)
+
+    async def undo_keep(self, preset_id: str, place: str | None = None) -> None:
+        """Forget what `keep` has remembered."""
+        for file in _named(self.catalogue.get(preset_id), place):
+            await self._storage.undo_keep(file.place)
+
     async def same_content(
         self, file: PresetFile, among: Iterable[ModelFile] | None = None
     ) -> ModelFile | None:
@@ -166,7 +183,8 @@ class Presets:
         on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
         needed = needed_elsewhere(preset, self.catalogue, on_pod, downloading)
         here = [entry.file for entry in await self.known(preset.files) if on_pod.has(entry.file)]
-        pairs = [(file, on_pod.files[file.place]) for file in here if file.place not in needed]
+        ours = [file for file in here if file.place not in needed and not on_pod.is_kept(file)]
+        pairs = [(file, on_pod.files[file.place]) for file in ours]
         return [
             (file.model_copy(update={"bytes": found.bytes}), found)
             for file, found in pairs
@@ -192,6 +210,9 @@ class Presets:
         )
         if found and on_pod.other(file):
             return status.model_copy(update={"state": "other", "found": found.bytes})
+        if found and on_pod.is_kept(file):
+            own = {"state": "kept", "found": found.bytes, "received": found.bytes, "bytes": found.bytes}
+            return status.model_copy(update=own)
         if found:
             return status.model_copy(
                 update={"state": "installed", "received": found.bytes, "bytes": found.bytes}
@@ -213,6 +234,21 @@ def _name_taken(file: PresetFile, found: ModelFile) -> Conflict:
         "the right one with `replace`, which renames the different one.",
         code="another_file",
         place=file.place,
+    )
+
+
+def _named(preset: Preset, place: str | None) -> list[PresetFile]:
+    """Return the file with this path, or all files. Raise Conflict when the preset does not have it."""
+    files = [file for file in preset.files if place in (None, file.place)]
+    if place and not files:
+        raise _nothing_to_keep(preset, place)
+    return files
+
+
+def _nothing_to_keep(preset: Preset, place: str) -> Conflict:
+    return Conflict(
+        f"No different file of {preset.id} is named {place[:300]}. The preset's status names those that can be kept.",
+        code="no_other_file",
     )
 
 

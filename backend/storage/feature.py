@@ -7,6 +7,7 @@ from backend.activity.service import Activity
 from backend.config.settings import Settings
 from backend.storage import api, pages, sockets
 from backend.storage.index import FileIndex
+from backend.storage.kept_files import KeptFiles
 from backend.storage.service import Storage
 from backend.storage.store import DirectoryStore, HashStore, prepare
 from backend.storage.worker import IndexWorker
@@ -23,8 +24,10 @@ async def start(context: Context) -> Running:
     models = context.settings.models_folder
     index = FileIndex(models, _path_files(context.settings), directories)
     await index.load()
+    kept = KeptFiles(context.paths.kept_files)
+    await kept.load()
     storage, worker = (
-        Storage(models, hashes, index, context.registry.get(Activity)),
+        Storage(models, hashes, index, kept, context.registry.get(Activity)),
         IndexWorker(index, hashes),
     )
     context.stack.push_async_callback(storage.close)

@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from backend.activity.service import Activity
 from backend.core.async_tools import SingleFlight
 from backend.core.disk import Disk, disk_of
-from backend.core.errors import Conflict, NotFound
+from backend.core.errors import Conflict, NotFound, Unavailable
 from backend.storage import deletion
 from backend.storage.content import give_another_name, give_second_name, sha256_of
 from backend.storage.index import FileIndex, Snapshot
+from backend.storage.kept_files import KeptFiles
 from backend.storage.models import Deleted, ModelFile, StorageView
 from backend.storage.scan import look_at
 from backend.storage.store import HashStore
@@ -28,11 +29,14 @@ class Storage:
     Lists come from the index. What deletes, renames or links a file looks at that file first.
     """
 
-    def __init__(self, models: Path, hashes: HashStore, index: FileIndex, activity: Activity):
+    def __init__(
+        self, models: Path, hashes: HashStore, index: FileIndex, kept: KeptFiles, activity: Activity
+    ):
         self._activity = activity
         self.models = models
         self._hashes = hashes
         self._index = index
+        self._kept = kept
         self._hashing: SingleFlight[ModelFile, str] = SingleFlight()
         self._read: dict[ModelFile, int] = {}
         self._disk: Disk | None = None
@@ -40,9 +44,9 @@ class Storage:
         self._disks: SingleFlight[None, Disk] = SingleFlight()
 
     @property
-    def revision(self) -> tuple[int, int]:
-        """Changes whenever a model file or a known hash does. Up to date after `snapshot`."""
-        return self._index.revision, self._hashes.revision
+    def revision(self) -> tuple[int, int, int]:
+        """Changes whenever a model file, a known hash or a decision does. Up to date after `snapshot`."""
+        return self._index.revision, self._hashes.revision, self._kept.revision
 
     async def snapshot(self) -> Snapshot:
         """Return the model files that ComfyUI offers, from the index."""
@@ -68,6 +72,8 @@ class Storage:
             raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
         deleted = await asyncio.to_thread(deletion.delete, self.models, path)
         await self._index.refresh(deleted.file.path)
+        with contextlib.suppress(Unavailable):  # the decision does not hold for a file that is created later
+            await self._kept.remove(deleted.file.place)
         self._activity.note("model.deleted", deleted.file.place, freed=deleted.freed)
         return deleted
 
@@ -87,6 +93,29 @@ class Storage:
             raise NotFound(f"{file.place} is not there any more.", place=file.place) from None
         await self._index.refresh(file.path, renamed)
         return renamed
+
+    def kept_among(self, files: Mapping[str, ModelFile]) -> frozenset[str]:
+        """Return the paths of the files that a user has decided to keep. `files` are model files by path."""
+        return self._kept.among(files)
+
+    async def keep(self, file: ModelFile) -> None:
+        """Remember that a user keeps this very file, whatever content a preset names for its path."""
+        await self._kept.add(file)
+        self._activity.note("model.kept", file.place)
+
+    async def keep_accepted(self, folder: str, filename: str) -> None:
+        """Keep a file of the workspace whose content a user has accepted although a hub publishes another hash."""
+        path = self.path_of(folder, filename)
+        await self.noticed(path)
+        file = await asyncio.to_thread(look_at, path, folder, self.models)
+        with contextlib.suppress(Unavailable):  # the file is installed; only a preset may ask about it again
+            if file:
+                await self.keep(file)
+
+    async def undo_keep(self, place: str) -> None:
+        """Forget that decision, if there is one."""
+        if await self._kept.remove(place):
+            self._activity.note("model.keep_undone", place)
 
     async def link(self, file: ModelFile, folder: str, filename: str) -> bool:
         """Give the content another name too. False where the file systems cannot share it."""

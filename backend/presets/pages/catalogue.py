@@ -11,6 +11,7 @@ from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
 from backend.presets.dependencies import (
     AllowPickle,
+    KeptPath,
     PresetListService,
     PresetsService,
     Replace,
@@ -148,6 +149,30 @@ async def remove(
         f"Deleted: {', '.join(file.filename for file in deleted)}." if deleted else "Nothing was deleted."
     )
     return htmx.with_toast(response, "info", message)
+
+
+@router.post("/presets/{preset_id}/keep")
+async def keep(
+    preset_id: str,
+    request: Request,
+    presets: PresetsService,
+    downloads: DownloadsService,
+    file: KeptPath = None,
+) -> Response:
+    await presets.keep(preset_id, file)
+    return await _preset_page(request, presets, downloads, preset_id)
+
+
+@router.delete("/presets/{preset_id}/keep")
+async def undo_keep(
+    preset_id: str,
+    request: Request,
+    presets: PresetsService,
+    downloads: DownloadsService,
+    file: KeptPath = None,
+) -> Response:
+    await presets.undo_keep(preset_id, file)
+    return await _preset_page(request, presets, downloads, preset_id)
 
 
 @router.post("/presets/{preset_id}/cancel")

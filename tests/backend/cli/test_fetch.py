@@ -56,6 +56,24 @@ def test_a_preset_is_installed_and_listed_as_such(
 
 
 @pytest.mark.slow
+def test_a_file_of_ones_own_is_kept_instead_of_that_of_a_preset(
+    comfypod: CommandLine, upscaler: HubFile, models: Path
+) -> None:
+    own = models / "upscale_models" / MODEL
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"my own!")
+    refused = comfypod.run("presets", "install", PRESET)
+    assert refused.returncode == 1
+    assert "comfypod presets keep" in refused.stderr
+    kept = comfypod.run("presets", "keep", PRESET, f"upscale_models/{MODEL}")
+    assert (kept.returncode, kept.stdout) == (0, f"upscale_models/{MODEL}\tkept\t7 B\n")
+    assert comfypod.run("presets", "install", PRESET).returncode == 0
+    assert own.read_bytes() == b"my own!"
+    undone = json.loads(comfypod.run("presets", "keep", PRESET, "--undo", "--json").stdout)
+    assert undone["files"][0]["state"] == "other"
+
+
+@pytest.mark.slow
 def test_a_preset_with_files_that_can_run_code_needs_consent(
     alone: CommandLine, hub: Hub, workspace: Path, models: Path
 ) -> None:
