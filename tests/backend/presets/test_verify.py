@@ -50,7 +50,7 @@ async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]
 async def test_presets_that_hold_are_counted(hub: Hub, tmp_path: Path) -> None:
     status, output = await verify(hub, tmp_path, licence="Apache 2.0")
     assert status == 0
-    assert f"1 presets and {len(read_official())} templates looked at, 0 problems, " in output
+    assert f"1 presets and {len(read_official())} templates checked, 0 problems, " in output
     assert "the licence is" not in output
 
 
