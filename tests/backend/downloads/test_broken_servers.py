@@ -147,4 +147,4 @@ async def test_a_server_that_always_compresses_is_decompressed_and_verified(
         done = await downloaded(pod, hub.url_of(model))
         assert (done["state"], done["verification"]) == ("done", "verified")
         assert (pod.models / "vae/flower.safetensors").stat().st_size == 3_000_000
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

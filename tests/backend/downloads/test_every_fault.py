@@ -82,7 +82,7 @@ def agrees_with_disk(pod: ControlPlane, model: HubFile, transfer: dict[str, Any]
     installed = pod.models / DESTINATION
     if transfer["state"] == "done":
         right = hashlib.sha256(installed.read_bytes()).hexdigest() == model.content.sha256
-        return right and transfer["verification"] == "verified" and pod.rubbish() == []
+        return right and transfer["verification"] == "verified" and pod.leftovers() == []
     as_api_errors = (
         transfer["state"] in ("failed", "quarantined") and len(transfer["problem"]["message"]) > 20
     )

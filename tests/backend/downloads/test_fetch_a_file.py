@@ -37,7 +37,7 @@ async def test_a_file_is_installed_and_verified(pod: ControlPlane, hub: Hub, mod
     content = installed(pod).read_bytes()
     assert (transfer["state"], transfer["verification"], transfer["received"]) == ("done", "verified", SIZE)
     assert hashlib.sha256(content).hexdigest() == model.content.sha256 == transfer["sha256"]
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_the_token_is_sent_to_the_hub_only(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
@@ -117,7 +117,7 @@ async def test_a_transient_fault_is_retried(
     transfer = await fetch(pod, hub, model)
     assert (transfer["state"], transfer["verification"]) == ("done", "verified")
     assert hashlib.sha256(installed(pod).read_bytes()).hexdigest() == model.content.sha256
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_cut_download_resumes(pod: ControlPlane, hub: Hub) -> None:
@@ -173,7 +173,7 @@ async def test_a_permanent_fault_is_explained_and_installs_nothing(
     assert (transfer["state"], transfer["problem"]["code"]) == ("failed", code)
     assert len(transfer["problem"]["message"]) > 20
     assert not installed(pod).exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_wrong_content_is_quarantined_and_a_retry_replaces_it(
@@ -183,10 +183,10 @@ async def test_wrong_content_is_quarantined_and_a_retry_replaces_it(
     transfer = await fetch(pod, hub, model)
     assert (transfer["state"], transfer["verification"]) == ("quarantined", "mismatch")
     assert not installed(pod).exists()
-    assert pod.rubbish() == ["flower.safetensors.mismatch.part"]
+    assert pod.leftovers() == ["flower.safetensors.mismatch.part"]
     await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
     assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_gated_file_names_the_page_where_its_licence_is_accepted(pod: ControlPlane, hub: Hub) -> None:
@@ -230,7 +230,7 @@ async def test_cancelling_leaves_nothing(pod: ControlPlane, hub: Hub, model: Hub
     )
     await pod.finished(replacement["id"])
     assert not installed(pod).exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_paused_download_resumes(pod: ControlPlane, hub: Hub, model: HubFile) -> None:

@@ -55,7 +55,7 @@ async def test_a_full_disk_pauses_the_download_until_there_is_space(
         await pod.client.post(f"/api/downloads/{transfer['id']}/resume")
         done = await pod.finished(transfer["id"])
         assert (done["state"], done["verification"]) == ("done", "verified")
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 @pytest.mark.parametrize("records", ["can be changed", "cannot be written"])
@@ -86,7 +86,7 @@ async def test_records_survive_when_their_own_disk_is_full(small_disk: Path, hub
         await pod.client.post("/api/downloads/resume")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         assert (await pod.finished(waiting["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 def fill(folder: Path) -> Path:

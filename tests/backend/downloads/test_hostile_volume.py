@@ -61,4 +61,4 @@ async def test_a_planted_part_file_is_replaced_and_not_written_through(
     assert (await pod.finished(transfer["id"]))["state"] == "done"
     assert precious.read_text() == "keep me"
     assert (pod.models / "loras/flower.safetensors").stat().st_size == SIZE
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []

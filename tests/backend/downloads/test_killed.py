@@ -147,7 +147,7 @@ async def _completes(settings: dict[str, Any], models: Path, wanted: dict[str, s
         for transfer in (await pod.client.get("/api/downloads")).json():
             assert (await pod.finished(transfer["id"]))["state"] == "done", transfer
         assert installed(models, wanted) == set(wanted)
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 async def test_after_a_stop_at_the_last_byte_no_byte_is_requested(
@@ -172,7 +172,7 @@ async def test_after_a_stop_at_the_last_byte_no_byte_is_requested(
         found = await pod.download(url=hub.url_of(rose), folder="vae")
         await pod.client.post(f"/api/downloads/{found['id']}/resume")
         assert (await pod.finished(found["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
     assert hub.requests == []
 
 

@@ -145,4 +145,4 @@ async def test_a_file_that_was_complete_at_a_power_cut_is_installed(workspace: P
     (folder / "poppy.safetensors.part").unlink()
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

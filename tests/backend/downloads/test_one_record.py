@@ -53,7 +53,7 @@ async def test_requesting_a_stopped_file_again_resumes_its_transfer(
     await ask(pod, hub, model)
     assert (await pod.finished(failed["id"]))["verification"] == "verified"
     assert [row["id"] for row in await all_of(pod)] == [failed["id"]]
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_other_content_replaces_a_failed_transfer(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
@@ -71,7 +71,7 @@ async def test_other_content_replaces_a_failed_transfer(pod: ControlPlane, hub: 
     assert (replaced["id"], replaced["received"]) == (failed["id"], 0)
     done = await pod.finished(failed["id"])
     assert (done["url"], done["verification"]) == (hub.url_of(other), "verified")
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_quarantined_file_waits_for_a_decision_when_requested_again(
@@ -81,13 +81,13 @@ async def test_a_quarantined_file_waits_for_a_decision_when_requested_again(
     hub.fault(model, faults.WrongContent(times=None))
     transfer = await ask(pod, hub, model)
     await pod.finished(transfer["id"])
-    kept = pod.rubbish()
+    kept = pod.leftovers()
     assert (await ask(pod, hub, model))["state"] == "quarantined"
-    assert pod.rubbish() == kept == ["ant.safetensors.mismatch.part"]
+    assert pod.leftovers() == kept == ["ant.safetensors.mismatch.part"]
     elsewhere = await ask(pod, hub, mirror, sha256=model.content.sha256)
     assert elsewhere["id"] == transfer["id"]
     assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_ten_concurrent_requests_get_the_same_transfer(
@@ -114,7 +114,7 @@ async def test_concurrent_actions_do_not_block_a_destination(
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         other = await ask(pod, hub, hub.add("acme/models", "last.safetensors", safetensors(1000, seed=9)))
         assert (await pod.finished(other["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_an_action_after_the_file_is_installed_has_no_effect(
         await act(pod, transfer, action)
         ended = await pod.until(transfer["id"], lambda seen: seen["state"] == state)
         assert (ended["state"], (pod.models / "loras/ant.safetensors").exists()) == (state, there)
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 def blocked_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:

@@ -127,7 +127,7 @@ async def test_wrong_content_can_be_accepted(pod: ControlPlane, hub: Hub, models
     accepted = await post(pod, f"/{transfer_id}/accept")
     assert (accepted["state"], accepted["verification"]) == ("done", "mismatch")
     assert (pod.models / "loras/ant.safetensors").stat().st_size == SIZE
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     answer = await pod.client.post(f"/api/downloads/{transfer_id}/accept")
     assert answer.status_code == 409
 
@@ -168,7 +168,7 @@ async def test_the_same_content_under_two_names_is_downloaded_once(
     assert len(hub.requests_to("cdn")) == 1
     files = [pod.models / "loras" / name for name in ("ant.safetensors", "again.safetensors")]
     assert files[0].samefile(files[1])
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_policy_applies_at_once_and_after_a_restart(

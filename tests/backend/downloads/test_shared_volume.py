@@ -71,7 +71,7 @@ async def test_another_pods_download_is_not_offered_until_that_pod_stops(
         assert found[0]["received"] == 1_000_000
         await pod.client.post(f"/api/downloads/{found[0]['id']}/resume")
         assert (await pod.finished(found[0]["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 async def test_a_file_is_not_downloaded_by_two_pods(workspace: Path, hub: Hub, model: HubFile) -> None:
@@ -86,7 +86,7 @@ async def test_a_file_is_not_downloaded_by_two_pods(workspace: Path, hub: Hub, m
         stops_writing(state_file)
         await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 async def test_unfinished_files_of_unknown_source_can_be_kept_or_deleted(
@@ -110,4 +110,4 @@ async def test_unfinished_files_of_unknown_source_can_be_kept_or_deleted(
         await pod.client.post(f"/api/downloads/{found['cat']['id']}/cancel")
         await pod.download(url=hub.url_of(model), folder="loras")
         assert (await pod.finished(found["ant"]["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

@@ -176,7 +176,7 @@ async def test_cancelling_keeps_installed_files(pod: ControlPlane, hub: Hub) -> 
     assert [(entry["id"], entry["state"]) for entry in cancelled] == [(transfer["id"], "cancelled")]
     assert (await pod.finished(transfer["id"]))["state"] == "cancelled"
     assert mine.exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     page = (await pod.client.get("/presets/two-files")).text
     assert 'hx-confirm="Delete first.safetensors (50.0 kB)?"' in page
 
@@ -221,7 +221,7 @@ async def test_deleting_cancels_downloads(pod: ControlPlane, hub: Hub) -> None:
     gate.release()
     held = next(transfer for transfer in transfers if transfer["filename"] == "first.safetensors")
     assert (await pod.finished(held["id"]))["state"] == "cancelled"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     assert not (pod.models / "vae/first.safetensors").exists()
 
 
