@@ -43,7 +43,7 @@ async def requests_per_second(client: httpx.AsyncClient, path: str) -> float:
 
 
 async def p95_of_calm_clients(client: httpx.AsyncClient) -> float:
-    """Milliseconds, over all paths in turn."""
+    """Return milliseconds, measured over all paths in turn."""
     taken: list[float] = []
 
     async def visit(number: int) -> None:

@@ -1,10 +1,10 @@
-"""From `docker build` to a page: how large images are, how soon a pod is there, what preparing a volume costs.
+"""Measure image sizes, start-up times of pods, the preparation of volumes, and builds.
 
-    python -m benchmarks.boot                             minimal-cpu, built if need be
+    python -m benchmarks.boot                             minimal-cpu, build_default_image if necessary
     python -m benchmarks.boot --rounds 3 IMAGE…           other images
     python -m benchmarks.boot --only sizes --only boot    some parts
 
-Prints ratios and merges what was measured into benchmarks/out/boot.json: by key, then by target.
+Prints ratios and merges the results into benchmarks/out/boot.json, by key and target.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def measure_sizes(image: str, _rounds: int) -> Figures:
 
 
 def measure_boot(image: str, rounds: int) -> Figures:
-    """Rounds with and without a volume take turns, so that whatever else this machine does meets both."""
+    """Measure boot times. Rounds with and without a volume alternate, so that other load affects both."""
     dashboard: list[float] = []
     stop: list[float] = []
     ready: dict[str, list[float]] = {"no mount": [], "empty volume": []}
@@ -85,9 +85,9 @@ PARTS: dict[str, Callable[[str, int], Figures]] = {
 }
 
 
-def built() -> str:
-    """`minimal-cpu`, with stand-ins where GitHub is out of reach."""
-    made = subprocess.run(
+def build_default_image() -> str:
+    """Build `minimal-cpu`, with stand-ins if GitHub is unreachable, and return its name."""
+    build = subprocess.run(
         ["scripts/dev/image.sh", "minimal", "cpu"],
         cwd=ROOT,
         env={"STANDINS": "auto", "PROGRESS": "plain", **os.environ},
@@ -95,10 +95,10 @@ def built() -> str:
         stdout=subprocess.PIPE,
         text=True,
     )
-    return made.stdout.strip()
+    return build.stdout.strip()
 
 
-def keep(target: str, figures: Figures) -> None:
+def save(target: str, figures: Figures) -> None:
     everything: dict[str, Figures] = json.loads(OUT.read_text()) if OUT.exists() else {}
     for key, figure in figures.items():
         everything.setdefault(key, {})[target] = figure
@@ -114,12 +114,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=PARTS, help="may be repeated")
     arguments = parser.parse_args()
-    for image in arguments.images or [built()]:
+    for image in arguments.images or [build_default_image()]:
         target = images.target_of(image)
         print(f"== {target} with ComfyUI {images.comfyui_of(image)}, on {os.cpu_count()} cores")
         for part in arguments.only or PARTS:
             figures = PARTS[part](image, arguments.rounds)
-            keep(target, {"comfyui": images.comfyui_of(image), **figures})
+            save(target, {"comfyui": images.comfyui_of(image), **figures})
             for key, figure in figures.items():
                 if key != "layers":
                     print(f"{key:28} {json.dumps(rounded(figure))}")

@@ -1,4 +1,4 @@
-"""How fast files arrive, beside what others need for the same, and what it costs.
+"""Measure the speed and CPU cost of downloads, compared with other clients.
 
     python -m benchmarks.downloads                        everything
     python -m benchmarks.downloads --rounds 9 --only throughput
@@ -95,7 +95,7 @@ def measure_throughput(folder: Path, rounds: int) -> Figures:
             for speed, origin in server.urls.items():
                 for client in rotated(list(CLIENTS), number):
                     if speed == "capped" and client in ("curl", "httpx"):
-                        continue  # one connection: its speed is the cap
+                        continue  # one connection: the limit determines its speed
                     with tempfile.TemporaryDirectory(dir=folder) as target:
                         costs[speed][client].append(CLIENTS[client](origin, sha256, Path(target), server))
     return ratios(costs["unlimited"], costs["capped"])
@@ -123,7 +123,7 @@ def ratios(unlimited: dict[str, list[Cost]], capped: dict[str, list[Cost]]) -> F
 
 
 def make_file(path: Path, size: int) -> str:
-    """Bytes that do not compress; returns their SHA-256."""
+    """Write incompressible bytes; return their SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, block = hashlib.sha256(), os.urandom(10**7)
     with path.open("wb") as file:

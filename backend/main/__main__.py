@@ -19,7 +19,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         if "SUPERVISOR_ENABLED" in os.environ:
-            # It would start us again and again, behind a page that says to wait.
+            # The supervisor would restart the process forever, behind a page that says to wait.
             serve_reason(str(error))
         return 2
     configure_logging(settings.log_level, settings.log_format)

@@ -35,9 +35,9 @@ WebSockets, which need the same credentials: `/ws/activity`, `/ws/downloads`, `/
 def create_app(
     settings: Settings, features: Sequence[Feature] = FEATURES, services: Sequence[object] = ()
 ) -> Application:
-    """Build the application. Features touch the disk and the network only once it is started.
+    """Build the application. Features access disk and network only after it has started.
 
-    `services` are there before any feature starts.
+    `services` are registered before any feature starts.
     """
     app = Application(
         Registry(RENDERER, ResponseCache(), *services),
@@ -57,7 +57,7 @@ def create_app(
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
-    """The last one added sees a request first."""
+    """Add the middleware. The one added last handles a request first."""
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -71,7 +71,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 
 
 def _add_routes(app: FastAPI, features: Sequence[Feature]) -> None:
-    """Add routes as they were declared: an included router is built anew at the first request, which takes 0.1 s."""
+    """Add the routes directly: `include_router` would rebuild them at the first request, which takes 0.1 s."""
     for router in (*(router for feature in features for router in feature.routers), openapi_router(app)):
         if not isinstance(router, AccessRouter):
             raise TypeError("a feature's routers are of the classes PublicRouter and ProtectedRouter")

@@ -1,4 +1,4 @@
-"""The features of the control plane. They start in this order, each on top of those before it."""
+"""The features of the control plane. They start in this order; each may use those before it."""
 
 from backend.activity.feature import FEATURE as ACTIVITY
 from backend.auth.feature import FEATURE as AUTH

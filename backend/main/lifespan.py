@@ -1,4 +1,4 @@
-"""Starts the features one after the other, and stops them when the server stops."""
+"""Start the features in order, and stop them when the server stops."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,7 +22,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def lifespan_of(settings: Settings, features: Sequence[Feature]) -> Lifespan:
-    """Return what uvicorn enters at start and leaves at the end."""
+    """Return the context manager that uvicorn enters at start and exits at shutdown."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -30,7 +30,7 @@ def lifespan_of(settings: Settings, features: Sequence[Feature]) -> Lifespan:
         async with AsyncExitStack() as stack:
             context = await _context(app, settings, stack)
             background = [work for feature in features for work in await _start(feature, context, app)]
-            tasks = [asyncio.create_task(_watched(work)) for work in background]
+            tasks = [asyncio.create_task(_log_failure(work)) for work in background]
             try:
                 yield
             finally:
@@ -40,7 +40,7 @@ def lifespan_of(settings: Settings, features: Sequence[Feature]) -> Lifespan:
 
 
 async def _context(app: Application, settings: Settings, stack: AsyncExitStack) -> Context:
-    # Certificates take a tenth of a second to load, and plain HTTP needs none.
+    # Loading certificates takes 0.1 s, and plain HTTP needs none.
     client = httpx.AsyncClient(verify=settings.comfyui_url.scheme == "https")
     app.registry.add(ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client)))
     return Context(
@@ -60,9 +60,9 @@ async def _start(feature: Feature, context: Context, app: Application) -> tuple[
     return running.background
 
 
-async def _watched(work: Background) -> None:
-    """Background work is awaited only at the end; an error in it must not stay silent until then."""
+async def _log_failure(work: Background) -> None:
+    """Run background work and log its failure at once: the task is awaited only at shutdown."""
     try:
         await work()
     except Exception:
-        log.exception("background work has ended")
+        log.exception("background work failed")

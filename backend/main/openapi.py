@@ -24,7 +24,7 @@ def openapi_router(app: FastAPI) -> ProtectedRouter:
 
 
 def openapi_of(app: FastAPI) -> dict[str, object]:
-    """Describe the API as it is: bad input gets a 400 in our shape and not FastAPI's own 422."""
+    """Return the schema of the API. Bad input gets a 400 in our error format instead of FastAPI's 422."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes

@@ -1,6 +1,6 @@
-"""`python -m backend.main.verify_presets`: ask the hubs whether what presets promise still holds.
+"""`python -m backend.main.verify_presets`: check the presets against the hubs.
 
-Only our own presets can make it fail; findings about ComfyUI's templates are printed as notes.
+Only problems with our own presets make the command fail; problems with ComfyUI's templates are printed as notes.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ def main() -> int:
     for sentence in findings.notes:
         print(f"note: {sentence}")  # noqa: T201
     print(  # noqa: T201
-        f"{len(presets)} presets and {len(templates)} templates looked at, "
+        f"{len(presets)} presets and {len(templates)} templates checked, "
         f"{len(found)} problems, {len(findings.notes)} notes"
     )
     return 1 if found else 0
@@ -47,8 +47,8 @@ async def _ask_hubs(settings: Settings, presets: list[Preset], templates: tuple[
             settings, stack, persistent_paths_in(settings.workspace, settings.state_folder).tokens
         )
         with TemporaryDirectory() as folder:
-            facts = HubMetadata(hubs.hugging_face, hubs.civitai, Path(folder))
-            return await check_hubs(presets, templates, facts)
+            metadata = HubMetadata(hubs.hugging_face, hubs.civitai, Path(folder))
+            return await check_hubs(presets, templates, metadata)
 
 
 if __name__ == "__main__":

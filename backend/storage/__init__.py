@@ -1,1 +1,1 @@
-"""What is on disk."""
+"""Model files on disk: index, list, deletion and hashes."""

@@ -27,7 +27,7 @@ Folder = Annotated[
 
 @router.get("", responses=responses())
 async def overview(storage: StorageService) -> StorageView:
-    """The disk, and how much of it each model folder takes."""
+    """Return the disk space, and the size of each model folder."""
     return await storage.overview()
 
 
@@ -46,7 +46,7 @@ async def models(
     filters: Annotated[Filters, Depends(_filters)],
     paging: Paging,
 ) -> Response:
-    """The models that ComfyUI can choose, a page at a time."""
+    """List the models that ComfyUI can use, a page at a time."""
     snapshot = await storage.snapshot()
 
     async def build() -> Body:
@@ -61,5 +61,5 @@ async def models(
 
 @router.delete("/models/{path:path}", status_code=204, responses=responses(Forbidden, NotFound, Conflict))
 async def delete(path: str, storage: StorageService) -> None:
-    """Delete a model of the workspace. A file that is being downloaded is no model yet: cancel its transfer instead."""
+    """Delete a model of the workspace. To remove a file that is still being downloaded, cancel its transfer."""
     await storage.delete(path)

@@ -1,4 +1,4 @@
-"""Reading whole files: their hash, and a second name for the same content."""
+"""Hash files, and give their content other names."""
 
 import contextlib
 import hashlib
@@ -12,21 +12,21 @@ from backend.core.files import rename_without_clobbering, sync_folder
 CHUNK = 2**23
 
 
-def sha256_of(path: Path, tell: Callable[[int], None]) -> str:
-    """`tell` hears again and again how many bytes were read."""
+def sha256_of(path: Path, report: Callable[[int], None]) -> str:
+    """Return the hash of a file. Call `report` repeatedly with the number of bytes read so far."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(CHUNK))
     with path.open("rb", buffering=0) as file:
         while read := file.readinto(buffer):
             digest.update(buffer[:read])
-            tell(file.tell())
+            report(file.tell())
     return digest.hexdigest()
 
 
 def give_second_name(source: Path, target: Path) -> bool:
-    """Make a hard link: a second name that takes no more disk space. False where the file systems cannot.
+    """Create a hard link, which takes no disk space. Return False when the file systems do not support it.
 
-    Of the file itself where `source` is a symbolic link, which would lead nowhere from another folder.
+    If `source` is a symbolic link, link the file it points to: a relative link would break in another folder.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -40,10 +40,10 @@ def give_second_name(source: Path, target: Path) -> bool:
 
 
 def give_another_name(path: Path) -> Path:
-    """`a.safetensors` → `a.aside-1.safetensors`, or the next number that is free. The new path."""
+    """Rename `a.safetensors` to `a.aside-1.safetensors`, or to the next free number. Return the new path."""
     for number in count(1):
         target = path.with_name(f"{path.stem}.aside-{number}{path.suffix}")
         with contextlib.suppress(FileExistsError):
             rename_without_clobbering(path, target)
             return target
-    raise AssertionError("numbers do not end")
+    raise AssertionError("unreachable: count() is endless")

@@ -1,4 +1,4 @@
-"""Deletes model files of the workspace, and nothing outside it."""
+"""Delete model files. `delete` is the only function that does so, and never deletes outside the workspace."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from backend.storage.scan import is_below, look_at
 
 
 def find(models: Path, path: str) -> ModelFile:
-    """Look at the model at `path` below the workspace's folder of models now. Raise NotFound when there is none."""
+    """Return the current state of the model at `path` below the workspace's model folder. Raise NotFound without one."""
     parts = PurePosixPath(path).parts
     if len(parts) > 1 and not {"..", "/"} & set(parts):
         file = look_at(models.joinpath(*parts), current_name("/".join(parts[:-1])), models)
@@ -24,14 +24,16 @@ def find(models: Path, path: str) -> ModelFile:
 
 
 def delete(models: Path, path: str) -> Deleted:
-    """Delete the model at `path`. Raise Conflict when a link leads to it from outside. Blocks for disk accesses."""
+    """Delete the model at `path`. Raise Conflict when a link leads outside the workspace. Blocks for disk accesses."""
     file = find(models, path)
     if not file.in_workspace:
-        raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
+        raise Conflict(f"{path} is outside the workspace. Delete it where it is stored.", code="elsewhere")
     with _directory(file.directory) as directory:
-        # Whatever has happened to the path meanwhile, this is the directory that loses the name.
+        # The path may have changed meanwhile; this open directory is the one from which the name is removed.
         if not is_below(f"/proc/self/fd/{directory}", os.path.realpath(models)):
-            raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
+            raise Conflict(
+                f"{path} is outside the workspace. Delete it where it is stored.", code="elsewhere"
+            )
         try:
             was_link = stat.S_ISLNK(os.lstat(file.filename, dir_fd=directory).st_mode)
             os.unlink(file.filename, dir_fd=directory)

@@ -9,13 +9,13 @@ from fastapi import Depends
 from backend.storage.service import Storage
 from backend.web.features import provided
 
-# Ids of presets by the path of each file that they need.
+# For the path of each file: the ids of the presets that need it.
 Users = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
 class ModelUsers:
-    """Finds which presets use a file. Provided by presets, a package above this one."""
+    """Finds the presets that use a file. The presets package, which imports this one, provides it."""
 
     find: Callable[[], Awaitable[Users]]
     # Changes whenever `find` would return something else.

@@ -1,4 +1,4 @@
-"""Storage as a feature: the model files on this pod."""
+"""Wire the storage feature: the model files of this pod."""
 
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ async def start(context: Context) -> Running:
     )
     context.stack.push_async_callback(storage.close)
     channel = sockets.StorageChannel()
-    index.on_change = lambda: channel.tell_change(index.revision)
+    index.on_change = lambda: channel.publish_change(index.revision)
     return Running(
         services=(storage, channel),
         channels=(channel,),
@@ -45,7 +45,7 @@ async def start(context: Context) -> Running:
 
 
 def _path_files(settings: Settings) -> tuple[Path, Path]:
-    """The file that ComfyUI is started with, and the one that users put beside ComfyUI by hand."""
+    """Return the `extra_model_paths.yaml` that ComfyUI is started with, and the one that users place beside ComfyUI."""
     return settings.run_dir / EXTRA_PATHS, settings.models_folder.parent / EXTRA_PATHS
 
 

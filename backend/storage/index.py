@@ -1,10 +1,10 @@
-"""An index of the model folders in memory: lists are answered from it, and no request walks the volume.
+"""An in-memory index of the model folders, from which all lists come: no request walks the volume.
 
-It follows what happens on disk in four ways. The control plane's own operations call `refresh`. inotify reports changes
-of other processes (`watch.py`). Before it answers, the index compares the times of the directories with the disk, as
-long as that takes next to nothing. A scan in the background finds the rest: what other pods do on a network volume.
+Four mechanisms keep it up to date. The control plane's own operations call `refresh`. inotify reports changes by other
+processes (`watch.py`). On fast disks, the index compares the modification times of directories before each list. A
+background scan finds the rest, such as changes by other pods on a network volume.
 
-The index may be behind the disk all the same, so whatever deletes, moves or writes a file looks at that file itself.
+The index may still be behind the disk, so code that deletes, moves or writes a file reads its state from disk first.
 """
 
 import asyncio
@@ -31,24 +31,24 @@ from backend.storage.scan import (
 )
 from backend.storage.store import DirectoryStore
 
-# A volume whose directories take longer than this to look at is not looked at within a request.
+# On a volume where `stat` takes longer than this, requests do not check directories.
 FAST_SECONDS = 0.0003
-# Looking takes at most one part in so many of the time.
+# Checking directories takes at most 1/DUTY of the time.
 DUTY = 20
-# How long the very first request waits for the very first scan of a volume.
+# How long a request waits for the first scan of a volume.
 FIRST_SCAN_SECONDS = 20.0
 SAMPLES = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The model files at one moment. The same object for as long as they do not change; compared by identity."""
+    """The model files at one moment. It stays the same object until they change, and is compared by identity."""
 
     files: tuple[ModelFile, ...]
 
     @cached_property
     def by_place(self) -> dict[str, ModelFile]:
-        """The files by what ComfyUI calls them. Where two folders have a name, ComfyUI takes the first."""
+        """Return the files by ComfyUI's names. Of several files with one name, ComfyUI uses the first."""
         return {file.place: file for file in reversed(self.files)}
 
     @cached_property
@@ -67,7 +67,7 @@ class FileIndex:
         self._saved: Directories = {}
         self._scanning = asyncio.Lock()
         self._refreshing = asyncio.Lock()
-        # Paths that were looked at while a scan was running, which may have seen them earlier.
+        # Paths refreshed during a scan, which may have read their earlier state.
         self._touched: set[str] = set()
         self._is_fast = False
         self._next_check = 0.0
@@ -83,19 +83,19 @@ class FileIndex:
         self.scan_seconds = 0.0
 
     async def load(self) -> None:
-        """Start with what the last process knew."""
+        """Load the index that the last process saved."""
         self._directories = self._saved = await self._store.all()
         if self._directories:
             self._changed()
 
     async def save(self) -> None:
-        """Keep what is known for the next process."""
+        """Save the index for the next process."""
         with contextlib.suppress(CannotRecord):
             await self._store.save(self._saved, self._directories)
             self._saved = self._directories
 
     async def snapshot(self) -> Snapshot:
-        """Return the model files, in the order in which ComfyUI looks for them."""
+        """Return the model files in ComfyUI's search order."""
         await self._catch_up()
         if self._snapshot is None:
             directories = self._directories.values()
@@ -105,7 +105,7 @@ class FileIndex:
         return self._snapshot
 
     async def usage(self) -> list[FolderUsage]:
-        """Return how much each folder of the workspace holds, unfinished files included."""
+        """Return the size of each folder of the workspace, unfinished files included."""
         await self._catch_up()
         if self._usage is None:
             self._usage = list(_usage_of(self._directories.values(), f"{self._models}/"))
@@ -125,7 +125,7 @@ class FileIndex:
         return tuple(folder for folder in dict.fromkeys((self._models, *outside)) if folder.is_dir())
 
     async def refresh(self, *paths: Path) -> None:
-        """Look at these files now: they were created, changed or deleted."""
+        """Read the current state of files that were created, changed or deleted."""
         by_directory: dict[str, list[str]] = defaultdict(list)
         for path in paths:
             by_directory[str(path.parent)].append(path.name)
@@ -135,7 +135,7 @@ class FileIndex:
                 await self._refresh_in(directory, names)
 
     async def scan(self, *, full: bool = False, recheck: bool = False) -> None:
-        """Read from disk what has changed. See `Scanner` for the options."""
+        """Read changes from disk. See `Scanner` for the options."""
         async with self._scanning:
             await self._scan(full=full, recheck=recheck)
 
@@ -154,7 +154,7 @@ class FileIndex:
         found = Scanner(self._models, known, full=full, recheck=recheck).scan(self.roots)
         self._roots_seen = seen
         self.scan_seconds = time.monotonic() - started
-        self._is_fast = _seconds_per_look([*found, str(self._models)]) < FAST_SECONDS
+        self._is_fast = _seconds_per_stat([*found, str(self._models)]) < FAST_SECONDS
         changed = changed_directories(known, found)
         return found, any(models_differ(known.get(path), found.get(path)) for path in changed)
 
@@ -170,7 +170,7 @@ class FileIndex:
                     await self._scan()
 
     def _is_behind(self) -> bool:
-        """Compare the times of directories with the disk, for at most one part in `DUTY` of the time."""
+        """Compare the modification times of directories with the disk, for at most 1/DUTY of the time."""
         if not self._is_fast or time.monotonic() < self._next_check:
             return False
         started = time.thread_time()
@@ -188,15 +188,15 @@ class FileIndex:
         directory = self._directories.get(path)
         if directory is None:
             return  # the scan finds new directories
-        looked_at = await asyncio.to_thread(read_files, self._models, directory, tuple(names))
-        if self._directories.get(path) is not directory:  # read again meanwhile, by a scan
+        current = await asyncio.to_thread(read_files, self._models, directory, tuple(names))
+        if self._directories.get(path) is not directory:  # a scan read it meanwhile
             await self._refresh_in(path, names)
             return
         before = {file.filename: file for file in directory.files}
-        changed = [file for name, file in looked_at.items() if file != before.get(name)]
-        changed += [before.get(name) for name, file in looked_at.items() if file != before.get(name)]
+        changed = [file for name, file in current.items() if file != before.get(name)]
+        changed += [before.get(name) for name, file in current.items() if file != before.get(name)]
         if changed:
-            files = tuple(file for file in {**before, **looked_at}.values() if file)
+            files = tuple(file for file in {**before, **current}.values() if file)
             models_changed = any(file.is_model for file in changed if file)
             self._replace(
                 {**self._directories, path: replace(directory, files=files)}, models_changed=models_changed
@@ -215,7 +215,7 @@ class FileIndex:
 
 
 def _nothing() -> None:
-    """Until the feature follows the changes."""
+    """Do nothing; the default of `on_change`."""
 
 
 def _mtime_of(path: str) -> int | None:
@@ -230,8 +230,8 @@ def _may_have_changed(directory: Directory) -> bool:
     return mtime_ns is None or directory.may_have_changed(mtime_ns)
 
 
-def _seconds_per_look(paths: list[str]) -> float:
-    """Return the median, which a busy machine does not move."""
+def _seconds_per_stat(paths: list[str]) -> float:
+    """Return the median time of one `stat`, which load on the machine hardly affects."""
     seconds = []
     for path in paths[-SAMPLES:]:
         started = time.perf_counter()

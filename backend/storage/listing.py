@@ -1,4 +1,4 @@
-"""The list of models: ordered, filtered and in pages, as the API and the page show it."""
+"""Sort and filter models for the API and the page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Order = Literal["path", "name", "newest", "size"]
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which models are listed, and in which order."""
+    """The filters and the order of a list."""
 
     order: Order = "path"
     # Part of the path.
@@ -25,12 +25,12 @@ class Filters:
     folder: str = ""
 
 
-# Sorting thousands of files takes a while, and a page after the first asks for the same order.
-REMEMBERED = 8
+# Sorting thousands of files is slow, and all pages of a list have the same order.
+CACHED_LISTS = 8
 
 
 def key_of(order: Order) -> Callable[[ModelFile], SortKey]:
-    """Return what a list is sorted by; the path makes it unique."""
+    """Return the sort key function of an order. The path makes keys unique."""
     keys: dict[Order, Callable[[ModelFile], SortKey]] = {
         "path": lambda file: (file.folder, file.filename, file.directory),
         "name": lambda file: (file.filename.lower(), file.folder, file.directory),
@@ -40,9 +40,9 @@ def key_of(order: Order) -> Callable[[ModelFile], SortKey]:
     return keys[order]
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED_LISTS)
 def listed(snapshot: Snapshot, models: Path, filters: Filters) -> Sequence[ModelFile]:
-    """Return the files that match, in order. Takes a while."""
+    """Return the matching files in order. Slow for thousands of files."""
     q, below = filters.q.lower(), f"{filters.folder.strip('/')}/"
     found = (
         file
@@ -54,7 +54,7 @@ def listed(snapshot: Snapshot, models: Path, filters: Filters) -> Sequence[Model
 
 
 def path_of(file: ModelFile, models: Path) -> str:
-    """Return what a user calls the file: its path in the workspace, elsewhere the whole path."""
+    """Return the path that users see: relative in the workspace, absolute elsewhere."""
     path = f"{file.directory}/{file.filename}"
     return path.removeprefix(f"{models}/") if file.in_workspace else path
 

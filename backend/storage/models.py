@@ -1,4 +1,4 @@
-"""Model files, and what the API says of them."""
+"""Model files, and their API types."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,27 +9,27 @@ from pydantic import BaseModel, Field
 
 from backend.core.disk import Disk
 
-# What ComfyUI's own placeholders, hidden files and unfinished files are called.
+# Names of hidden files, ComfyUI's placeholders and unfinished files.
 NOT_MODELS_START = (".", "put_")
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".aria2")
 
 
 class ModelFile(NamedTuple):
-    """A file in a model folder, as it was when it was last looked at. A tuple, because there are thousands."""
+    """A file in a model folder, as last read from disk. A tuple, because there are thousands."""
 
     directory: str
     filename: str
-    # As ComfyUI calls it, whatever the folder is called on disk: `loras`, `loras/style`.
+    # ComfyUI's name of the folder, which may differ from the name on disk: `loras`, `loras/style`.
     folder: str
     bytes: int
-    # With `bytes` and `inode`, tells whether the content may have changed since it was hashed.
+    # With `bytes` and `inode`, detects that the content may have changed since it was hashed.
     mtime_ns: int
     inode: int
-    # How many names the file has; deleting one of several frees nothing.
+    # The number of hard links; deleting one of several frees no space.
     links: int
-    # Whether ComfyUI offers it; False for what is empty, unfinished or hidden.
+    # ComfyUI offers it. False for empty, unfinished and hidden files.
     is_model: bool
-    # Whether the bytes are in the workspace's folder of models, not behind a link that leads out of it.
+    # Stored in the workspace's model folder, not behind a link that leads out of it.
     in_workspace: bool
 
     @property
@@ -38,17 +38,17 @@ class ModelFile(NamedTuple):
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """Changes with the content."""
+        """Return a value that changes when the content changes."""
         return self.bytes, self.mtime_ns, self.inode
 
     @property
     def place(self) -> str:
-        """The name that users see: `loras/style/ink.safetensors`."""
+        """Return the name that users see: `loras/style/ink.safetensors`."""
         return f"{self.folder}/{self.filename}"
 
 
 def can_be_model(directory: str, filename: str) -> bool:
-    """Whether ComfyUI offers a file of this name as a model."""
+    """Return True if ComfyUI offers a file of this name as a model."""
     return (
         not filename.startswith(NOT_MODELS_START)
         and not filename.endswith(UNFINISHED)
@@ -58,7 +58,7 @@ def can_be_model(directory: str, filename: str) -> bool:
 
 
 def _is_text(name: str) -> bool:
-    """False for a name that is not UTF-8: ComfyUI cannot show such a file to a browser either."""
+    """Return False for a name that is not UTF-8, which ComfyUI cannot show in a browser."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -71,7 +71,7 @@ class Deleted:
     """A file that was deleted."""
 
     file: ModelFile
-    # 0 when the content has another name, which keeps it on disk.
+    # 0 when another hard link keeps the content on disk.
     freed: int
 
 
@@ -90,15 +90,15 @@ class ModelView(BaseModel):
     """A model file in the API."""
 
     path: str = Field(
-        description="Below the workspace's folder of models: `loras/style/ink.safetensors`. Elsewhere the whole path."
+        description="Relative to the workspace's model folder, such as `loras/style/ink.safetensors`; absolute elsewhere."
     )
-    folder: str = Field(description="As ComfyUI calls it, whatever the folder is called on disk.")
+    folder: str = Field(description="ComfyUI's name of the folder, which may differ from the name on disk.")
     filename: str
     bytes: int
     modified_at: datetime
-    sha256: str | None = Field(description="Null while the file has not been read since it changed.")
+    sha256: str | None = Field(description="Null if the file has not been hashed since it changed.")
     presets: list[str] = Field(description="Ids of the presets that need it.")
     deletable: bool = Field(description="False for a file outside the workspace.")
     hard_links: int = Field(
-        description="How many names the content has on this volume. Deleting one of several frees no space."
+        description="The number of hard links to the content. Deleting one of several frees no space."
     )

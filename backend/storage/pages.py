@@ -1,4 +1,4 @@
-"""HTML routes of storage: every model, and how to delete it."""
+"""HTML routes of storage: list and delete models."""
 
 import asyncio
 from typing import Annotated
@@ -49,7 +49,7 @@ async def show(
         template = "storage/_models.html" if htmx.wants_fragment(request) else "storage/page.html"
         return Body(renderer_of(request).render(request, template, view))
 
-    # Ages are shown in minutes.
+    # The page shows ages in minutes.
     minute = int(clock.now().timestamp() // 60)
     return await cache.page(request, (storage.revision, users.revision(), disk, minute), build)
 

@@ -14,9 +14,9 @@ Root = tuple[str, Path]
 
 
 def roots_of(models: Path, path_files: Iterable[Path]) -> list[Root]:
-    """Return (ComfyUI's name of the folder, where it is), the workspace's own folders first."""
+    """Return (ComfyUI's name of the folder, its path), the workspace's own folders first."""
     roots: list[Root] = []
-    with contextlib.suppress(OSError):  # not there, or not readable
+    with contextlib.suppress(OSError):  # missing or not readable
         roots += [
             (current_name(entry.name), entry) for entry in sorted(models.iterdir()) if _is_folder(entry)
         ]
@@ -26,7 +26,7 @@ def roots_of(models: Path, path_files: Iterable[Path]) -> list[Root]:
 
 
 def _roots_in(path_file: Path) -> Iterator[Root]:
-    """Yield what an `extra_model_paths.yaml` adds. One that is no plain YAML adds nothing."""
+    """Yield the folders of an `extra_model_paths.yaml`; none if the file is missing or invalid."""
     try:
         sections = read_yaml(path_file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):

@@ -1,4 +1,4 @@
-"""Reads model folders from disk, and as little of them as possible: what has not changed is taken from the last scan."""
+"""Scan model folders, and read as little as possible: unchanged directories are taken from the last scan."""
 
 import os
 import stat
@@ -11,9 +11,9 @@ from backend.storage.models import UNFINISHED, ModelFile, can_be_model
 from backend.storage.roots import Root
 
 NO_LINKS: frozenset[str] = frozenset()
-# A directory's time shows a change only when the clock of the file system has moved on since the scan.
+# A directory's modification time shows a change only if the file system's clock has ticked since the scan.
 CLOCK_STEP_NS = 20_000_000
-# A file that changed so recently may still be growing, which its directory's time does not show.
+# A file that changed this recently may still be growing, which does not change its directory's time.
 FRESH_NS = 120 * 10**9
 
 
@@ -26,17 +26,17 @@ class Directory:
     folder: str
     # Reached through a symbolic link below its root.
     linked: bool
-    # Whether it really is below the workspace's folder of models.
+    # Its real path is below the workspace's model folder.
     in_workspace: bool
     mtime_ns: int
     scanned_ns: int
     files: tuple[ModelFile, ...]
     subdirectories: tuple[str, ...]
-    # Those of the subdirectories that are symbolic links.
+    # The subdirectories that are symbolic links.
     links: frozenset[str]
 
     def may_have_changed(self, mtime_ns: int) -> bool:
-        """Whether names in it may be other ones by now. `mtime_ns`: the directory's present time."""
+        """Return True if names in it may have changed. `mtime_ns` is the directory's current modification time."""
         return mtime_ns != self.mtime_ns or abs(self.scanned_ns - self.mtime_ns) < CLOCK_STEP_NS
 
     def has_fresh_files(self) -> bool:
@@ -62,7 +62,7 @@ class Scanner:
         self.directories: Directories = {}
 
     def scan(self, roots: list[Root]) -> Directories:
-        """Return every directory once. Those that only links lead to come last."""
+        """Return every directory once. Those reached only through links come last."""
         for kind, root in roots:
             self._walk(str(root), kind, linked=False)
         while self._links:
@@ -81,7 +81,7 @@ class Scanner:
                 (self._links if directory and name in directory.links else waiting).append(below)
 
     def _visit(self, path: str, folder: str, *, linked: bool, in_workspace: bool) -> Directory | None:
-        """None for what is no directory, cannot be read, or was seen under another path."""
+        """Return None if it is not a directory, cannot be read, or was visited under another path."""
         try:
             status = os.stat(path)  # noqa: PTH116 - thousands of Path objects would take longer than the calls
             identity = (status.st_dev, status.st_ino)
@@ -144,7 +144,7 @@ class Scanner:
 
 
 def read_files(models: Path, directory: Directory, names: Iterable[str]) -> dict[str, ModelFile | None]:
-    """Look at these files of a directory now. None for a name without a regular file."""
+    """Return the current state of files in a directory; None for a name that is not a regular file."""
     real_models = os.path.realpath(models)
     return {name: _read_file(real_models, directory, name) for name in names}
 
@@ -159,7 +159,7 @@ def _read_file(models: str, directory: Directory, name: str) -> ModelFile | None
 
 
 def look_at(path: Path, folder: str, models: Path) -> ModelFile | None:
-    """Return the model file at `path` as it is now; None for what is no model, is empty, or has vanished."""
+    """Return the current state of the model file at `path`; None if it is missing, empty or not a model."""
     real_models = os.path.realpath(models)
     parent = str(path.parent)
     directory = Directory(parent, folder, False, is_below(parent, real_models), 0, 0, (), (), NO_LINKS)
@@ -168,7 +168,7 @@ def look_at(path: Path, folder: str, models: Path) -> ModelFile | None:
 
 
 def is_below(path: str, real_folder: str) -> bool:
-    """Whether a path leads to something in a folder. `os.path.realpath` raises nothing, not even for a loop of links."""
+    """Return True if the real path is inside the folder. `os.path.realpath` never raises, not even for a loop of links."""
     return os.path.realpath(path).startswith(f"{real_folder}/")
 
 
@@ -196,12 +196,12 @@ def _file(name: str, directory: Directory, status: os.stat_result, *, in_workspa
 
 
 def _is_fresh(file: ModelFile, now_ns: int) -> bool:
-    """Unfinished and empty files always are: they are about to change."""
+    """Return True if the file may still change, as unfinished and empty files always may."""
     return abs(now_ns - file.mtime_ns) < FRESH_NS or not file.bytes or file.filename.endswith(UNFINISHED)
 
 
 def changed_directories(old: Mapping[str, Directory], new: Mapping[str, Directory]) -> set[str]:
-    """Return the paths of directories that were added, removed or read again with another result."""
+    """Return the paths of directories that were added, removed or have other files."""
     return (old.keys() - new.keys()) | {
         path
         for path, directory in new.items()

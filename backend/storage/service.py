@@ -1,4 +1,4 @@
-"""The model files of this pod: what there is, what is in them, and how they are deleted, linked and renamed."""
+"""The model files of this pod: list, hash, delete, link and rename them."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,14 @@ from backend.storage.models import Deleted, ModelFile, StorageView
 from backend.storage.scan import look_at
 from backend.storage.store import HashStore
 
-# How long the disk's figures are shown before they are looked up again.
+# How long the disk space is cached.
 DISK_SECONDS = 2.0
 
 
 class Storage:
-    """The model folders of the workspace, and those that ComfyUI uses besides.
+    """The model folders of the workspace and the additional ones that ComfyUI uses.
 
-    Lists come from the index. What deletes, renames or links a file looks at that file first.
+    Lists come from the index. Operations that delete, rename or link a file read its state from disk first.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Storage:
 
     @property
     def revision(self) -> tuple[int, int, int]:
-        """Changes whenever a model file, a known hash or a decision does. Up to date after `snapshot`."""
+        """Return a value that changes whenever a model file, a known hash or a decision changes. Up to date after `snapshot`."""
         return self._index.revision, self._hashes.revision, self._kept.revision
 
     async def snapshot(self) -> Snapshot:
@@ -60,16 +60,18 @@ class Storage:
         return self.models / folder / filename
 
     def size_of(self, folder: str, filename: str) -> int | None:
-        """Look at a file of the workspace now: its bytes, or None when it is not there."""
+        """Return the current size of a file of the workspace in bytes, or None when it does not exist."""
         try:
             return self.path_of(folder, filename).stat().st_size
         except (OSError, ValueError):
             return None
 
     async def delete(self, path: str) -> Deleted:
-        """Delete the model at this path below the workspace's folder of models, and nothing else."""
+        """Delete the model at this path below the workspace's model folder, and nothing else."""
         if path.startswith("/") and any(str(file.path) == path for file in await self.files()):
-            raise Conflict(f"{path} lies outside the workspace: delete it where it lies.", code="elsewhere")
+            raise Conflict(
+                f"{path} is outside the workspace. Delete it where it is stored.", code="elsewhere"
+            )
         deleted = await asyncio.to_thread(deletion.delete, self.models, path)
         await self._index.refresh(deleted.file.path)
         with contextlib.suppress(Unavailable):  # the decision does not hold for a file that is created later
@@ -78,19 +80,19 @@ class Storage:
         return deleted
 
     async def delete_file(self, file: ModelFile) -> Deleted:
-        """Delete a model of the workspace that a list has shown."""
+        """Delete a model of the workspace that is in the index."""
         return await self.delete(str(file.path).removeprefix(f"{self.models}/"))
 
     async def put_aside(self, file: ModelFile) -> Path:
         """Give a model of the workspace another name, under which ComfyUI still offers it. Return its new path."""
         if not file.in_workspace:
             raise Conflict(
-                f"{file.path} lies outside the workspace: move it where it lies.", code="elsewhere"
+                f"{file.path} is outside the workspace. Move it where it is stored.", code="elsewhere"
             )
         try:
             renamed = await asyncio.to_thread(give_another_name, file.path)
         except FileNotFoundError:
-            raise NotFound(f"{file.place} is not there any more.", place=file.place) from None
+            raise NotFound(f"{file.place} no longer exists.", place=file.place) from None
         await self._index.refresh(file.path, renamed)
         return renamed
 
@@ -118,7 +120,7 @@ class Storage:
             self._activity.note("model.keep_undone", place)
 
     async def link(self, file: ModelFile, folder: str, filename: str) -> bool:
-        """Give the content another name too. False where the file systems cannot share it."""
+        """Give the content another name as well. Return False when the file systems do not support hard links."""
         sha256, target = self._hashes.get(file), self.path_of(folder, filename)
         linked = await asyncio.to_thread(give_second_name, file.path, target)
         if linked and sha256:
@@ -128,19 +130,19 @@ class Storage:
         return linked
 
     async def noticed(self, *paths: Path) -> None:
-        """Look at files that were created, changed or deleted just now."""
+        """Update the index for files that were just created, changed or deleted."""
         await self._index.refresh(*paths)
         if any(not self._index.has_directory(path.parent) for path in paths):
             await self._index.scan()
 
     async def look_again(self, places: Collection[str]) -> None:
-        """Look at the files with these places now, so that the index is right about them."""
+        """Update the index for the files with these names."""
         by_place = (await self.snapshot()).by_place
         known = {place: by_place[place].path for place in places if place in by_place}
         await self._index.refresh(*(known.get(place, self.models / place) for place in places))
 
     async def remember(self, folder: str, filename: str, sha256: str) -> None:
-        """Note the hash of a file of the workspace that was computed while it arrived."""
+        """Store the hash of a file of the workspace that was computed during the download."""
         path = self.path_of(folder, filename)
         file = await asyncio.to_thread(look_at, path, folder, self.models)
         await self.noticed(path)
@@ -156,7 +158,7 @@ class Storage:
         return self._hashes.of(files)
 
     async def known_content(self, sha256: str) -> ModelFile | None:
-        """Return a file that is known to have this content; reads and searches nothing."""
+        """Return a file that is known to have this content, without reading files."""
         for path in map(Path, self._hashes.paths_of(sha256)):
             file = await asyncio.to_thread(look_at, path, path.parent.name, self.models)
             if file and self._hashes.get(file) == sha256:
@@ -166,7 +168,7 @@ class Storage:
     async def find_content(
         self, sha256: str, size: int | None, among: Iterable[ModelFile] | None = None
     ) -> ModelFile | None:
-        """Return a file with this content, whatever its name. Files of exactly that size are read to find out."""
+        """Return a file with this content under any name. Hash files of that size if necessary."""
         noted = set(self._hashes.paths_of(sha256))
         if size is None and not noted:
             return None
@@ -187,11 +189,11 @@ class Storage:
         return self._hashes.get(file) or await self._hashing.run(file, partial(self._read_hash, file))
 
     def read_of(self, file: ModelFile) -> int:
-        """Return how many bytes of a file were read so far, while it is hashed."""
+        """Return how many bytes of a file that is being hashed were read so far."""
         return self._read.get(file, 0)
 
     async def close(self) -> None:
-        """Stop waiting for hashes; a thread that reads a file ends with that file."""
+        """Stop hashing and save. A thread that is reading a file ends when it has read that file."""
         await self._hashing.close()
         await self._hashes.save()
         await self._index.save()
@@ -200,7 +202,7 @@ class Storage:
         return disk_of(self.models)
 
     async def disk_now(self) -> Disk:
-        """Return the disk's figures, at most two seconds old."""
+        """Return the disk space, at most two seconds old."""
         if self._disk is None or time.monotonic() > self._disk_until:
             self._disk = await self._disks.run(None, partial(asyncio.to_thread, self.disk))
             self._disk_until = time.monotonic() + DISK_SECONDS
@@ -214,7 +216,7 @@ class Storage:
             sha256 = await asyncio.to_thread(sha256_of, file.path, partial(self._read.__setitem__, file))
         finally:
             self._read.pop(file, None)
-        # A file that was written to meanwhile keeps no hash.
+        # Do not store the hash of a file that changed meanwhile.
         now = await asyncio.to_thread(look_at, file.path, file.folder, self.models)
         if now and now.state == file.state:
             await self._hashes.set(file, sha256)

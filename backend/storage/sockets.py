@@ -1,4 +1,4 @@
-"""`/ws/storage`: the same view as `/api/storage` every few seconds, and a frame whenever model files change."""
+"""WebSocket route `/ws/storage`: the view of `/api/storage` every few seconds, and a frame when model files change."""
 
 from typing import Annotated
 
@@ -17,13 +17,13 @@ SECONDS = 10.0
 
 
 class StorageChannel(Channel):
-    """Sends how full the disk is and what the model folders hold."""
+    """Sends the disk space and the sizes of the model folders."""
 
     def __init__(self) -> None:
         super().__init__("storage")
 
-    def tell_change(self, revision: int) -> None:
-        """Let pages know that their list of models is out of date."""
+    def publish_change(self, revision: int) -> None:
+        """Notify pages that their list of models is out of date."""
         self.publish({"type": "models", "revision": revision}, key="models")
 
 

@@ -1,4 +1,4 @@
-"""Keeps hashes of files, and the file index between two processes."""
+"""Store file hashes and the file index in the database."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from backend.storage.scan import Directories, Directory
 
 SQL = queries_beside(__file__)
 
-# Size, time and inode: what a file's hash holds for.
+# Size, modification time and inode: a hash is valid while they stay the same.
 _State = tuple[int, int, int]
 
 
@@ -23,9 +23,9 @@ async def prepare(database: Database) -> None:
 
 
 class HashStore:
-    """The hashes of files that were read or downloaded, each for as long as its file stays as it is.
+    """Hashes of files. A hash is valid until its file changes.
 
-    All of them are in memory as well: lists show them for thousands of files.
+    All hashes are in memory as well, because lists show them for thousands of files.
     """
 
     def __init__(self, database: Database):
@@ -45,11 +45,11 @@ class HashStore:
         return sha256 if state == file.state else None
 
     def of(self, files: Iterable[ModelFile]) -> dict[ModelFile, str]:
-        """Return the hashes that are known."""
+        """Return the known hashes of these files."""
         return {file: sha256 for file in files if (sha256 := self.get(file))}
 
     async def set(self, file: ModelFile, sha256: str) -> None:
-        """Remember the hash. While the disk refuses to record it, it is kept in memory and saved later."""
+        """Store the hash. If the database cannot be written, keep it in memory and save it later."""
         path = f"{file.directory}/{file.filename}"
         self._hashes[path] = (file.state, sha256)
         self._unsaved.add(path)
@@ -57,7 +57,7 @@ class HashStore:
         await self.save()
 
     async def save(self) -> None:
-        """Write what the disk has refused so far."""
+        """Write the hashes that could not be written earlier."""
         paths = self._unsaved.copy()
         with contextlib.suppress(CannotRecord):
             await self._database.execute_many(SQL.save_hash, [self._row(path) for path in paths])
@@ -68,12 +68,12 @@ class HashStore:
         return {"path": path, "bytes": size, "mtime_ns": mtime_ns, "inode": inode, "sha256": sha256}
 
     def paths_of(self, sha256: str) -> list[str]:
-        """Return the paths that had this content. They may have changed or vanished since."""
+        """Return the paths that had this content. The files may have changed since."""
         return [path for path, (_, known) in self._hashes.items() if known == sha256]
 
 
 class DirectoryStore:
-    """The file index as the last process left it."""
+    """The file index as the last process saved it."""
 
     def __init__(self, database: Database):
         self._database = database
@@ -84,7 +84,7 @@ class DirectoryStore:
         return {directory.path: directory for directory in loaded}
 
     async def save(self, before: Directories, now: Directories) -> None:
-        """Write what differs."""
+        """Write the differences between two states of the index."""
         changed = [directory for path, directory in now.items() if before.get(path) is not directory]
         removed = [json.dumps(path) for path in before.keys() - now.keys()]
         if not changed and not removed:
@@ -96,7 +96,7 @@ class DirectoryStore:
 
 
 def _content_of(directory: Directory) -> str:
-    """JSON is ASCII, so names that are not UTF-8 survive as well."""
+    """Return ASCII JSON, which also preserves names that are not UTF-8."""
     return json.dumps(
         {
             "folder": directory.folder,

@@ -1,11 +1,11 @@
-"""What kind of file system a folder is on."""
+"""Detect network volumes."""
 
 import os
 import re
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
-# Everything else counts as a network volume: NFS, SMB, Ceph, Lustre, 9p, and what FUSE brings (JuiceFS, MooseFS, S3).
+# All other types count as network volumes: NFS, SMB, Ceph, Lustre, 9p and FUSE (JuiceFS, MooseFS, S3).
 LOCAL_TYPES = frozenset(
     {
         "bcachefs",
@@ -28,7 +28,7 @@ OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 def is_network_volume(folder: Path) -> bool:
-    """Whether other machines may change the folder without inotify noticing. True when that is unknown."""
+    """Return True if other machines may change the folder without an inotify event, or if that is unknown."""
     real = Path(os.path.realpath(folder))
     kind, depth = "", -1
     for mount, its_kind in _mounts():
@@ -38,7 +38,7 @@ def is_network_volume(folder: Path) -> bool:
 
 
 def _mounts() -> list[tuple[Path, str]]:
-    """Return (where it is mounted, its type); the last of several on one folder hides the others."""
+    """Return (mount point, type) of each mount, the newest first because it hides older ones on the same folder."""
     try:
         lines = MOUNTS.read_text(errors="surrogateescape").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What inotify reports about folders, through watchfiles."""
+"""Watch folders with inotify, through watchfiles."""
 
 import asyncio
 import threading
@@ -10,19 +10,19 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-# Reports are collected for so long; the thread looks for them so often.
+# How long changes are collected into one report, and how often the thread polls for them.
 DEBOUNCE_MS = 400
 STEP_MS = 200
-# After so long without a change there is an empty report.
+# An empty report is sent after this time without a change.
 TIMEOUT_MS = 2000
 
-# The first report comes once the folders are watched, whatever happened. None: there will be no more.
+# The first report arrives once the folders are watched, even without changes. None means watching has ended.
 Reports = asyncio.Queue[set[str] | None]
 
 
 @asynccontextmanager
 async def watching(folders: tuple[Path, ...]) -> AsyncIterator[Reports]:
-    """Watch folders and everything below them. The queue gets the paths that were created, changed or deleted."""
+    """Watch folders recursively. The queue receives the paths that were created, changed or deleted."""
     reports, stop, loop = Reports(), threading.Event(), asyncio.get_running_loop()
 
     def report(paths: set[str] | None) -> None:
@@ -40,7 +40,7 @@ async def watching(folders: tuple[Path, ...]) -> AsyncIterator[Reports]:
 def _watch(
     folders: tuple[Path, ...], stop: threading.Event, report: Callable[[set[str] | None], None]
 ) -> None:
-    """Setting up takes a call for each folder, and the import a tenth of a second: both belong in a thread."""
+    """Watch until stopped. Runs in a thread, because the import and the setup of thousands of watches take time."""
     from watchfiles import watch  # noqa: PLC0415
 
     try:
@@ -57,6 +57,6 @@ def _watch(
         ):
             report({path for _, path in changes})
     except (OSError, RuntimeError) as error:
-        # No more watches for this user, or a file system without inotify: scans find what happens.
+        # Too many watches, or a file system without inotify: scans find the changes instead.
         log.info("model folders are scanned instead of watched", reason=str(error))
     report(None)

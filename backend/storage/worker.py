@@ -1,4 +1,4 @@
-"""Keeps the file index up to date in the background: by scanning, and by what inotify reports."""
+"""Keep the file index up to date in the background, with scans and inotify."""
 
 import asyncio
 import time
@@ -10,29 +10,29 @@ from backend.storage.store import HashStore
 from backend.storage.volume import is_network_volume
 from backend.storage.watch import Reports, watching
 
-# Between two scans that look at directories alone.
+# Between two scans that check directories only.
 NETWORK_SECONDS = 10.0
 LOCAL_SECONDS = 60.0
-# Between two scans that look at every file.
+# Between two scans that read every file.
 FULL_SECONDS = 600.0
-# A scan takes at most one part in so many of the time.
+# Scans take at most 1/DUTY of the time.
 DUTY = 20
 SAVE_SECONDS = 60.0
 # Between two attempts to watch.
 RETRY_SECONDS = 60.0
-# Between two looks whether there is a folder of models by now.
+# Between two checks for a missing model folder.
 MISSING_SECONDS = 2.0
 
 
 class IndexWorker:
-    """The background work of one index."""
+    """The background tasks of one index."""
 
     def __init__(self, index: FileIndex, hashes: HashStore):
         self._index = index
         self._hashes = hashes
 
     async def scan(self) -> None:
-        """Scan at start, then again and again. Runs until cancelled."""
+        """Scan at start, then at intervals. Run until cancelled."""
         full_at, save_at = time.monotonic(), time.monotonic() + SAVE_SECONDS
         await self._index.scan(recheck=True)
         while True:
@@ -51,7 +51,7 @@ class IndexWorker:
         return max(NETWORK_SECONDS if on_network else LOCAL_SECONDS, DUTY * self._index.scan_seconds)
 
     async def watch(self) -> None:
-        """Follow what inotify reports. Runs until cancelled."""
+        """Apply inotify reports to the index. Run until cancelled."""
         await self._index.filled.wait()
         while True:
             folders = await asyncio.to_thread(self._index.folders)
@@ -62,10 +62,10 @@ class IndexWorker:
             await asyncio.sleep(MISSING_SECONDS if has_changed or not folders else RETRY_SECONDS)
 
     async def _follow(self, folders: tuple[Path, ...], reports: Reports) -> None:
-        """Until other folders are to be watched, or watching ends."""
+        """Apply reports until the set of folders changes or watching ends."""
         if await reports.get() is None:
             return
-        await self._index.scan(recheck=True)  # what happened before the folders were watched
+        await self._index.scan(recheck=True)  # find changes from before the folders were watched
         while (paths := await reports.get()) is not None:
             await self._index.refresh(*map(Path, paths))
             if any(self._may_be_directory(path) for path in paths):

@@ -1,1 +1,1 @@
-"""Templating, htmx helpers, sockets, error pages. Knows no feature."""
+"""Templating, htmx helpers, WebSockets, error pages. Imports no feature package."""

@@ -1,6 +1,6 @@
 """Addresses of static files.
 
-Each address contains a digest of the whole folder, so browsers may keep a file forever. The digest is part of the path
+Each address contains a digest of the whole folder, so browsers may cache files forever. The digest is part of the path
 and not of the query: a JavaScript module that imports `../lib/format.js` then gets the same version as itself.
 """
 
@@ -29,7 +29,7 @@ class Assets:
         return StaticFiles(directory=self._folder)
 
     def address(self, name: str) -> str:
-        """Raise FileNotFoundError when there is no such file."""
+        """Return the address of a file. Raise FileNotFoundError when it does not exist."""
         (self._folder / name).stat()
         return f"{STATIC_PREFIX}/{self._digest}/{name}"
 

@@ -1,4 +1,4 @@
-"""Limits the bodies of requests."""
+"""Limit the size of request bodies."""
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -8,7 +8,7 @@ KIB, MIB = 2**10, 2**20
 
 
 class ContentTooLarge(HTTPException):
-    """An HTTPException, because FastAPI turns other exceptions that reading a body raises into a 400."""
+    """The body is larger than allowed. An HTTPException, because FastAPI turns other exceptions of a body into a 400."""
 
     def __init__(self, limit: int):
         size = f"{limit // MIB} MiB" if limit >= MIB else f"{limit // KIB} KiB"

@@ -1,4 +1,4 @@
-"""Responses that are built once for each state of what they show: kept in memory, and confirmed with 304."""
+"""A cache of responses: each is built once per revision of its data, kept in memory, and confirmed with 304."""
 
 import hashlib
 import secrets
@@ -24,7 +24,7 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Nothing h
 
 @dataclass(frozen=True)
 class Body:
-    """What a builder returns: the body, and headers beyond those of every response."""
+    """The body that a builder returns, and its additional headers."""
 
     content: bytes
     headers: dict[str, str] = field(default_factory=dict)
@@ -34,21 +34,21 @@ Builder = Callable[[], Awaitable[Body]]
 
 
 class ResponseCache:
-    """Keeps the newest bodies of GET requests. Requests for one that is being built wait for it.
+    """Caches the most recently used bodies of GET requests. Concurrent requests for the same body build it once.
 
-    `revision` is anything hashable that changes whenever the body would: usually a tuple of counters. All callers share
-    a body, so it must not depend on the principal.
+    `revision` is a hashable value, usually a tuple of counters, that changes whenever the body changes. All principals
+    share a body, so it must not depend on the principal.
     """
 
     def __init__(self, max_entries: int = MAX_ENTRIES):
         self._max_entries = max_entries
         self._bodies: OrderedDict[Hashable, Body] = OrderedDict()
         self._flights: SingleFlight[Hashable, Body] = SingleFlight()
-        # Counters start again with the process; tags of an earlier process must not match.
+        # Counters restart with the process; tags of an earlier process must not match.
         self._process = secrets.token_hex(4)
 
     async def json(self, request: Request, revision: Hashable, build: Builder) -> Response:
-        """Respond with JSON that the client may keep, as long as it asks each time whether it still holds."""
+        """Respond with JSON that the client may cache but must revalidate."""
         key = _key(request, revision)
         digest = hashlib.sha256(repr((self._process, key)).encode()).hexdigest()[:20]
         headers = {"ETag": f'W/"{digest}"', "Cache-Control": "private, no-cache"}
@@ -58,7 +58,7 @@ class ResponseCache:
         return Response(body.content, media_type="application/json", headers=headers | body.headers)
 
     async def page(self, request: Request, revision: Hashable, build: Builder) -> Response:
-        """Respond with HTML, which browsers do not keep."""
+        """Respond with HTML that browsers do not cache."""
         body = await self._body(_key(request, revision), build)
         headers = {"Cache-Control": "no-store"} | body.headers
         return Response(body.content, media_type="text/html", headers=headers)

@@ -22,7 +22,7 @@ from backend.web.templating import renderer_of
 log = structlog.get_logger(__name__)
 
 SIGN_IN_PATH = "/_pod/sign-in"
-MOST_PROBLEMS = 20
+MAX_PROBLEMS = 20
 CODES = {
     400: "invalid_request",
     404: "not_found",
@@ -56,7 +56,7 @@ def responses(*kinds: type[AppError]) -> Responses:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Call this before other middleware is added."""
+    """Register the handlers. Call this before other middleware is added."""
     app.add_exception_handler(AppError, _handle_app_error)
     app.add_exception_handler(RequestValidationError, _handle_validation_error)
     app.add_exception_handler(HTTPException, _handle_http_exception)
@@ -64,29 +64,29 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 async def deny_socket(websocket: WebSocket, error: AppError) -> None:
-    """Refuse a WebSocket handshake with an error in the shape of all others."""
+    """Reject a WebSocket handshake with an error in the usual format."""
     await websocket.send_denial_response(
         _as_json(error.status, error.error_code, error.message, error.details)
     )
 
 
 async def _handle_app_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101 - Starlette hands each handler its own class
+    assert isinstance(error, AppError)  # noqa: S101 - Starlette calls each handler with its own class
     return render_error(request, error.status, error.error_code, error.message, error.details)
 
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [f"{'.'.join(str(part) for part in item['loc'][1:])}: {item['msg']}" for item in error.errors()]
-    problems = found[:MOST_PROBLEMS]
-    if len(found) > MOST_PROBLEMS:
-        problems.append(f"and {len(found) - MOST_PROBLEMS} more")
+    problems = found[:MAX_PROBLEMS]
+    if len(found) > MAX_PROBLEMS:
+        problems.append(f"and {len(found) - MAX_PROBLEMS} more")
     message = "The request is invalid: " + "; ".join(problems)
     return render_error(request, InvalidRequest.status, InvalidRequest.code, message, {"problems": problems})
 
 
 async def _handle_http_exception(request: Request, error: Exception) -> Response:
-    """Render what Starlette and FastAPI raise: no such route, wrong method, body too large or malformed."""
+    """Render errors of Starlette and FastAPI: unknown route, wrong method, body too large or malformed."""
     assert isinstance(error, HTTPException)  # noqa: S101
     status, headers = error.status_code, dict(error.headers or {})
     if status == HTTPStatus.NOT_FOUND:
@@ -113,8 +113,11 @@ def _methods_of(request: Request) -> str:
 
 
 class UnexpectedErrors:
-    """ASGI middleware that logs and renders bugs. It is the innermost: Starlette's own handler for `Exception` is outside
-    the middleware that binds the request id and sets the security headers."""
+    """ASGI middleware that logs and renders unexpected exceptions.
+
+    It is the innermost: Starlette's own handler for `Exception` is outside the middleware that binds the request id and
+    sets the security headers.
+    """
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -122,13 +125,13 @@ class UnexpectedErrors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_and_record)
         except Exception:
             if started or scope["type"] != "http":
                 raise
@@ -137,7 +140,7 @@ class UnexpectedErrors:
 
 
 def _internal_error(request: Request) -> Response:
-    message = f"The control plane has failed. Its log shows why under {current_request_id()}."
+    message = f"The control plane failed. Search its log for {current_request_id()} to see why."
     return render_error(request, 500, "internal_error", message, {})
 
 
@@ -190,5 +193,5 @@ def _target(request: Request) -> str:
 
 
 def sign_in_address(target: str) -> str:
-    """Return the address of the sign-in page that leads on to `target`, a path with its query."""
+    """Return the address of the sign-in page that redirects to `target`, a path with its query."""
     return SIGN_IN_PATH if target == "/" else f"{SIGN_IN_PATH}?next={quote(target, safe='/')}"

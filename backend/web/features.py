@@ -1,7 +1,7 @@
 """How a feature package joins the control plane, and how routes reach its services.
 
-A feature package has a `feature.py` with one constant, `FEATURE`. `backend.main.features` lists them; that list is all
-that knows which features there are.
+A feature package has a `feature.py` with one constant, `FEATURE`. `backend.main.features` lists them; no
+other module names a feature.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -22,13 +22,13 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Closable(Protocol):
-    """A channel, or a group of them."""
+    """A WebSocket channel, or a group of channels."""
 
     def close(self) -> None: ...
 
 
 class Registry:
-    """One object of each class: what routes and features share."""
+    """One object of each class, shared by routes and features."""
 
     def __init__(self, *services: object):
         self._by_class: dict[type, object] = {}
@@ -38,7 +38,7 @@ class Registry:
         self._by_class |= {type(service): service for service in services}
 
     def get(self, kind: type[Service]) -> Service:
-        """Return the service of this class. LookupError when no feature that has started provides it."""
+        """Return the service of this class. Raise LookupError when no started feature provides it."""
         service = self.find(kind)
         if service is None:
             raise LookupError(
@@ -53,13 +53,13 @@ class Registry:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a feature starts with."""
+    """Everything that a feature needs to start."""
 
     settings: Settings
     database: Database
     events: EventBus
     paths: PersistentPaths
-    # Services of the features that have started already.
+    # Services of the features that started earlier.
     registry: Registry
     # Closed when the control plane stops, last in, first out.
     stack: AsyncExitStack
@@ -67,12 +67,12 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """What a feature has started."""
+    """Everything that a feature has started."""
 
     services: tuple[object, ...] = ()
-    # Closed as soon as the server is told to stop, so that browsers reconnect.
+    # Closed as soon as the server begins to stop, so that browsers reconnect.
     channels: tuple[Closable, ...] = ()
-    # Run until the control plane stops; cancelled then.
+    # Run until the control plane stops, then cancelled.
     background: tuple[Background, ...] = ()
 
 
@@ -82,10 +82,10 @@ async def _start_nothing(_context: Context) -> Running:
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A feature package, as `backend.main` sees it."""
+    """The parts of a feature package that `backend.main` uses."""
 
     name: str
-    # In the order in which they are matched.
+    # Routes are matched in this order.
     routers: tuple[APIRouter, ...] = ()
     start: Callable[[Context], Awaitable[Running]] = field(default=_start_nothing)
 
@@ -99,7 +99,7 @@ class Application(FastAPI):
         self.channels: list[Closable] = []
 
     def close_channels(self) -> None:
-        """Close every WebSocket with "going away"; called as soon as the server is told to stop."""
+        """Close every WebSocket with "going away"; called as soon as the server begins to stop."""
         for channel in self.channels:
             channel.close()
 

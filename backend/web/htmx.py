@@ -1,4 +1,4 @@
-"""What htmx sends and understands."""
+"""Request and response headers of htmx."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -12,30 +12,30 @@ from fastapi.routing import APIRoute
 ToastKind = Literal["success", "info", "error"]
 Swap = Literal["innerHTML", "outerMorph"]
 # Toasts travel in a header, which proxies limit.
-LONGEST_TOAST = 400
+MAX_TOAST_LENGTH = 400
 
 
 class PageRoute(APIRoute):
-    """Answers a form that the browser itself has sent, before the scripts of its page had arrived.
+    """Handles forms that the browser sent without htmx, because the scripts of the page had not loaded yet.
 
-    What was asked for is done all the same; then the browser goes where htmx would, or back to the page of the form.
+    The route runs as usual; then the browser is redirected to where htmx would go, or back to the page of the form.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def handle_and_go_on(request: Request) -> Response:
+        async def handle_and_redirect(request: Request) -> Response:
             response = await handle(request)
             if request.method != "POST" or is_htmx(request) or response.status_code >= 300:
                 return response
             return RedirectResponse(
-                response.headers.get("HX-Redirect") or _came_from(request), status_code=303
+                response.headers.get("HX-Redirect") or _form_page(request), status_code=303
             )
 
-        return handle_and_go_on
+        return handle_and_redirect
 
 
-def _came_from(request: Request) -> str:
+def _form_page(request: Request) -> str:
     page = urlsplit(request.headers.get("referer", ""))
     if page.netloc != request.headers.get("host"):
         return "/"
@@ -47,25 +47,25 @@ def is_htmx(request: Request) -> bool:
 
 
 def wants_fragment(request: Request) -> bool:
-    """True when htmx will swap a part of the page; false for a whole page, boosted links included."""
+    """Return True when htmx will swap a part of the page, False for a whole page, boosted links included."""
     return is_htmx(request) and request.headers.get("hx-request-type") == "partial"
 
 
 def with_event(response: Response, name: str, detail: object = True) -> Response:
-    """Let the page hear of `name` once the answer has arrived."""
+    """Trigger the event `name` on the page when the response arrives."""
     events = json.loads(response.headers.get("HX-Trigger", "{}"))
     response.headers["HX-Trigger"] = json.dumps({**events, name: detail})
     return response
 
 
 def with_toast(response: Response, kind: ToastKind, message: str) -> Response:
-    """Show `message`, or the beginning of it, in the corner of the page once the answer has arrived."""
-    if len(message) > LONGEST_TOAST:
-        message = message[: LONGEST_TOAST - 1].rstrip() + "…"
+    """Show `message`, shortened if necessary, as a toast when the response arrives."""
+    if len(message) > MAX_TOAST_LENGTH:
+        message = message[: MAX_TOAST_LENGTH - 1].rstrip() + "…"
     return with_event(response, "toast", {"kind": kind, "message": message})
 
 
 def with_swap(response: Response, swap: Swap) -> Response:
-    """Show the body of an error where the answer would have been. Pages swap in no other error."""
+    """Show the body of an error in place of the normal response. By default pages do not swap in errors."""
     response.headers["HX-Reswap"] = swap
     return response

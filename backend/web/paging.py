@@ -1,7 +1,7 @@
 """Lists in pages: `limit` and `cursor` in the query, the next page in the `Link` header.
 
-A cursor holds the sort key of the last item of a page, so items that are added or deleted meanwhile neither repeat nor
-hide others.
+A cursor contains the sort key of the last item of a page, so no item is repeated or skipped when others are added or
+deleted between requests.
 """
 
 import base64
@@ -17,17 +17,20 @@ from starlette.requests import Request
 from backend.core.errors import InvalidRequest
 
 Item = TypeVar("Item")
-# What a list is sorted by; it ends in something unique, such as an id.
+# Ends in a unique value, such as an id.
 SortKey: TypeAlias = tuple[str | int | float, ...]
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_CURSOR = 2000
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page holds at most.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of items on a page.")]
 Cursor = Annotated[
     str | None,
-    Query(max_length=MAX_CURSOR, description="Where the page starts; the `Link` header names the next one."),
+    Query(
+        max_length=MAX_CURSOR,
+        description="Where the page starts; the `Link` header contains the next cursor.",
+    ),
 ]
 
 
@@ -62,13 +65,13 @@ class Page(Generic[Item]):
 def page_of(
     items: Sequence[Item], key: Callable[[Item], SortKey], limit: int, cursor: str | None
 ) -> Page[Item]:
-    """Return one page of `items`, which are sorted by `key`. Raise InvalidRequest for a cursor of another list."""
+    """Return one page of `items`, which must be sorted by `key`. Raise InvalidRequest for a cursor of another list."""
     start = 0
     if cursor is not None:
         try:
             start = bisect.bisect_right(items, decode_cursor(cursor), key=key)
         except TypeError:
-            raise _not_ours() from None
+            raise _bad_cursor() from None
     shown = items[start : start + limit]
     has_more = start + limit < len(items)
     return Page(shown, encode_cursor(key(shown[-1])) if has_more else None)
@@ -83,13 +86,13 @@ def decode_cursor(cursor: str) -> SortKey:
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError):
-        raise _not_ours() from None
+        raise _bad_cursor() from None
     if not isinstance(key, list) or not all(type(value) in (str, int, float) for value in key):
-        raise _not_ours()
+        raise _bad_cursor()
     return tuple(key)
 
 
-def _not_ours() -> InvalidRequest:
+def _bad_cursor() -> InvalidRequest:
     return InvalidRequest(
         "This cursor does not belong to this list. Start again without `cursor`.", code="bad_cursor"
     )

@@ -19,9 +19,9 @@ def current_request_id() -> str:
 
 
 class RequestLog:
-    """Gives every request an id, the proxy's `X-Request-ID` if it is well-formed, and logs the request when it is done.
+    """Assigns each request an id, the proxy's `X-Request-ID` if it is well-formed, and logs the request when it is done.
 
-    The line names the principal, which the route binds.
+    The log line contains the principal, which the route binds.
     """
 
     def __init__(self, app: ASGIApp):
@@ -50,7 +50,7 @@ class RequestLog:
 
 
 class HeadAsGet:
-    """Lets routes handle HEAD as GET. The server leaves out the body, which it does not send for HEAD."""
+    """Passes HEAD to routes as GET. The server omits the body."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -66,7 +66,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Query strings stay out of the log: they may carry secrets."""
+    """Log a request without its query string, which may contain secrets."""
     write = log.debug if scope["path"].startswith(QUIET_PATHS) else log.info
     method = scope.get("method", "WEBSOCKET")
     write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 1))

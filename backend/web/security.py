@@ -1,10 +1,10 @@
-"""Headers that tell a browser what our pages may do."""
+"""Response headers that restrict what pages may do in a browser."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
-    # Everything is served by ourselves; `data:` is for small icons in the style sheet.
+    # Pages load files only from this server; `data:` is for small icons in the style sheet.
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -14,7 +14,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` to every answer which does not set its own."""
+    """ASGI middleware that adds `HEADERS` to responses that do not set their own."""
 
     def __init__(self, app: ASGIApp):
         self._app = app

@@ -1,7 +1,7 @@
-"""Channels: one topic, any number of browsers.
+"""WebSocket channels: one topic, any number of clients.
 
-A client holds at most one waiting frame per key, so a slow one sees the newest state and never a backlog.
-It gets a snapshot first; after that, whatever is published. What clients send is ignored.
+A client receives a snapshot first, then every published frame. At most one unsent frame per key is kept, so a slow
+client receives the newest state and never a backlog. Messages from clients are ignored.
 """
 
 import asyncio
@@ -27,24 +27,24 @@ GOING_AWAY = 1001
 
 class _Client:
     def __init__(self) -> None:
-        self._waiting: dict[str, str] = {}
-        self._news = asyncio.Event()
+        self._unsent: dict[str, str] = {}
+        self._has_frames = asyncio.Event()
 
     def offer(self, key: str, text: str) -> None:
-        self._waiting.pop(key, None)  # the newest goes to the end of the line
-        self._waiting[key] = text
-        self._news.set()
+        self._unsent.pop(key, None)  # the newest goes to the end of the queue
+        self._unsent[key] = text
+        self._has_frames.set()
 
     async def take(self) -> list[str]:
-        await self._news.wait()
-        self._news.clear()
-        texts = list(self._waiting.values())
-        self._waiting.clear()
+        await self._has_frames.wait()
+        self._has_frames.clear()
+        texts = list(self._unsent.values())
+        self._unsent.clear()
         return texts
 
 
 class Channel:
-    """A topic to which sockets listen."""
+    """A topic that WebSockets subscribe to."""
 
     def __init__(self, name: str):
         self.name = name
@@ -56,7 +56,7 @@ class Channel:
         return bool(self._clients)
 
     def publish(self, frame: Frame, key: str) -> None:
-        """Send `frame` to everybody; an unsent older frame of the same key is dropped."""
+        """Send `frame` to all clients; it replaces an unsent older frame of the same key."""
         if not self._clients:
             return
         text = encode(frame)
@@ -64,44 +64,44 @@ class Channel:
             client.offer(key, text)
 
     def close(self) -> None:
-        """Say goodbye to everybody; they come back when the control plane does."""
+        """Close all connections. Clients reconnect when the control plane is up again."""
         self._closing.set()
 
     async def serve(self, websocket: WebSocket, snapshot: FirstFrame) -> None:
-        """Send a snapshot and then every frame, until the client leaves or the server stops."""
+        """Send a snapshot and then every frame, until the client disconnects or the server stops."""
         await websocket.accept()
         client = _Client()
-        self._clients.add(client)  # before the snapshot, so that no change falls between the two
+        self._clients.add(client)  # before the snapshot, so that no change is missed
         try:
             first = await snapshot()
             await websocket.send_text(first if isinstance(first, str) else encode(first))
-            await self._talk(websocket, _forward(websocket, client))
+            await self._run(websocket, _forward(websocket, client))
         except WebSocketDisconnect:
             pass
         finally:
             self._clients.discard(client)
 
     async def stream(self, websocket: WebSocket, frames: AsyncGenerator[Frame, None]) -> None:
-        """Send what `frames` yields, as fast as the client takes it, until the client leaves or the server stops."""
+        """Send what `frames` yields, as fast as the client reads, until the client disconnects or the server stops."""
         await websocket.accept()
         async with contextlib.aclosing(frames):
             with contextlib.suppress(WebSocketDisconnect):
-                await self._talk(websocket, _send_all(websocket, frames))
+                await self._run(websocket, _send_all(websocket, frames))
 
-    async def _talk(self, websocket: WebSocket, send: Coroutine[Any, Any, None]) -> None:
-        leaving = asyncio.create_task(_until_gone(websocket))
+    async def _run(self, websocket: WebSocket, send: Coroutine[Any, Any, None]) -> None:
+        disconnecting = asyncio.create_task(_until_disconnected(websocket))
         closing = asyncio.create_task(self._closing.wait())
         sending = asyncio.create_task(send)
-        tasks = (leaving, closing, sending)
+        tasks = (disconnecting, closing, sending)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await cancel_and_wait(*tasks)
-        if closing in done and leaving not in done:
+        if closing in done and disconnecting not in done:
             await websocket.close(GOING_AWAY, "restarting")
 
 
-async def _until_gone(websocket: WebSocket) -> None:
+async def _until_disconnected(websocket: WebSocket) -> None:
     while (await websocket.receive())["type"] != "websocket.disconnect":
         pass
 

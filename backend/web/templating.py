@@ -44,7 +44,7 @@ class Renderer:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Render `template` with `view`. Pages show the state of this moment, so nothing may cache them."""
+        """Render `template` with `view` as a response that must not be cached."""
         return HTMLResponse(
             self.render(request, template, view),
             status_code=status,
@@ -62,7 +62,7 @@ def renderer_of(request: Request) -> Renderer:
 
 
 def ago(moment: datetime) -> str:
-    """How long since `moment`, in the largest unit that fits."""
+    """Return the time since `moment` in the largest unit that fits."""
     seconds = max(0, int((clock.now() - moment).total_seconds()))
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
@@ -71,5 +71,5 @@ def ago(moment: datetime) -> str:
 
 
 def local(moment: datetime) -> str:
-    """`21 Nov 08:21:33`, in the pod's time zone."""
+    """Return `21 Nov 08:21:33`, in the pod's time zone."""
     return moment.astimezone().strftime("%d %b %H:%M:%S")

@@ -1,4 +1,4 @@
-"""A channel whose state is looked up every few seconds, but only while somebody listens."""
+"""Publish a snapshot on a channel at intervals."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 async def publish_every(seconds: float, channel: Channel, snapshot: Snapshot) -> None:
-    """Runs until cancelled."""
+    """Publish a snapshot every few seconds while the channel has listeners. Run until cancelled."""
     while True:
         await asyncio.sleep(seconds)
         if channel.has_listeners:

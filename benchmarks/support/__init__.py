@@ -1,1 +1,1 @@
-"""What the benchmarks share: containers, trees, builds."""
+"""Shared code of the benchmarks: containers, trees, builds."""

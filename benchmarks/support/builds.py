@@ -1,8 +1,8 @@
-"""How long building takes: with nothing cached, with everything cached, and after a change in backend/.
+"""Measure build times: with nothing cached, with everything cached, and after a change in backend/.
 
 Cold means that every layer is built again; downloaded packages stay in the builder's cache mounts. Builds happen in a
-copy of the repository, with stand-ins for ComfyUI and torch, so that they measure our own file and not a network. What is
-built there is found by nobody else in the builder's cache: its lowest layer is made from a list of its own.
+copy of the repository, with stand-ins for ComfyUI and torch, so that they measure our Dockerfile and not a network. Other
+builds do not reuse these layers, because the lowest layer is made from a unique list.
 """
 
 import os
@@ -31,7 +31,7 @@ def _change(file: Path) -> None:
 
 
 def _copy_repository(folder: Path) -> None:
-    """What git knows, as it is in the working tree."""
+    """Return the tracked files with their content in the working tree."""
     names = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout

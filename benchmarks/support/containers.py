@@ -1,4 +1,4 @@
-"""Pods that are started, timed and taken away again."""
+"""Start, time and remove pods."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ def docker(*arguments: str) -> str:
 
 
 class TimedPod:
-    """One pod. Every time is counted from the moment at which the engine had started its first process."""
+    """One pod. All times start when the engine has started its first process."""
 
     def __init__(self, image: str, *options: str):
         self.name = f"comfypod-bench-{uuid.uuid4().hex[:12]}"
@@ -42,7 +42,7 @@ class TimedPod:
         docker("rm", "--force", "--volumes", self.name)
 
     def seconds_to_dashboard(self) -> float:
-        """Until nginx hands out the control plane's sign-in page."""
+        """Wait until nginx serves the control plane's sign-in page; return the time."""
         deadline = time.monotonic() + LIMIT_SECONDS
         while time.monotonic() < deadline:
             if self._answers():
@@ -51,7 +51,7 @@ class TimedPod:
         raise TimeoutError(f"{self.name} did not show its dashboard")
 
     def seconds_to_comfyui(self) -> float:
-        """Until ComfyUI says that it listens."""
+        """Wait until ComfyUI logs that it listens; return the time."""
         command = ["docker", "logs", "--follow", "--timestamps", self.name]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -80,6 +80,6 @@ class TimedPod:
 
 
 def _timestamp(text: str) -> float:
-    """`2026-11-21T08:00:00.123456789Z`, with more digits than Python takes."""
+    """Parse `2026-11-21T08:00:00.123456789Z`, which has more digits than Python accepts."""
     whole, _, digits = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{digits or 0}")

@@ -1,4 +1,4 @@
-"""nginx over TLS on loopback, one file on two ports: as fast as it comes, and so much for each connection."""
+"""nginx with TLS on loopback, on two ports: unlimited, and limited per connection."""
 
 import getpass
 import os
@@ -20,7 +20,7 @@ http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key;
-    # What Hugging Face says besides; its client insists on it.
+    # Headers of Hugging Face that its client requires.
     add_header X-Repo-Commit 0123456789012345678901234567890123456789;
     server {{ listen 127.0.0.1:{free} ssl; }}
     server {{ listen 127.0.0.1:{capped} ssl; limit_rate {limit}; }}
@@ -38,7 +38,7 @@ class FileServer:
 
 @contextmanager
 def running_file_server(root: Path, folder: Path, bytes_per_connection: int) -> Iterator[FileServer]:
-    """Serves what is in `root`; keeps its own things in `folder`."""
+    """Serve the files in `root`; store configuration and logs in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     ca_file = folder / "ca.pem"

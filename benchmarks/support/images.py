@@ -1,4 +1,4 @@
-"""Sizes of built images, whole and layer by layer, as stored and as a registry keeps them (gzip)."""
+"""Sizes of images and their layers, as stored and as compressed by a registry (gzip)."""
 
 import json
 import subprocess
@@ -12,17 +12,17 @@ from benchmarks.support.containers import docker
 GIGABYTE = 1e9
 CHUNK = 1 << 20
 GZIP_LEVEL = 6
-SMALLEST_LAYER = 2048  # what a tar of nothing but metadata takes
+SMALLEST_LAYER = 2048  # the size of a tar with only metadata
 
 
 def target_of(image: str) -> str:
-    """`minimal-cpu`, from the image's labels."""
+    """Return the target, such as `minimal-cpu`, from the image's labels."""
     labels = json.loads(docker("inspect", "--format", "{{json .Config.Labels}}", image))
     return f"{labels['dev.comfypod.variant']}-{labels['dev.comfypod.accelerator']}"
 
 
 def comfyui_of(image: str) -> str:
-    """The version of ComfyUI in the image."""
+    """Return the version of ComfyUI in the image."""
     facts = docker(
         "run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/opt/comfypod/image.json"
     )
@@ -51,7 +51,7 @@ def show(image: str, sizes: dict[str, Any]) -> None:
 
 
 def _sizes_of_blobs(image: str) -> tuple[dict[str, tuple[int, int]], list[str]]:
-    """Stored and compressed size of every blob of an image, and which of them are its layers, lowest first."""
+    """Return the stored and compressed size of every blob of an image, and its layers, lowest first."""
     sizes: dict[str, tuple[int, int]] = {}
     layers: list[str] = []
     with (
@@ -80,7 +80,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _steps(image: str) -> list[str]:
-    """The build steps that made a layer, lowest first."""
+    """Return the build steps that made a layer, lowest first."""
     history = docker("history", "--no-trunc", "--format", "{{json .}}", image)
     lines = [json.loads(line) for line in history.splitlines()]
     return [line["CreatedBy"] for line in reversed(lines) if line["Size"] != "0B"]

@@ -1,4 +1,4 @@
-"""A running control plane under load: its memory, and how soon a byte is seen by a hundred browsers."""
+"""Measure a control plane under load: its memory, and the delay until a hundred browsers see a byte."""
 
 import asyncio
 import bisect
@@ -27,9 +27,9 @@ WATCHERS = 100
 BURSTS, BURST_BYTES, BURST_SECONDS = 40, 50_000, 0.35
 # Twenty seconds at 2 MB/s.
 STEPS, STEP_BYTES, STEP_SECONDS = 2000, 20_000, 0.01
-# Of so many bytes one is asked how long it waited.
+# The delay is sampled once per this number of bytes.
 SAMPLE_BYTES = 20_000
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 @asynccontextmanager
@@ -41,11 +41,11 @@ async def signed_in(process: Process) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def measure_memory(folder: Path) -> dict[str, Any]:
-    """Four large files at once, over TLS, hashed; the most that the control plane had resident."""
+    """Return the peak resident memory while four large files are downloaded over TLS and hashed."""
     for number in range(FILES):
         path = folder / "served" / f"{number}.gguf"
         path.parent.mkdir(exist_ok=True)
-        with path.open("wb") as file:  # holes cost no disk, and the same work
+        with path.open("wb") as file:  # a sparse file takes no disk space and is the same work
             file.write(b"GGUF")
             file.truncate(FILE_BYTES)
     with running_file_server(folder / "served", folder / "nginx", 40_000_000) as server:
@@ -67,7 +67,7 @@ async def measure_memory(folder: Path) -> dict[str, Any]:
 
 
 async def _most_resident(process: Process, client: httpx.AsyncClient) -> int:
-    """Bytes, from now until no transfer is under way any more."""
+    """Return the peak resident memory in bytes until all transfers have ended."""
     watched, most = psutil.Process(process.pid), 0
     while True:
         most = max(most, watched.memory_info().rss)
@@ -75,11 +75,11 @@ async def _most_resident(process: Process, client: httpx.AsyncClient) -> int:
         if not {"queued", "running", "verifying", "retrying"} & set(states):
             assert states == ["done"] * FILES, states
             return most
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def measure_frames(folder: Path) -> dict[str, Any]:
-    """What a hundred sockets show of one download: after pauses, and while bytes come all the time."""
+    """Measure the frames of one download on a hundred WebSockets: after pauses, and during a steady flow."""
     with running_hub() as hub:
         model = hub.add_plain("large.gguf", gguf(BURSTS * BURST_BYTES + STEPS * STEP_BYTES + 1))
         gate = hub.hold(model)
@@ -94,7 +94,7 @@ async def measure_frames(folder: Path) -> dict[str, Any]:
         }
         with running_process(environment) as process:
             async with signed_in(process) as client:
-                # One connection, so that every byte that is let go counts: several may bring a few twice.
+                # One connection, so that every released byte counts: several may receive a few bytes twice.
                 policy = (await client.get("/api/downloads/policy")).json() | {"connections": 1}
                 (await client.put("/api/downloads/policy", json=policy)).raise_for_status()
                 wanted = {"url": hub.url_of(model), "folder": "unet"}
@@ -104,7 +104,7 @@ async def measure_frames(folder: Path) -> dict[str, Any]:
 
 
 class Tap:
-    """Lets bytes go, and remembers when."""
+    """Releases bytes, and records when."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -115,7 +115,7 @@ class Tap:
     def total(self) -> int:
         return self._totals[-1]
 
-    def let_go(self, count: int) -> None:
+    def release_bytes(self, count: int) -> None:
         self._totals.append(self.total + count)
         self._moments.append(time.monotonic())
         self._gate.advance(count)
@@ -124,17 +124,17 @@ class Tap:
         self._gate.release()
 
     def moment_of(self, byte: int) -> float:
-        """When byte number `byte`, counted from one, was let go."""
+        """Return when byte number `byte`, counted from one, was released."""
         return self._moments[bisect.bisect_left(self._totals, byte)]
 
 
 class Watcher:
-    """A browser on one transfer's socket."""
+    """A client on the WebSocket of one transfer."""
 
     def __init__(self) -> None:
-        # When each progress frame came, and how many bytes it told of.
+        # The arrival time of each progress frame, and its number of bytes.
         self.frames: list[tuple[float, int]] = []
-        self._news = asyncio.Condition()
+        self._frame_arrived = asyncio.Condition()
 
     async def watch(self, address: str, token: str) -> None:
         headers = {"Authorization": token}
@@ -142,14 +142,14 @@ class Watcher:
             async for text in socket:
                 frame = json.loads(text)
                 if frame["type"] == "progress":
-                    async with self._news:
+                    async with self._frame_arrived:
                         self.frames.append((time.monotonic(), frame["rows"][0][1]))
-                        self._news.notify_all()
+                        self._frame_arrived.notify_all()
 
     async def sees(self, received: int) -> float:
-        """The moment at which it does."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.frames and self.frames[-1][1] >= received)
+        """Wait until a frame shows `received` bytes; return its arrival time."""
+        async with self._frame_arrived:
+            await self._frame_arrived.wait_for(lambda: self.frames and self.frames[-1][1] >= received)
             return self.frames[-1][0]
 
 
@@ -168,38 +168,38 @@ async def _watch(process: Process, client: httpx.AsyncClient, transfer: str, tap
 
 
 async def _after_pauses(watchers: list[Watcher], tap: Tap) -> dict[str, Any]:
-    """A burst, then a pause longer than the gap between frames: from each burst to its frame."""
+    """Measure from a burst of bytes to its frame. Pauses are longer than the gap between frames."""
     delays: list[float] = []
     for burst in range(BURSTS):
-        tap.let_go(BURST_BYTES)
+        tap.release_bytes(BURST_BYTES)
         moments = await asyncio.gather(*(watcher.sees(tap.total) for watcher in watchers))
-        if burst > 0:  # with the first, sockets are still being opened
+        if burst > 0:  # WebSockets are still connecting during the first
             delays += [moment - tap.moment_of(tap.total) for moment in moments]
         await asyncio.sleep(BURST_SECONDS)
     return {"first_byte_p95_ms": _p95_ms(delays)}
 
 
 async def _steadily(watchers: list[Watcher], tap: Tap) -> dict[str, Any]:
-    """Bytes all the time.
+    """Measure during a steady flow of bytes.
 
-    `frame_p95_ms`: how old the newest byte that a frame tells of is when the frame arrives. `byte_p95_ms`: how long
-    any byte waits to be shown, which includes the gap between two frames.
+    `frame_p95_ms` is the age of a frame's newest byte when the frame arrives. `byte_p95_ms` is the time until any byte
+    is shown, which includes the gap between two frames.
     """
     before = [len(watcher.frames) for watcher in watchers]
     for _ in range(STEPS):
-        tap.let_go(STEP_BYTES)
+        tap.release_bytes(STEP_BYTES)
         await asyncio.sleep(STEP_SECONDS)
     await asyncio.gather(*(watcher.sees(tap.total) for watcher in watchers))
     ages: list[float] = []
     waits: list[float] = []
-    often: list[float] = []
+    rates: list[float] = []
     for watcher, known in zip(watchers, before, strict=True):
         frames = watcher.frames[known:]
         ages += [moment - tap.moment_of(received) for moment, received in frames]
         for (_, shown), (moment, received) in itertools.pairwise(watcher.frames[known - 1 :]):
             waits += [moment - tap.moment_of(byte) for byte in range(shown + 1, received + 1, SAMPLE_BYTES)]
-        often.append((len(frames) - 1) / (frames[-1][0] - frames[0][0]))
-    return {"frame_p95_ms": _p95_ms(ages), "byte_p95_ms": _p95_ms(waits), "frames_per_second": max(often)}
+        rates.append((len(frames) - 1) / (frames[-1][0] - frames[0][0]))
+    return {"frame_p95_ms": _p95_ms(ages), "byte_p95_ms": _p95_ms(waits), "frames_per_second": max(rates)}
 
 
 def _p95_ms(seconds: list[float]) -> float:

@@ -23,7 +23,7 @@ REPOSITORY = "acme/models"
 
 
 def path_of(name: str) -> str:
-    """As Hugging Face lays it out, so that its own client finds the file too."""
+    """Return the path in Hugging Face's layout, which its own client needs."""
     return f"{REPOSITORY}/resolve/main/{name}"
 
 
@@ -51,7 +51,7 @@ async def fetch_with_comfypod(origin: str, name: str, sha256: str, folder: Path)
 
 
 async def fetch_with_httpx(origin: str, name: str, sha256: str, folder: Path) -> None:
-    """What everybody writes first."""
+    """Use the simplest httpx loop."""
     digest = hashlib.sha256()
     trust = ssl.create_default_context()
     begin()
@@ -67,7 +67,7 @@ async def fetch_with_httpx(origin: str, name: str, sha256: str, folder: Path) ->
 
 
 def fetch_with_huggingface_hub(origin: str, name: str, sha256: str, folder: Path) -> None:
-    """It computes no hash, so that comes after it."""
+    """Hash the file after the download, because this client does not."""
     os.environ |= {
         "HF_ENDPOINT": origin,
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

@@ -1,4 +1,4 @@
-"""Preparing an empty volume, against copying the same trees onto it the way other images do.
+"""Compare preparing an empty volume with copying the same trees to it, as other images do.
 
 Both on the local disk, and on a modelled network file system: every call that a network volume would answer over the
 network takes half a millisecond longer (slow_volume.c).
@@ -27,7 +27,7 @@ CLEAN = "find /workspace -mindepth 1 -delete"
 
 
 def prepare_seconds(image: str, *, slow: bool = False) -> float:
-    """What preparing an empty volume takes, as the pod itself reports it."""
+    """Return the time to prepare an empty volume, as the pod reports it."""
     with _Volume(image, slow=slow) as volume:
         report = volume.run(f"{volume.slowly} bash -c '{PREPARE}'")
         found = READY.search(report)
@@ -37,7 +37,7 @@ def prepare_seconds(image: str, *, slow: bool = False) -> float:
 
 
 def copy_seconds(image: str, *, slow: bool = False) -> dict[str, float]:
-    """What copying takes, by means; without those that the container cannot have."""
+    """Return the time to copy by tool; skip tools that the container cannot install."""
     with _Volume(image, slow=slow) as volume:
         return {name: volume.time(command) for name, command in COPIES.items() if volume.has(name.split()[0])}
 
@@ -47,7 +47,7 @@ def can_be_slowed() -> bool:
 
 
 class _Volume:
-    """An empty folder of this machine, mounted into an idle container of the image."""
+    """Mount an empty folder of this machine into an idle container of the image."""
 
     def __init__(self, image: str, *, slow: bool):
         self._folder = Path(tempfile.mkdtemp(prefix="comfypod-bench-"))
@@ -73,7 +73,7 @@ class _Volume:
         return docker("exec", self._name, "bash", "-c", command)
 
     def has(self, program: str) -> bool:
-        """Whether the program is there, if need be from the package index."""
+        """Return True if the program is available; install it from the package index if necessary."""
         try:
             self.run(
                 f"command -v {program} || (apt-get update && apt-get install --yes {program}) >/dev/null 2>&1"

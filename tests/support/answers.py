@@ -1,4 +1,4 @@
-"""Answers of a server, made up."""
+"""Responses of a server, built without one."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The browser that tests drive: Debian's Chromium, through Playwright."""
+"""The browser for tests: Debian's Chromium, through Playwright."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator
 
-# Chromium speaks to hosts of its own at start unless told not to; tests stay on loopback.
+# Without these, Chromium contacts hosts on the internet at start; tests stay on loopback.
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"]
 
 
@@ -25,6 +25,6 @@ def browser_context_args() -> dict[str, Any]:
 
 
 def follow(link: Locator) -> None:
-    """Click, and wait until the page behind it is there with its scripts: what is clicked before is sent without them."""
+    """Click a link and wait until the scripts of the page have loaded: clicks before that bypass htmx."""
     with link.page.expect_event("load"):
         link.click()

@@ -1,4 +1,4 @@
-"""`comfypod` as a user types it: a process of its own, in a pipe or on a terminal."""
+"""Run `comfypod` as a user does: as a process, in a pipe or on a terminal."""
 
 import fcntl
 import os
@@ -18,13 +18,13 @@ from tests.support.coverage import unmeasured
 from tests.support.process import ROOT
 
 COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
-# What steers a terminal and is not to be read.
+# Terminal control sequences.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 LIMIT_S = 60
 
 
 class CommandLine:
-    """Runs the command with `environment`, from a folder that is not the checkout."""
+    """Runs the command with `environment`, from a folder outside the checkout."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path):
         self.environment = dict(environment)
@@ -45,7 +45,7 @@ class CommandLine:
     def start(
         self, *arguments: str, stdin: int = subprocess.DEVNULL, to_be_stopped: bool = False, **variables: str
     ) -> "subprocess.Popen[str]":
-        """`to_be_stopped` by a signal."""
+        """Start the command in the background; with `to_be_stopped`, a signal will end it."""
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self._folder,
@@ -60,7 +60,7 @@ class CommandLine:
     def terminal(
         self, *arguments: str, columns: int = 120, to_be_stopped: bool = False, **variables: str
     ) -> Iterator["Terminal"]:
-        """The command on a terminal of its own, `to_be_stopped` with Ctrl-C."""
+        """Run the command on its own terminal; with `to_be_stopped`, Ctrl-C will end it."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         process = subprocess.Popen(
@@ -79,14 +79,14 @@ class CommandLine:
             terminal.close()
 
     def _environment(self, more: Mapping[str, str], *, to_be_stopped: bool = False) -> dict[str, str]:
-        # The size of a terminal is what the terminal says.
+        # These variables would override the size of the terminal.
         ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         environment = {**ours, **self.environment, "PYTHONPATH": str(ROOT), **more}
         return unmeasured(environment) if to_be_stopped else environment
 
 
 class Terminal:
-    """What a person sees and types. Output is collected in a thread, so that waiting for it has an end."""
+    """A terminal session. A thread collects the output, so that waiting for it can time out."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", descriptor: int):
         self._process = process
@@ -99,7 +99,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Everything so far, without what steers the terminal."""
+        """Return all output so far, without control sequences."""
         return ESCAPES.sub("", self._output).replace("\r\n", "\n").replace("\r", "\n")
 
     @property
@@ -116,7 +116,7 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Press Ctrl-C."""
         self.type("\x03")
 
     def exit_code(self) -> int:

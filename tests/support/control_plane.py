@@ -1,4 +1,4 @@
-"""Runs the real control plane on a loopback port, inside the test's own event loop."""
+"""Run the real control plane on a loopback port, in the test's own event loop."""
 
 import asyncio
 import itertools
@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 
 
 class ReadyServer(Server):
-    """Tells when it listens, and stops at once: uvicorn looks ten times a second whether it should."""
+    """Signals when it listens, and stops at once, while uvicorn polls ten times a second."""
 
     def __init__(self, config: uvicorn.Config, app: Application):
         super().__init__(config, app)
@@ -81,11 +81,11 @@ class ControlPlane:
 
     @property
     def openapi(self) -> dict[str, Any]:
-        """The paths of the OpenAPI document."""
+        """Return the paths of the OpenAPI document."""
         return _documented()
 
     def socket(self, path: str) -> Any:
-        """An async context manager: a signed-in WebSocket."""
+        """Return an async context manager for a signed-in WebSocket."""
         address = self.url.replace("http://", "ws://") + path
         return websockets.connect(address, additional_headers={"Authorization": f"Bearer {self._token}"})
 
@@ -96,7 +96,7 @@ class ControlPlane:
         return body
 
     async def until(self, transfer_id: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Watch a transfer on its socket until it is as wanted."""
+        """Watch a transfer on its WebSocket until `wanted` is true."""
         async with asyncio.timeout(60), self.socket(f"/ws/downloads/{transfer_id}") as frames:
             async for _ in frames:
                 answer = await self.client.get(f"/api/downloads/{transfer_id}")
@@ -106,12 +106,12 @@ class ControlPlane:
         raise AssertionError("the socket was closed before the transfer was as wanted")
 
     async def finished(self, transfer_id: str) -> dict[str, Any]:
-        """The transfer once it will not move by itself any more."""
+        """Return the transfer once it has ended or needs a user."""
         over = {"done", "failed", "cancelled", "quarantined", "paused"}
         return await self.until(transfer_id, lambda transfer: transfer["state"] in over)
 
-    def rubbish(self) -> list[str]:
-        """Names of files that only an unfinished transfer may have."""
+    def leftovers(self) -> list[str]:
+        """Return the names of leftover files that only an unfinished transfer may have."""
         suffixes = (".part", ".tmp")
         return sorted(path.name for path in self.models.rglob("*") if path.suffix in suffixes)
 
@@ -126,14 +126,14 @@ class ControlPlane:
 
 @cache
 def _documented() -> dict[str, Any]:
-    """The paths of the OpenAPI document, which is the same for every application and takes half a second to make."""
+    """Return the paths of the OpenAPI document, cached because it takes half a second to build."""
     paths = openapi_of(create_app(Settings(access_password=SecretStr(PASSWORD))))["paths"]
     assert isinstance(paths, dict)
     return paths
 
 
 def _operation(paths: dict[str, Any], path: str, method: str) -> dict[str, Any] | None:
-    """The documented operation, literal paths before those with parameters."""
+    """Return the documented operation; literal paths take precedence over those with parameters."""
     parts = path.split("/")
     for template in sorted(paths, key=lambda name: name.count("{")):
         expected = template.split("/")
@@ -147,7 +147,7 @@ def _operation(paths: dict[str, Any], path: str, method: str) -> dict[str, Any] 
 
 @asynccontextmanager
 async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterator[ControlPlane]:
-    """Start, sign in, and stop as a signal would stop it. `settings` are fields of `Settings`."""
+    """Run a control plane with a signed-in client, and stop it as a signal does. `settings` are fields of `Settings`."""
     chosen = Settings(
         **{
             "workspace": workspace,
@@ -156,7 +156,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
             "log_dir": workspace / "logs",
             "access_password": PASSWORD,
             "download_retry_seconds": 0.01,
-            # Tests hold files back on purpose, on machines that may be busy.
+            # Tests stall downloads on purpose, on machines that may be busy.
             "download_stall_seconds": 300,
             "comfyui_url": "http://127.0.0.1:9",
             **settings,
@@ -164,7 +164,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
     )
     app = create_app(chosen)
     listener = socket.create_server(("127.0.0.1", 0))
-    # On a busy machine a test may pause for longer than the five seconds after which uvicorn hangs up.
+    # On a busy machine a test may pause for longer than uvicorn's keep-alive timeout of five seconds.
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=300)
     server = ReadyServer(config, app)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -186,7 +186,7 @@ async def running_control_plane(workspace: Path, **settings: Any) -> AsyncIterat
 
 @contextmanager
 def control_plane_in_a_thread(workspace: Path, **settings: Any) -> Iterator[ControlPlane]:
-    """The same for tests that wait for other programs and have no event loop."""
+    """Run a control plane in a thread, for tests without an event loop."""
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(running_control_plane(workspace, **settings)) as plane,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
-    """For a process that a signal ends by an exception, as Ctrl-C does.
+    """Return the environment without coverage, for a process that a signal ends by an exception, as Ctrl-C does.
 
     coverage's tracer looks the greenlet up in a dictionary of Python's and takes whatever comes out of it for "not there
     yet". A KeyboardInterrupt that arrives meanwhile is gone, and the process goes on.

@@ -1,4 +1,4 @@
-"""Runs nginx with the pod's own configuration on free ports, in front of servers of the test."""
+"""Run nginx with the pod's own configuration on free ports, in front of servers of the test."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tests.support.process import ROOT, free_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 HAS_IPV6 = Path("/proc/net/if_inet6").exists()
-# Debian's folders for bodies that do not fit into memory belong to root.
+# Debian's folders for large bodies belong to root.
 TEMPORARY = "".join(
     f"{kind}_temp_path {{folder}}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 )
@@ -29,7 +29,7 @@ class Addresses:
 
 @contextmanager
 def running_nginx(folder: Path, dashboard: int, comfyui: int) -> Iterator[Addresses]:
-    """`dashboard` and `comfyui` are ports of loopback on which the test serves, or does not."""
+    """Run nginx in front of the loopback ports `dashboard` and `comfyui`, on which the test may listen."""
     assert NGINX, "nginx is not installed"
     ports = {port: free_port() for port in (8001, 3001, 8081, 8889)}
     changes = {

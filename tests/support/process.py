@@ -1,4 +1,4 @@
-"""Runs the control plane as its own process, the way `make run` does."""
+"""Run the control plane as its own process, as `make run` does."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 class Process:
-    """A control plane that can be stopped and started again on the same port."""
+    """A control plane that can be stopped and restarted on the same port."""
 
     def __init__(self, environment: dict[str, str]):
         self._environment = environment
@@ -36,7 +36,7 @@ class Process:
         return self._process.pid
 
     def start(self) -> None:
-        """Returns once it listens; uvicorn's own log line is the event."""
+        """Start it and wait until uvicorn logs that it listens."""
         environment = {**os.environ, "LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "backend.main"],
@@ -55,7 +55,7 @@ class Process:
                 raise RuntimeError("the control plane did not start:\n" + "".join(self.output))
 
     def stop(self) -> int:
-        """Ask it to stop; returns its exit code."""
+        """Stop it with a signal and return its exit code."""
         if self._process is None:
             return 0
         self._process.send_signal(signal.SIGTERM)
@@ -65,7 +65,7 @@ class Process:
         return code
 
     def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
-        """Until it ends: a full pipe would make it wait for us."""
+        """Read its output until it ends: a full pipe would block it."""
         assert process.stdout
         with process.stdout as output:
             for line in output:

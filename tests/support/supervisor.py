@@ -1,4 +1,4 @@
-"""A stand-in for supervisord: its XML-RPC protocol on a socket file, with programs that change state when told to."""
+"""A stand-in for supervisord: its XML-RPC protocol on a Unix socket, with programs that change state on request."""
 
 import socketserver
 import threading
@@ -22,7 +22,7 @@ class _Handler(SimpleXMLRPCRequestHandler):
         return "unix"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """A test's output is no place for an access log."""
+        """Suppress the access log."""
 
 
 class _UnixServer(socketserver.UnixStreamServer, SimpleXMLRPCDispatcher):
@@ -32,7 +32,7 @@ class _UnixServer(socketserver.UnixStreamServer, SimpleXMLRPCDispatcher):
 
 
 class FakeSupervisor:
-    """`programs` maps names to states. `calls` are the commands that were given."""
+    """`programs` maps names to states. `calls` lists the received commands."""
 
     def __init__(self, **programs: str):
         self.programs = {name.replace("_", "-"): state for name, state in programs.items()}
@@ -78,7 +78,7 @@ class FakeSupervisor:
         return True
 
     def _dispatch(self, method: str, arguments: Any) -> object:
-        """What the XML-RPC server calls."""
+        """Handle a call of the XML-RPC server."""
         methods: dict[str, Callable[..., object]] = {
             "supervisor.getAllProcessInfo": self.infos,
             "supervisor.startProcess": self.start,
@@ -96,7 +96,7 @@ class FakeSupervisor:
 
 @contextmanager
 def running_supervisor(path: Path, **programs: str) -> Iterator[FakeSupervisor]:
-    """Answers on the socket file `path`."""
+    """Run the stand-in on the Unix socket `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fake = FakeSupervisor(**programs)
     with _UnixServer(path) as server:

@@ -1,4 +1,4 @@
-"""An event loop on which waiting takes no time: the clock jumps to the next thing that is due."""
+"""An event loop on which waiting takes no time: its clock jumps to the next timer."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class _Clock(selectors.DefaultSelector):
-    """No call comes from outside, so the time that the loop is ready to wait simply passes."""
+    """A selector that advances the clock instead of waiting, because no I/O is expected."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +30,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Like `asyncio.run`, in no time. `asyncio.get_running_loop().time()` tells how long it would have taken."""
+    """Run `work` without real waiting. `asyncio.get_running_loop().time()` is the simulated time."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""Workflows as ComfyUI writes them, and the pictures, videos and sounds that it saves them in."""
+"""Workflows as ComfyUI writes them, and the images, videos and audio files that contain them."""
 
 import json
 import struct
@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 def drawn(*nodes: Json, **rest: Any) -> Json:
-    """The graph as ComfyUI's canvas exports it."""
+    """Return the graph as ComfyUI's canvas exports it."""
     return {"version": 0.4, "nodes": [{"id": number, **node} for number, node in enumerate(nodes)], **rest}
 
 
@@ -18,12 +18,12 @@ def node(kind: str, *values: Any, **rest: Any) -> Json:
 
 
 def declaring(url: str, folder: str, filename: str, **rest: str) -> Json:
-    """`properties` of a node whose author wrote down where its file can be had."""
+    """Return the `properties` of a node whose author declared the URL of its file."""
     return {"models": [{"name": filename, "url": url, "directory": folder, **rest}]}
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A picture of one pixel with these chunks before its end."""
+    """Return a PNG of one pixel with these chunks before its end."""
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     pixels = zlib.compress(b"\0\0")
     parts = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
@@ -47,7 +47,7 @@ def unicode_chunk(name: str, graph: Json) -> tuple[bytes, bytes]:
 
 
 def webp(graph: Json) -> bytes:
-    """The frame of a WebP picture with the EXIF that ComfyUI writes."""
+    """Return the structure of a WebP image with the EXIF that ComfyUI writes."""
     exif = b"Exif\0\0workflow:" + json.dumps(graph).encode() + b"\0"
     body = b"WEBPEXIF" + struct.pack("<I", len(exif)) + exif + b"\0" * (len(exif) % 2)
     return b"RIFF" + struct.pack("<I", len(body)) + body
@@ -69,7 +69,7 @@ def box(kind: bytes, *parts: bytes) -> bytes:
 
 
 def mp4(**tags: str) -> bytes:
-    """A video as `SaveVideo` writes it: the pixels first, then named keys."""
+    """Return a video as `SaveVideo` writes it: media data first, then named keys."""
     keys = b"".join(box(b"mdta", name.encode()) for name in tags)
     values = [
         box(struct.pack(">I", number), box(b"data", bytes(8), text.encode()))
@@ -81,7 +81,7 @@ def mp4(**tags: str) -> bytes:
 
 
 def mp4_with_comment(text: str) -> bytes:
-    """A video as VHS writes it: one comment."""
+    """Return a video as VHS writes it, with one comment."""
     comment = box(b"\xa9cmt", box(b"data", bytes(8), text.encode()))
     meta = box(b"meta", bytes(4), box(b"hdlr", bytes(24)), box(b"ilst", comment))
     return box(b"ftyp", b"isom") + box(b"moov", box(b"udta", meta)) + box(b"mdat", bytes(1_000))
@@ -114,7 +114,7 @@ def flac(**tags: str) -> bytes:
 
 
 def opus(**tags: str) -> bytes:
-    """Two packets, the second one over several pages."""
+    """Return two packets, the second over several pages."""
     packet = b"OpusTags" + vorbis_comments(**tags)
     sizes = [255] * (len(packet) // 255) + [len(packet) % 255]
     pages = _ogg_page(b"OpusHead", [8])

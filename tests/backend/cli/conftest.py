@@ -1,4 +1,4 @@
-"""A hub, a control plane, and the command with and without it."""
+"""Fixtures: a hub, a control plane, and the command with and without it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.process import free_port
 
 @pytest.fixture
 def environment(hub: Hub, workspace: Path) -> dict[str, str]:
-    """What a control plane and a command have in common on one machine."""
+    """Return the variables that a control plane and a command share on one machine."""
     return {
         "WORKSPACE": str(workspace),
         "STATE_DIR": "",
@@ -36,7 +36,7 @@ def environment(hub: Hub, workspace: Path) -> dict[str, str]:
 
 @pytest.fixture
 def alone(environment: dict[str, str], tmp_path: Path) -> CommandLine:
-    """Where no control plane runs."""
+    """Return the command on a machine without a control plane."""
     return CommandLine(environment, tmp_path)
 
 
@@ -48,7 +48,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def comfypod(environment: dict[str, str], plane: ControlPlane, tmp_path: Path) -> CommandLine:
-    """On the machine of a control plane, with its password in the environment."""
+    """Return the command on the machine of a control plane, with its password in the environment."""
     port = plane.url.rpartition(":")[2]
     return CommandLine({**environment, "PORT": port, "ACCESS_PASSWORD": PASSWORD}, tmp_path)
 

@@ -35,7 +35,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def under_way(comfypod: CommandLine, hub: Hub, files: list[HubFile]) -> Iterator[list[Gate]]:
-    """The first file is being downloaded, the others are queued."""
+    """Start downloading the first file and queue the others."""
     gates = [hub.hold(file) for file in files]
     for file in files:
         comfypod.run("download", hub.url_of(file), "--to", "loras", "--no-wait")
@@ -47,7 +47,7 @@ def under_way(comfypod: CommandLine, hub: Hub, files: list[HubFile]) -> Iterator
 
 @pytest.fixture
 def huge_preset(workspace: Path) -> str:
-    """A preset that fits on no disk."""
+    """Add a preset that fits on no disk and return its id."""
     added = workspace / ".comfypod/presets/huge.yaml"
     added.parent.mkdir(parents=True)
     added.write_text(
@@ -172,9 +172,7 @@ def test_limits_are_set_and_shown(comfypod: CommandLine) -> None:
     ("option", "value", "code"),
     [("--limit", "fast", 2), ("--hours", "night=20MB", 2), ("--limit", "1kB", 1), ("--files", "0", 1)],
 )
-def test_limits_that_make_no_sense_are_refused(
-    comfypod: CommandLine, option: str, value: str, code: int
-) -> None:
+def test_invalid_limits_are_rejected(comfypod: CommandLine, option: str, value: str, code: int) -> None:
     refused = comfypod.run("downloads", "limits", option, value)
     assert (refused.returncode, refused.stdout) == (code, "")
     assert "Traceback" not in refused.stderr

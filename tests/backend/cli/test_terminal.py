@@ -24,7 +24,7 @@ def ant(hub: Hub) -> HubFile:
 
 @pytest.fixture
 def held_back(hub: Hub, ant: HubFile) -> Iterator[Gate]:
-    """The hub holds back the second half of the file."""
+    """Hold back the second half of the file at the hub."""
     gate = hub.hold(ant, after=SIZE // 2, ignore_below=300)
     yield gate
     gate.release()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # each test starts the command several times
 
 @pytest.fixture
 def outside(plane: ControlPlane, environment: dict[str, str], tmp_path: Path) -> CommandLine:
-    """A command that knows the address of the control plane, and nothing else."""
+    """Return a command that knows only the address of the control plane."""
     return CommandLine({**environment, "COMFYPOD_URL": plane.url}, tmp_path)
 
 
@@ -38,11 +38,11 @@ def test_with_a_wrong_password_it_says_so(outside: CommandLine) -> None:
     assert "wants another password" in refused.stderr
 
 
-def test_with_the_password_it_gets_in(outside: CommandLine) -> None:
+def test_with_the_password_it_signs_in(outside: CommandLine) -> None:
     assert outside.run("presets", "list", ACCESS_PASSWORD=PASSWORD).returncode == 0
 
 
-def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, plane: ControlPlane) -> None:
+def test_a_valid_token_is_enough(outside: CommandLine, plane: ControlPlane) -> None:
     answer = httpx.post(f"{plane.url}/api/auth/login", json={"password": PASSWORD})
     token = answer.json()["access_token"]
     assert outside.run("presets", "list", COMFYPOD_TOKEN=token).returncode == 0
@@ -51,13 +51,11 @@ def test_a_token_is_enough_as_long_as_it_is_good(outside: CommandLine, plane: Co
     assert "Take COMFYPOD_TOKEN out of the environment" in refused.stderr
 
 
-def test_on_a_terminal_the_password_is_asked_for_and_not_shown(
+def test_on_a_terminal_it_prompts_for_the_password_without_echo(
     outside: CommandLine, plane: ControlPlane
 ) -> None:
     with outside.terminal("presets", "list", "upscaler") as terminal:
-        terminal.wait_for(
-            f"Password of the pod at {plane.url}/: "
-        )  # the space comes once nothing is shown any more
+        terminal.wait_for(f"Password of the pod at {plane.url}/: ")  # the space follows once echo is off
         terminal.type(f"{PASSWORD}\n")
         assert terminal.exit_code() == 0
         assert "realesrgan-x4" in terminal.text
@@ -87,7 +85,7 @@ def test_an_address_of_another_server_is_named(alone: CommandLine, hub: Hub) -> 
         assert "is no control plane. Set COMFYPOD_URL" in refused.stderr
 
 
-def test_a_variable_that_makes_no_sense_is_named(alone: CommandLine) -> None:
+def test_an_invalid_variable_is_named(alone: CommandLine) -> None:
     refused = alone.run("presets", "list", COMFYPOD_URL="nonsense", DOWNLOAD_WORKERS="nonsense")
     assert refused.returncode == 2
     assert "Set COMFYPOD_URL to another value" in refused.stderr
@@ -96,7 +94,7 @@ def test_a_variable_that_makes_no_sense_is_named(alone: CommandLine) -> None:
     assert "DOWNLOAD_WORKERS has a value that cannot be used" in listed.stderr
 
 
-def test_in_a_pod_the_control_plane_is_waited_for(
+def test_in_a_pod_the_command_waits_for_the_control_plane(
     alone: CommandLine, environment: dict[str, str], workspace: Path
 ) -> None:
     supervisor = Path(environment["SUPERVISOR_SOCKET"])

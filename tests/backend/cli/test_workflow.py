@@ -18,7 +18,7 @@ SIZE = 200_000
 
 @pytest.fixture
 def graph(hub: Hub) -> dict[str, Any]:
-    """A graph of two files, one with a URL from its author and one without."""
+    """Return a graph that needs two files, one with a URL from its author and one without."""
     ant = hub.add("acme/models", "ant.safetensors", safetensors(SIZE))
     declared = declaring(hub.url_of(ant), "loras", "ant.safetensors")
     return drawn(

@@ -1,4 +1,4 @@
-"""The database writes related rows together, whatever happens in between."""
+"""Transactions of the database, and its behaviour when the file is damaged, deleted or locked."""
 
 import asyncio
 import shutil
@@ -38,7 +38,7 @@ async def add_all(database: Database, *texts: str) -> None:
 
 
 def notes_on_disk(tmp_path: Path) -> list[str]:
-    """Read as another process does: only what is committed."""
+    """Return the committed rows, read through a separate connection."""
     connection = sqlite3.connect(tmp_path / "test.db")
     try:
         return [text for (text,) in connection.execute("SELECT text FROM notes ORDER BY rowid")]
@@ -69,7 +69,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         assert await notes_in(database) == ["a;b", "--"]
 
 
-async def test_a_file_that_is_no_database_is_renamed_and_kept(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_renamed_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     path.write_bytes(b"this was never a database" * 100)
     async with open_database(path) as database:
@@ -167,7 +167,7 @@ async def test_a_task_that_outlives_its_transaction_commits_by_itself(database: 
 
 @types.coroutine
 def cancelled_at(suspension: int, work: Coroutine[Any, Any, None]) -> Generator[Any, None, None]:
-    """Run `work` and cancel it when it waits for the nth time."""
+    """Run `work` and cancel it at its nth suspension."""
     error: asyncio.CancelledError | sqlite3.Error | None = None
     for number in count():
         try:
@@ -185,7 +185,7 @@ def cancelled_at(suspension: int, work: Coroutine[Any, Any, None]) -> Generator[
 
 
 @pytest.mark.parametrize("suspension", range(12))
-async def test_cancelled_anywhere_a_transaction_is_whole_or_absent(
+async def test_a_cancelled_transaction_is_complete_or_undone(
     database: Database, tmp_path: Path, suspension: int
 ) -> None:
     async def add_two() -> None:
@@ -204,17 +204,19 @@ async def test_cancelled_anywhere_a_transaction_is_whole_or_absent(
     assert notes_on_disk(tmp_path)[-1] == "after"
 
 
-async def test_what_fits_is_not_kept_when_the_rest_does_not(database: Database, tmp_path: Path) -> None:
+async def test_a_transaction_that_fills_the_disk_is_undone_completely(
+    database: Database, tmp_path: Path
+) -> None:
     await database.execute("PRAGMA max_page_count = 8")
 
-    async def add_what_fits(*texts: str) -> None:
+    async def add_until_full(*texts: str) -> None:
         async with database.transaction():
             for text in texts:
                 with suppress(CannotRecord):
                     await database.execute(ADD, (text,))
 
     with pytest.raises(CannotRecord):
-        await add_what_fits("small", "large" * 10_000, "after")
+        await add_until_full("small", "large" * 10_000, "after")
     assert notes_on_disk(tmp_path) == []
     await database.execute(ADD, ("small",))
     assert notes_on_disk(tmp_path) == ["small"]
@@ -253,7 +255,7 @@ async def test_a_database_that_was_deleted_is_restored_with_everything_in_it(
     assert notes_on_disk(tmp_path) == ["one", "two", "three"]
 
 
-async def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+async def test_a_deleted_folder_is_created_again(tmp_path: Path) -> None:
     path = tmp_path / "state/test.db"
     async with open_database(path) as database:
         await database.migrate("notes", [FIRST])
@@ -265,9 +267,7 @@ async def test_a_folder_that_was_deleted_is_made_again(tmp_path: Path) -> None:
         assert await notes_in(database) == ["one"]
 
 
-async def test_what_keeps_the_file_from_being_written_is_reported_until_it_ends(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_a_write_problem_is_reported_until_it_is_solved(database: Database, tmp_path: Path) -> None:
     await database.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -278,7 +278,7 @@ async def test_what_keeps_the_file_from_being_written_is_reported_until_it_ends(
     assert await database.problem() is None
 
 
-async def test_a_database_that_is_locked_at_start_is_waited_for(tmp_path: Path) -> None:
+async def test_opening_waits_for_a_locked_database(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("CREATE TABLE notes (text TEXT)")

@@ -1,4 +1,4 @@
-"""State on the volume survives crashes, full disks and foreign hands."""
+"""The journal on the volume survives crashes, full disks and tampering."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def test_a_journal_that_was_never_written_is_empty(journal: Journal) -> No
     assert await journal.size() == 0
 
 
-async def test_a_line_torn_by_a_crash_is_left_out_and_overwritten(journal: Journal) -> None:
+async def test_a_line_cut_off_by_a_crash_is_skipped_and_overwritten(journal: Journal) -> None:
     await journal.append(entries(1))
     with journal.path.open("ab") as file:
         file.write(b'{"n": 2, "half')
@@ -41,7 +41,7 @@ async def test_a_line_torn_by_a_crash_is_left_out_and_overwritten(journal: Journ
     assert [entry["n"] for entry in await journal.read()] == [1, 3]
 
 
-async def test_lines_that_are_no_entries_are_skipped(journal: Journal) -> None:
+async def test_invalid_lines_are_skipped(journal: Journal) -> None:
     await journal.append(entries(1))
     with journal.path.open("ab") as file:
         file.write(b"not json\n[1, 2]\n" + b"[" * 100_000 + b"\n")
@@ -73,7 +73,7 @@ def small_volume(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(volume)], check=True)
 
 
-async def test_a_full_volume_keeps_what_was_there_and_nothing_half_written(small_volume: Path) -> None:
+async def test_a_full_volume_keeps_the_old_entries_and_no_partial_ones(small_volume: Path) -> None:
     journal = Journal(small_volume / "journal.jsonl")
     await journal.append(entries(1))
     with pytest.raises(CannotRecord, match="full or read-only"):
@@ -82,7 +82,7 @@ async def test_a_full_volume_keeps_what_was_there_and_nothing_half_written(small
     assert [entry["n"] for entry in await journal.read()] == [1, 2]
 
 
-async def test_a_planted_link_is_not_followed(journal: Journal, tmp_path: Path) -> None:
+async def test_a_planted_symbolic_link_is_not_followed(journal: Journal, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     journal.path.parent.mkdir()

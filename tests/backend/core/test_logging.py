@@ -1,4 +1,4 @@
-"""What the log says of a fault, and what it keeps to itself."""
+"""Tracebacks in the log contain no values of variables."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ except RuntimeError:
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_a_traceback_shows_where_and_not_with_which_values(log_format: str) -> None:
+def test_a_traceback_shows_lines_but_no_values(log_format: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.replace("FORMAT", log_format)],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Every store's statements lie in a file beside it, under a name that it uses."""
+"""Each store uses exactly the statements in the SQL file beside it."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pods take turns on a volume that they share."""
+"""Pods on a shared volume hold the volume lock one at a time."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def holder_of(lock: Path) -> Path:
 
 @contextmanager
 def beating(file: Path, *contents: str) -> Iterator[None]:
-    """Another machine holds the lock, and its folder's time stands still here, as NFS may show it."""
+    """Hold the lock as another machine, with a stale folder time as NFS may show it."""
     done = threading.Event()
     folder_time = file.parent.stat().st_mtime
 
@@ -69,8 +69,8 @@ def test_the_lock_of_a_process_that_died_on_this_machine_is_taken_over_at_once(l
     assert not lock.exists()
 
 
-def test_a_process_that_only_has_the_dead_ones_number_is_not_taken_for_it(lock: Path) -> None:
-    """As the first process of a container that starts again."""
+def test_a_reused_process_id_does_not_keep_the_lock_alive(lock: Path) -> None:
+    """Process ids repeat, for example in a restarted container."""
     with volume_lock(lock):
         mine = holder_of(lock).read_text().split()
     mine[3] = "1"  # started at another time
@@ -79,7 +79,7 @@ def test_a_process_that_only_has_the_dead_ones_number_is_not_taken_for_it(lock: 
         pass
 
 
-def test_a_pod_that_holds_the_lock_for_too_long_is_named(lock: Path) -> None:
+def test_the_error_names_the_pod_that_holds_the_lock(lock: Path) -> None:
     with (
         volume_lock(lock),
         pytest.raises(LockedElsewhere, match=str(os.getpid())),
@@ -104,15 +104,13 @@ def test_a_holder_on_another_machine_lives_as_long_as_its_file_changes(
     assert file.exists()
 
 
-def test_one_that_was_overtaken_leaves_the_lock_to_its_successor(lock: Path) -> None:
+def test_a_holder_that_lost_the_lock_does_not_remove_its_successors(lock: Path) -> None:
     with volume_lock(lock):
         holder_of(lock).rename(lock / "successor")
     assert holder_of(lock).name == "successor"
 
 
-def test_of_many_that_wait_for_a_dead_pod_one_at_a_time_takes_over(
-    lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiters_take_over_from_a_dead_pod_one_at_a_time(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locking, "STALE_ELSEWHERE_SECONDS", 0.2)
     left_by_another_machine(lock)
     inside = threading.Semaphore(1)

@@ -1,4 +1,4 @@
-"""A whole repository, or some of its files, with one call."""
+"""A user downloads a repository, or some of its files, with one request."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ async def refusal(pod: ControlPlane, **wanted: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-async def test_a_repository_comes_with_its_folders(pod: ControlPlane) -> None:
+async def test_a_repository_is_downloaded_with_its_folders(pod: ControlPlane) -> None:
     report = await batch(pod, folder="diffusers/acme", keep_folders=True)
     assert report["refused"] == []
     for transfer in report["transfers"]:
@@ -48,7 +48,7 @@ async def test_a_repository_comes_with_its_folders(pod: ControlPlane) -> None:
     assert {transfer["state"] for transfer in again["transfers"]} == {"done"}
 
 
-async def test_a_folder_comes_without_the_folders_above_it(pod: ControlPlane) -> None:
+async def test_a_folder_is_downloaded_without_its_parents(pod: ControlPlane) -> None:
     report = await batch(
         pod, url=f"https://huggingface.co/{REPO}/tree/main/unet", folder="diffusers/acme", keep_folders=True
     )
@@ -58,7 +58,7 @@ async def test_a_folder_comes_without_the_folders_above_it(pod: ControlPlane) ->
     }
 
 
-async def test_chosen_files_go_where_their_place_suggests(pod: ControlPlane) -> None:
+async def test_selected_files_go_to_the_suggested_folders(pod: ControlPlane) -> None:
     report = await batch(pod, paths=["split_files/loras/daisy.safetensors", "vae/model.safetensors"])
     assert {(t["folder"], t["filename"]) for t in report["transfers"]} == {
         ("loras", "daisy.safetensors"),
@@ -66,7 +66,7 @@ async def test_chosen_files_go_where_their_place_suggests(pod: ControlPlane) -> 
     }
 
 
-async def test_nothing_is_asked_for_when_the_choice_is_not_right(pod: ControlPlane, hub: Hub) -> None:
+async def test_an_invalid_selection_downloads_nothing(pod: ControlPlane, hub: Hub) -> None:
     assert await refusal(pod, folder="diffusers") == (400, "same_name")
     assert await refusal(pod, paths=["README.md"]) == (400, "folder_needed")
     assert await refusal(pod, paths=["elsewhere"]) == (400, "unknown_path")
@@ -75,7 +75,7 @@ async def test_nothing_is_asked_for_when_the_choice_is_not_right(pod: ControlPla
     assert (await pod.client.get("/api/downloads")).json() == []
 
 
-async def test_a_file_that_is_refused_stops_no_other(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_rejected_file_does_not_stop_the_others(pod: ControlPlane, hub: Hub) -> None:
     hub.add(REPO, "split_files/loras/old.pt", pickle_checkpoint())
     (pod.models / "loras").mkdir(parents=True)
     (pod.models / "loras/daisy.safetensors").write_bytes(b"somebody else's")
@@ -87,7 +87,7 @@ async def test_a_file_that_is_refused_stops_no_other(pod: ControlPlane, hub: Hub
     assert (await pod.finished(trusted["transfers"][0]["id"]))["state"] == "done"
 
 
-async def test_a_repository_is_not_one_file(pod: ControlPlane) -> None:
+async def test_a_repository_is_not_accepted_as_one_file(pod: ControlPlane) -> None:
     answer = await pod.client.post("/api/downloads", json={"url": REPO, "folder": "loras"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "several_files")
 
@@ -113,7 +113,9 @@ async def test_alternatives_are_tried_in_order_when_the_content_is_known(pod: Co
     assert asked[-3:] == ["gone.safetensors", "broken.safetensors", "good.safetensors"]
 
 
-async def test_an_alternative_is_tried_when_the_first_source_stays_away(workspace: Path, hub: Hub) -> None:
+async def test_an_alternative_is_tried_when_the_first_source_does_not_answer(
+    workspace: Path, hub: Hub
+) -> None:
     file = hub.add_plain("x.safetensors", safetensors(5000, 9))
     away = f"127.0.0.1:{free_port()}"
     settings = hub_settings(hub) | {"download_allowed_hosts": (*hub.cdn_hosts, away)}
@@ -128,7 +130,7 @@ async def test_an_alternative_is_tried_when_the_first_source_stays_away(workspac
     assert (done["verification"], done["failures"]) == ("verified", 0)
 
 
-async def test_what_has_arrived_is_gone_on_with_after_a_newer_commit(pod: ControlPlane, hub: Hub) -> None:
+async def test_received_bytes_are_resumed_after_a_newer_commit(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add(REPO, "vae/large.safetensors", safetensors(3_000_000, 5))
     gate = hub.hold(model, after=2_000_000)
     (first,) = (await batch(pod, paths=[model.path]))["transfers"]

@@ -1,4 +1,4 @@
-"""Servers that break the rules of HTTP cost a retry at most, and never an unexpected error."""
+"""Servers that violate HTTP cause a retry or a clear error, never an unexpected one."""
 
 import hashlib
 from pathlib import Path
@@ -62,7 +62,7 @@ async def test_a_server_that_only_sends_malformed_responses_is_named_as_the_caus
         assert answer.status_code == 502
 
 
-async def test_a_hub_that_sends_a_body_in_reply_to_head_is_asked_for_the_first_byte(workspace: Path) -> None:
+async def test_a_hub_that_sends_a_body_in_reply_to_head_gets_a_ranged_get(workspace: Path) -> None:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
 
     def respond(request: RawRequest) -> bytes:
@@ -79,7 +79,7 @@ async def test_a_hub_that_sends_a_body_in_reply_to_head_is_asked_for_the_first_b
 
 
 @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Implemented", "400 Bad Request"])
-async def test_a_hub_without_head_is_asked_for_the_first_byte(workspace: Path, status: str) -> None:
+async def test_a_hub_without_head_gets_a_ranged_get(workspace: Path, status: str) -> None:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
 
     def respond(request: RawRequest) -> bytes:
@@ -147,4 +147,4 @@ async def test_a_server_that_always_compresses_is_decompressed_and_verified(
         done = await downloaded(pod, hub.url_of(model))
         assert (done["state"], done["verification"]) == ("done", "verified")
         assert (pod.models / "vae/flower.safetensors").stat().st_size == 3_000_000
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

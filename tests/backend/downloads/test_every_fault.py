@@ -1,4 +1,4 @@
-"""Whatever goes wrong, wherever: right bytes or none, an honest state, nothing left behind, and a retry mends it."""
+"""For every fault at every hop: correct bytes or none, a correct state, no leftovers, and a retry succeeds."""
 
 import dataclasses
 import hashlib
@@ -14,10 +14,10 @@ from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import safetensors
 
-# One look and two connections.
+# One metadata request and two connections.
 SIZE = 12_000_000
-PLACE = "checkpoints/flower.safetensors"
-# More often than anything is tried again.
+DESTINATION = "checkpoints/flower.safetensors"
+# More often than the retry limit.
 ALWAYS = 40
 
 FAULTS = [
@@ -51,8 +51,8 @@ FAULTS = [
     faults.WrongContent(at=SIZE - 1),
     faults.Gzip(),
 ]
-# What is refused for good as soon as it is met, on the way to every connection.
-AT_THE_LOOK, AT_A_CONNECTION = 0, 2_000_000
+# Faults that fail the transfer at once, at every connection.
+AT_RESOLVE, AT_A_CONNECTION = 0, 2_000_000
 
 
 def name_of(value: object) -> str:
@@ -62,7 +62,7 @@ def name_of(value: object) -> str:
             str(option) for key, option in vars(value).items() if key[0] != "_" and key not in known
         )
         return f"{value.kind}-{value.on}-{options}"[:50]
-    return {AT_THE_LOOK: "look", AT_A_CONNECTION: "connection"}.get(value, str(value))  # type: ignore[call-overload, no-any-return]
+    return {AT_RESOLVE: "look", AT_A_CONNECTION: "connection"}.get(value, str(value))  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.fixture
@@ -72,17 +72,17 @@ def model(hub: Hub) -> HubFile:
 
 @pytest.fixture
 async def pod(workspace: Path, hub: Hub) -> AsyncIterator[ControlPlane]:
-    """One that loses its patience soon."""
+    """Run a control plane with short timeouts."""
     async with running_control_plane(workspace, **hub_settings(hub), download_stall_seconds=0.3) as plane:
         yield plane
 
 
-def is_honest(pod: ControlPlane, model: HubFile, transfer: dict[str, Any]) -> bool:
-    """The record says what the disk holds."""
-    installed = pod.models / PLACE
+def agrees_with_disk(pod: ControlPlane, model: HubFile, transfer: dict[str, Any]) -> bool:
+    """Return True if the record agrees with the disk."""
+    installed = pod.models / DESTINATION
     if transfer["state"] == "done":
         right = hashlib.sha256(installed.read_bytes()).hexdigest() == model.content.sha256
-        return right and transfer["verification"] == "verified" and pod.rubbish() == []
+        return right and transfer["verification"] == "verified" and pod.leftovers() == []
     as_api_errors = (
         transfer["state"] in ("failed", "quarantined") and len(transfer["problem"]["message"]) > 20
     )
@@ -90,31 +90,31 @@ def is_honest(pod: ControlPlane, model: HubFile, transfer: dict[str, Any]) -> bo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at_least", [AT_THE_LOOK, AT_A_CONNECTION], ids=name_of)
+@pytest.mark.parametrize("at_least", [AT_RESOLVE, AT_A_CONNECTION], ids=name_of)
 @pytest.mark.parametrize("times", [1, ALWAYS], ids=["once", "always"])
 @pytest.mark.parametrize("fault", FAULTS, ids=name_of)
-async def test_no_fault_makes_a_wrong_file_or_a_lie(
+async def test_no_fault_leads_to_a_wrong_file_or_a_wrong_state(
     pod: ControlPlane, hub: Hub, model: HubFile, fault: faults.Fault, times: int, at_least: int
 ) -> None:
     hub.fault(model, dataclasses.replace(fault, times=times, at_least=at_least))
     transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
     transfer = await pod.finished(transfer["id"])
-    assert is_honest(pod, model, transfer), transfer
+    assert agrees_with_disk(pod, model, transfer), transfer
     hub.clear_faults()
     if transfer["state"] != "done":
         await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
         transfer = await pod.finished(transfer["id"])
     assert transfer["state"] == "done"
-    assert is_honest(pod, model, transfer), transfer
+    assert agrees_with_disk(pod, model, transfer), transfer
 
 
-async def test_a_storm_of_errors_is_sat_out(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_a_series_of_errors_is_retried(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     hub.fault(model, faults.Status(code=503, times=3))
     transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
     assert (await pod.finished(transfer["id"]))["state"] == "done"
 
 
-async def test_who_is_asked_to_slow_down_shows_until_when(
+async def test_a_rate_limited_transfer_shows_when_it_retries(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     hub.fault(model, faults.RateLimited(seconds=100))
@@ -125,14 +125,14 @@ async def test_who_is_asked_to_slow_down_shows_until_when(
     assert waiting["failures"] == 1
 
 
-async def test_a_slow_drip_arrives_all_the_same(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_very_slow_download_completes(pod: ControlPlane, hub: Hub) -> None:
     small = hub.add("acme/models", "small.safetensors", safetensors(2000))
     hub.fault(small, faults.Drip(rate=4000))
     transfer = await pod.download(url=hub.url_of(small), folder="checkpoints")
     assert (await pod.finished(transfer["id"]))["verification"] == "verified"
 
 
-async def test_an_address_that_expires_in_the_middle_is_asked_for_again(
+async def test_a_signed_url_that_expires_during_the_download_is_renewed(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     gate = hub.hold(model, after=5_000_000)
@@ -146,7 +146,7 @@ async def test_an_address_that_expires_in_the_middle_is_asked_for_again(
     assert (done["verification"], done["failures"]) == ("verified", 0)
 
 
-async def test_a_file_that_changes_while_it_is_fetched_starts_over(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_file_that_changes_during_the_download_starts_over(pod: ControlPlane, hub: Hub) -> None:
     first = hub.add_plain("rose.safetensors", safetensors(SIZE, seed=1))
     gate = hub.hold(first, after=5_000_000)
     transfer = await pod.download(url=hub.url_of(first), folder="checkpoints")

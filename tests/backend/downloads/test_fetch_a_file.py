@@ -1,4 +1,4 @@
-"""A user fetches one file: the whole way, and everything that can go wrong on it."""
+"""A user downloads one file, with every kind of failure."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ def model(hub: Hub) -> HubFile:
 
 
 async def fetch(pod: ControlPlane, hub: Hub, file: Any, **wanted: Any) -> dict[str, Any]:
-    """Ask for the file and wait until nothing moves any more."""
+    """Request the file and wait until its transfer ends."""
     transfer = await pod.download(url=hub.url_of(file), folder="checkpoints", **wanted)
     return await pod.finished(transfer["id"])
 
@@ -32,15 +32,15 @@ def installed(pod: ControlPlane, name: str = "flower.safetensors") -> Path:
     return pod.models / "checkpoints" / name
 
 
-async def test_the_file_arrives_verified_under_its_name(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_a_file_is_installed_and_verified(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     transfer = await fetch(pod, hub, model)
     content = installed(pod).read_bytes()
     assert (transfer["state"], transfer["verification"], transfer["received"]) == ("done", "verified", SIZE)
     assert hashlib.sha256(content).hexdigest() == model.content.sha256 == transfer["sha256"]
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_the_token_reaches_the_hub_and_nobody_else(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_the_token_is_sent_to_the_hub_only(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     await fetch(pod, hub, model)
     assert all(seen.headers["Authorization"] == "Bearer hf_secret_token" for seen in hub.requests_to("hub"))
     assert hub.requests_to("cdn")
@@ -59,7 +59,7 @@ async def test_a_small_file_is_verified_by_its_git_hash(pod: ControlPlane, hub: 
     assert transfer["verification"] == "verified"
 
 
-async def test_a_plain_server_publishes_no_hash_and_the_file_says_so(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_file_of_a_plain_server_is_unverified(pod: ControlPlane, hub: Hub) -> None:
     transfer = await fetch(pod, hub, hub.add_plain("rose.gguf", gguf(100_000)))
     assert (transfer["state"], transfer["verification"]) == ("done", "unverified")
 
@@ -76,14 +76,18 @@ async def test_a_civitai_model_gets_the_name_that_civitai_gives_it(pod: ControlP
     assert (transfer["state"], transfer["filename"]) == ("done", "poppy.safetensors")
 
 
-async def test_asking_twice_gives_the_same_transfer(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_requesting_twice_returns_the_same_transfer(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
     first = await pod.download(url=hub.url_of(model), folder="checkpoints")
     again = await pod.download(url=hub.url_of(model), folder="checkpoints")
     assert again["id"] == first["id"]
     await pod.finished(first["id"])
 
 
-async def test_another_file_may_not_take_the_same_place(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_another_file_with_the_same_destination_is_rejected(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
     await fetch(pod, hub, model)
     other = hub.add("other/models", "flower.safetensors", safetensors(1000))
     answer = await pod.client.post("/api/downloads", json={"url": hub.url_of(other), "folder": "checkpoints"})
@@ -91,7 +95,7 @@ async def test_another_file_may_not_take_the_same_place(pod: ControlPlane, hub: 
     assert "Choose another name" in answer.json()["error"]["message"]
 
 
-PASSING_FAULTS = [
+TRANSIENT_FAULTS = [
     faults.Cut(after=1_000_000),
     faults.Reset(after=500_000),
     faults.Reset(after=0),
@@ -105,23 +109,23 @@ PASSING_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", PASSING_FAULTS, ids=lambda fault: f"{fault.kind}-{fault.on}")
-async def test_a_passing_fault_is_survived(
+@pytest.mark.parametrize("fault", TRANSIENT_FAULTS, ids=lambda fault: f"{fault.kind}-{fault.on}")
+async def test_a_transient_fault_is_retried(
     pod: ControlPlane, hub: Hub, model: HubFile, fault: faults.Fault
 ) -> None:
     hub.fault(model, fault)
     transfer = await fetch(pod, hub, model)
     assert (transfer["state"], transfer["verification"]) == ("done", "verified")
     assert hashlib.sha256(installed(pod).read_bytes()).hexdigest() == model.content.sha256
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_a_cut_download_goes_on_where_it_was(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_cut_download_resumes(pod: ControlPlane, hub: Hub) -> None:
     large = hub.add("acme/models", "large.safetensors", safetensors(40_000_000))
     every_connection = hub.fault(large, faults.Cut(after=4_000_000, at_least=5_000_000, times=5))
     assert (await fetch(pod, hub, large))["verification"] == "verified"
     assert every_connection.times == 0
-    # What the transport had buffered when a line broke comes again; what was written does not.
+    # Bytes buffered by the transport when a connection broke are sent again; written ones are not.
     assert bytes_asked(hub) < 65_000_000
 
 
@@ -143,14 +147,14 @@ async def test_a_server_that_ignores_the_range_does_not_corrupt_the_file(
     assert transfer["verification"] == "verified"
 
 
-async def test_a_range_that_lies_is_not_believed(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_a_wrong_content_range_is_rejected(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     hub.fault(model, faults.Cut(after=1_000_000))
     hub.fault(model, faults.LyingContentRange(shift=7))
     transfer = await fetch(pod, hub, model)
     assert transfer["verification"] == "verified"
 
 
-LASTING_FAULTS = [
+PERMANENT_FAULTS = [
     (faults.LoginPage(times=None), "not_a_model"),
     (faults.Status(code=404, on="resolve", times=None), "not_at_source"),
     (faults.Status(code=401, on="resolve", times=None), "token_needed"),
@@ -160,8 +164,8 @@ LASTING_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "code"), LASTING_FAULTS, ids=lambda value: getattr(value, "kind", value))
-async def test_a_lasting_fault_is_explained_and_leaves_nothing_under_the_name(
+@pytest.mark.parametrize(("fault", "code"), PERMANENT_FAULTS, ids=lambda value: getattr(value, "kind", value))
+async def test_a_permanent_fault_is_explained_and_installs_nothing(
     pod: ControlPlane, hub: Hub, model: HubFile, fault: faults.Fault, code: str
 ) -> None:
     hub.fault(model, fault)
@@ -169,20 +173,20 @@ async def test_a_lasting_fault_is_explained_and_leaves_nothing_under_the_name(
     assert (transfer["state"], transfer["problem"]["code"]) == ("failed", code)
     assert len(transfer["problem"]["message"]) > 20
     assert not installed(pod).exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_wrong_content_is_put_aside_and_a_retry_replaces_it(
+async def test_wrong_content_is_quarantined_and_a_retry_replaces_it(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     hub.fault(model, faults.WrongContent(times=1, at=2_000_000, at_least=1_500_000))
     transfer = await fetch(pod, hub, model)
     assert (transfer["state"], transfer["verification"]) == ("quarantined", "mismatch")
     assert not installed(pod).exists()
-    assert pod.rubbish() == ["flower.safetensors.mismatch.part"]
+    assert pod.leftovers() == ["flower.safetensors.mismatch.part"]
     await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
     assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
 async def test_a_gated_file_names_the_page_where_its_licence_is_accepted(pod: ControlPlane, hub: Hub) -> None:
@@ -193,7 +197,7 @@ async def test_a_gated_file_names_the_page_where_its_licence_is_accepted(pod: Co
     assert "https://huggingface.co/acme/secret" in transfer["problem"]["message"]
 
 
-async def test_a_hub_that_is_away_is_tried_again_and_then_named(
+async def test_an_unreachable_hub_is_retried_and_then_reported(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     with hub.unreachable():
@@ -204,7 +208,7 @@ async def test_a_hub_that_is_away_is_tried_again_and_then_named(
     assert (await pod.finished(transfer["id"]))["state"] == "done"
 
 
-async def test_a_download_that_stands_still_is_tried_again(workspace: Path, hub: Hub, model: HubFile) -> None:
+async def test_a_stalled_download_is_retried(workspace: Path, hub: Hub, model: HubFile) -> None:
     stall = hub.fault(model, faults.Stall(after=1_000_000))
     async with running_control_plane(workspace, **hub_settings(hub), download_stall_seconds=0.2) as pod:
         transfer = await fetch(pod, hub, model)
@@ -226,10 +230,10 @@ async def test_cancelling_leaves_nothing(pod: ControlPlane, hub: Hub, model: Hub
     )
     await pod.finished(replacement["id"])
     assert not installed(pod).exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_a_paused_download_goes_on_where_it_was(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_a_paused_download_resumes(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     paused = await paused_after(2_000_000, pod, hub, model)
     hub.forget_requests()
     await pod.client.post(f"/api/downloads/{paused['id']}/resume")
@@ -237,7 +241,7 @@ async def test_a_paused_download_goes_on_where_it_was(pod: ControlPlane, hub: Hu
     assert bytes_asked(hub) == SIZE - 2_000_000
 
 
-async def test_a_restart_goes_on_where_it_was(workspace: Path, hub: Hub, model: HubFile) -> None:
+async def test_a_download_resumes_after_a_restart(workspace: Path, hub: Hub, model: HubFile) -> None:
     gate = hub.hold(model, after=2_000_000)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
@@ -250,7 +254,7 @@ async def test_a_restart_goes_on_where_it_was(workspace: Path, hub: Hub, model: 
 
 
 async def first_shown(pod: ControlPlane) -> dict[str, Any]:
-    """Watch until there is a transfer."""
+    """Return the first transfer that the socket reports."""
     async with asyncio.timeout(60), pod.socket("/ws/downloads") as frames:
         async for _ in frames:
             transfers: list[dict[str, Any]] = (await pod.client.get("/api/downloads")).json()
@@ -292,7 +296,7 @@ async def test_four_files_at_once_and_the_fifth_waits(pod: ControlPlane, hub: Hu
     assert [(await pod.finished(transfer["id"]))["state"] for transfer in transfers] == ["done"] * 5
 
 
-async def test_an_alternative_is_taken_when_the_first_address_has_no_file(
+async def test_an_alternative_is_used_when_the_first_address_has_no_file(
     workspace: Path, tmp_path: Path, hub: Hub, model: HubFile
 ) -> None:
     gone = hub.url_of(model).replace("acme/models", "acme/removed")

@@ -1,4 +1,4 @@
-"""The disk is full: the transfer pauses, says so, loses nothing, and goes on when there is room."""
+"""On a full disk a transfer pauses, loses nothing, and resumes once there is space."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ SIZE = 12_000_000
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A workspace on a file system of 8 MB."""
+    """Return a workspace on a file system of 8 MB."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     folder = tmp_path / "small"
@@ -36,7 +36,7 @@ def enlarge(folder: Path) -> None:
 
 @pytest.mark.parametrize("length_is_known", [True, False], ids=["announced", "in mid-flight"])
 @pytest.mark.parametrize("state_is_elsewhere", [True, False], ids=["own disk for state", "one disk for all"])
-async def test_a_full_disk_pauses_the_download_until_there_is_room(
+async def test_a_full_disk_pauses_the_download_until_there_is_space(
     small_disk: Path, tmp_path: Path, hub: Hub, length_is_known: bool, state_is_elsewhere: bool
 ) -> None:
     model = hub.add_plain("large.gguf", gguf(SIZE))
@@ -55,14 +55,12 @@ async def test_a_full_disk_pauses_the_download_until_there_is_room(
         await pod.client.post(f"/api/downloads/{transfer['id']}/resume")
         done = await pod.finished(transfer["id"])
         assert (done["state"], done["verification"]) == ("done", "verified")
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 @pytest.mark.parametrize("records", ["can be changed", "cannot be written"])
-async def test_when_one_disk_holds_all_and_is_full_nothing_is_forgotten(
-    small_disk: Path, hub: Hub, records: str
-) -> None:
-    """As in a pod without a volume, where anybody may fill the disk to the last byte."""
+async def test_records_survive_when_their_own_disk_is_full(small_disk: Path, hub: Hub, records: str) -> None:
+    """A pod without a volume has its records on the same disk, which other programs may fill."""
     model, next_one = (
         hub.add("acme/models", f"{name}.safetensors", safetensors(2_000_000, seed=seed))
         for seed, name in enumerate("ab")
@@ -72,7 +70,7 @@ async def test_when_one_disk_holds_all_and_is_full_nothing_is_forgotten(
         transfer = await pod.download(url=hub.url_of(model), folder="loras")
         waiting = await pod.download(url=hub.url_of(next_one), folder="loras")
         await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_200_000)
-        if records == "cannot be written":  # a journal that has to be made anew finds no room
+        if records == "cannot be written":  # no space to create the journal again
             (small_disk / ".comfypod/comfypod.db-journal").unlink()
         filler = fill(small_disk)
         clicked = await pod.client.post(f"/api/downloads/{waiting['id']}/pause")
@@ -88,7 +86,7 @@ async def test_when_one_disk_holds_all_and_is_full_nothing_is_forgotten(
         await pod.client.post("/api/downloads/resume")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         assert (await pod.finished(waiting["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 def fill(folder: Path) -> Path:

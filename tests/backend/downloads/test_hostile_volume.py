@@ -1,4 +1,4 @@
-"""Links, loops and endless names on the volume harm nothing and are reported."""
+"""Symbolic links, loops and very long names on the volume are handled and reported."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ async def test_a_folder_that_links_to_itself_is_refused(pod: ControlPlane, hub: 
     assert "Choose another folder" in answer.json()["error"]["message"]
 
 
-async def test_a_very_long_path_at_the_source_is_refused_without_stopping_others(
+async def test_a_very_long_source_path_is_rejected_without_stopping_others(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     deep = "/".join(["d" * 190] * 25)
@@ -61,4 +61,4 @@ async def test_a_planted_part_file_is_replaced_and_not_written_through(
     assert (await pod.finished(transfer["id"]))["state"] == "done"
     assert precious.read_text() == "keep me"
     assert (pod.models / "loras/flower.safetensors").stat().st_size == SIZE
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []

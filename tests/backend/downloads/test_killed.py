@@ -1,4 +1,4 @@
-"""A control plane is killed a hundred times at random moments: right bytes or none, and it always goes on."""
+"""A control plane is killed a hundred times at random moments: correct bytes or none, and downloads always resume."""
 
 import hashlib
 import multiprocessing
@@ -22,21 +22,21 @@ from tests.support.hub.state import Recorded
 from tests.support.process import free_port
 
 KILLS = 100
-# Long enough that a life comes to its end now and then, counted from its first request.
-LONGEST_LIFE_SECONDS = 1.2
-# One in so many dies while it starts.
+# Counted from the first request; long enough that some runs finish.
+MAX_RUN_SECONDS = 1.2
+# One run in so many is killed during its start.
 STARTS = 5
-# Of each connection; the large file has three.
+# For each connection; the large file has three.
 BYTES_PER_SECOND = 10_000_000
 
-# Imports the application once; every life after that is a fork of it.
+# Imports the application once; every run is a fork of this process.
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["backend.main.server"])
 
 
 @pytest.fixture
 def wanted(hub: Hub, tmp_path: Path) -> dict[str, str]:
-    """The sha256 of two files by their place: one whose hash the hub tells, one of a plain server."""
+    """Return the SHA-256 of two files by destination: one with a published hash, one of a plain server."""
     model = hub.add("acme/models", "flower.safetensors", safetensors(24_000_000))
     plain = hub.add_plain("rose.gguf", gguf(9_000_000))
     presets = tmp_path / "presets"
@@ -68,12 +68,12 @@ def settings_of(workspace: Path, hub: Hub, tmp_path: Path) -> dict[str, Any]:
 
 
 def live(settings: dict[str, Any]) -> None:
-    """One life of a control plane, in a process of its own."""
+    """Run a control plane until it is killed, in its own process."""
     from backend.config.settings import Settings  # noqa: PLC0415 - imported by the fork server already
     from backend.downloads.engine import part_file  # noqa: PLC0415
     from backend.main.server import serve  # noqa: PLC0415
 
-    # Lives are short here: receipts have to be written as often, measured by what arrives between two.
+    # Runs are short, so the resume state is written as often in relation to the received bytes.
     part_file.SAVE_SECONDS = 0.1
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -93,29 +93,29 @@ def life(settings: dict[str, Any]) -> Iterator[ForkServerProcess]:
 
 
 def installed(models: Path, wanted: dict[str, str]) -> set[str]:
-    """The places that hold a file; every one of them has the right content."""
+    """Return the destinations of installed files, after checking the content of each."""
     there = {place for place in wanted if (models / place).exists()}
     for place in there:
         assert hashlib.sha256((models / place).read_bytes()).hexdigest() == wanted[place]
     return there
 
 
-def until_it_moves(process: ForkServerProcess, hub: Hub, is_over: Callable[[], bool]) -> None:
-    """Wait for its first request, or for the file that needed none because all its bytes were here."""
+def until_it_progresses(process: ForkServerProcess, hub: Hub, is_over: Callable[[], bool]) -> None:
+    """Wait for the first request, or for a file that needs none because all its bytes are on disk."""
     before = len(hub.requests)
     while process.exitcode is None and len(hub.requests) == before and not is_over():
         process.join(timeout=0.02)
 
 
-def goes_on(requests: list[Recorded]) -> bool:
-    """The first part of the large file that was asked for is not its beginning."""
+def resumes(requests: list[Recorded]) -> bool:
+    """Return True if the first request for the large file does not start at its beginning."""
     parts = [seen.headers["Range"] for seen in requests if seen.origin == "cdn"]
     return bool(parts) and not parts[0].startswith("bytes=0-")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_hundred_kills_lose_nothing_and_leave_nothing(
+async def test_a_hundred_kills_lose_no_bytes_and_leave_no_files(
     workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
 ) -> None:
     moments = random.Random(20261121)
@@ -126,31 +126,31 @@ async def test_a_hundred_kills_lose_nothing_and_leave_nothing(
         before = len(hub.requests)
         with life(settings) as process:
             if number % STARTS:
-                until_it_moves(process, hub, lambda: installed(models, wanted) == set(wanted))
-            process.join(timeout=moments.uniform(0, LONGEST_LIFE_SECONDS))
+                until_it_progresses(process, hub, lambda: installed(models, wanted) == set(wanted))
+            process.join(timeout=moments.uniform(0, MAX_RUN_SECONDS))
             assert process.exitcode is None, "the control plane ended by itself"
-        resumed += goes_on(hub.requests[before:])
+        resumed += resumes(hub.requests[before:])
         if installed(models, wanted) == set(wanted):
             rounds += 1
             for place in wanted:
                 (models / place).unlink()
     assert rounds > 0, "no life was long enough to finish"
-    await _comes_to_an_end(settings, models, wanted)
+    await _completes(settings, models, wanted)
     assert resumed > 0, "every life began at the first byte"
 
 
-async def _comes_to_an_end(settings: dict[str, Any], models: Path, wanted: dict[str, str]) -> None:
-    """Left alone at last, everything is there, the record is honest, and nothing else lies around."""
+async def _completes(settings: dict[str, Any], models: Path, wanted: dict[str, str]) -> None:
+    """Run once without a kill; check that all files are installed, the states are correct and no leftovers exist."""
     chosen = {name: value for name, value in settings.items() if name not in ("workspace", "access_password")}
     async with running_control_plane(settings["workspace"], **chosen) as pod:
         await pod.client.post("/api/presets/garden/download")
         for transfer in (await pod.client.get("/api/downloads")).json():
             assert (await pod.finished(transfer["id"]))["state"] == "done", transfer
         assert installed(models, wanted) == set(wanted)
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
-async def test_a_stop_after_the_last_byte_needs_no_byte_more(
+async def test_after_a_stop_at_the_last_byte_no_byte_is_requested(
     workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
 ) -> None:
     models = workspace / "ComfyUI/models"
@@ -172,14 +172,12 @@ async def test_a_stop_after_the_last_byte_needs_no_byte_more(
         found = await pod.download(url=hub.url_of(rose), folder="vae")
         await pod.client.post(f"/api/downloads/{found['id']}/resume")
         assert (await pod.finished(found["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
     assert hub.requests == []
 
 
 @pytest.mark.slow
-def test_the_last_signal_is_really_a_kill(
-    workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
-) -> None:
+def test_runs_end_by_sigkill(workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]) -> None:
     with life(settings_of(workspace, hub, tmp_path)) as process:
         pid = process.pid
         assert pid

@@ -1,4 +1,4 @@
-"""Another program locks the database: a download that is complete stays complete."""
+"""A complete download stays complete while another program locks the database."""
 
 import asyncio
 import sqlite3

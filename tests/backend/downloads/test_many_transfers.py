@@ -1,4 +1,4 @@
-"""Thousands of transfers: every operation takes as many statements as for a few."""
+"""With thousands of transfers, operations take no more statements than with a few."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ ROW = (
 
 
 def add_rows(workspace: Path, state: str, count: int, *, first: int = 0) -> None:
-    """Write transfers straight into the database."""
+    """Insert transfers directly into the database."""
     with sqlite3.connect(workspace / ".comfypod/comfypod.db", timeout=60) as database:
         database.executemany(
             ROW,
@@ -44,7 +44,7 @@ def add_rows(workspace: Path, state: str, count: int, *, first: int = 0) -> None
 
 @pytest.fixture
 def statements_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that the control plane sends to the database."""
+    """Return a list that records every SQL statement of the control plane."""
     statements: list[str] = []
     execute = aiosqlite.Connection.execute
 
@@ -73,9 +73,7 @@ async def test_pausing_and_resuming_all_takes_as_many_statements_for_2000_as_for
         assert [line["message"] for line in log] == ["Paused."]
 
 
-async def test_the_list_comes_in_pages_in_the_order_of_the_queue_and_then_of_the_end(
-    workspace: Path, hub: Hub
-) -> None:
+async def test_pages_list_the_queue_in_order_and_then_the_latest_finished(workspace: Path, hub: Hub) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         add_rows(workspace, "paused", 7)
         add_rows(workspace, "done", 8)
@@ -91,7 +89,7 @@ async def test_the_list_comes_in_pages_in_the_order_of_the_queue_and_then_of_the
 
 
 async def paged(pod: ControlPlane, url: str) -> list[str]:
-    """The ids of all pages."""
+    """Return the ids on all pages."""
     found = []
     following: str | None = url
     while following:
@@ -122,7 +120,7 @@ async def test_the_list_reads_no_more_rows_with_20000_finished_transfers(workspa
 
 
 async def test_a_clock_that_is_set_back_delays_no_retry(workspace: Path, hub: Hub) -> None:
-    """A clock that goes back two days puts every stored time two days into the future."""
+    """When the clock goes back two days, stored times are two days in the future."""
     model = hub.add("acme/models", "flower.safetensors", safetensors(1000))
     hub.fault(model, faults.Status(code=503))
     async with running_control_plane(workspace, **hub_settings(hub) | {"download_retry_seconds": 5.0}) as pod:
@@ -134,7 +132,7 @@ async def test_a_clock_that_is_set_back_delays_no_retry(workspace: Path, hub: Hu
             )
             assert changed.rowcount == 1
         database.close()
-        # Anything that makes the worker look at the queue again.
+        # Any change that makes the worker read the queue again.
         await pod.client.post("/api/downloads/order", json={"ids": []})
         assert (await pod.finished(transfer["id"]))["state"] == "done"
 

@@ -1,4 +1,4 @@
-"""What has arrived stays, whatever a server says later, until it is certain that it is of no use."""
+"""Received bytes are kept through later server errors, until they are certainly useless."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.formats import gguf, safetensors
 
-# One look and one connection, so that every byte asked for is counted once.
+# One metadata request and one connection, so that every requested byte is counted once.
 SIZE = 3_000_000
 HALF = 1_500_000
 NOWHERE = "http://127.0.0.1:9/flower.safetensors"
@@ -29,7 +29,7 @@ async def resumed(pod: ControlPlane, transfer: dict[str, Any]) -> dict[str, Any]
     return await pod.finished(transfer["id"])
 
 
-async def test_addresses_that_are_dead_cost_no_byte(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_dead_addresses_lose_no_bytes(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     paused = await paused_after(HALF, pod, hub, model, sha256=model.sha256, alternatives=[NOWHERE])
     hub.fault(model, faults.Status(code=404, times=None))
     assert (await resumed(pod, paused))["state"] == "failed"
@@ -39,19 +39,19 @@ async def test_addresses_that_are_dead_cost_no_byte(pod: ControlPlane, hub: Hub,
     assert bytes_asked(hub) == SIZE - paused["received"]
 
 
-async def test_an_alternative_goes_on_where_the_first_address_stopped(
+async def test_an_alternative_resumes_where_the_first_address_stopped(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     mirror = hub.add_plain("mirror.safetensors", safetensors(SIZE))
     paused = await paused_after(HALF, pod, hub, model, alternatives=[hub.url_of(mirror)])
     hub.fault(model, faults.Status(code=404, on="resolve", times=None))
     hub.forget_requests()
-    # Nobody promised a hash but the hub, and that was before it lost the file.
+    # Only the hub published a hash, before it lost the file.
     assert (await resumed(pod, paused))["verification"] == "verified"
     assert bytes_asked(hub, "hub") == SIZE - paused["received"]
 
 
-async def test_an_alternative_that_has_another_file_changes_nothing(
+async def test_an_alternative_with_another_file_changes_nothing(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     other = hub.add_plain("other.safetensors", safetensors(SIZE + 1000))
@@ -72,13 +72,13 @@ REFUSALS = [
 ]
 
 
-async def test_an_answer_that_is_refused_says_nothing_about_what_is_here(
+async def test_a_rejected_response_does_not_discard_received_bytes(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     paused = await paused_after(HALF, pod, hub, model)
     for refusal in REFUSALS:
         hub.fault(model, refusal)
-        # Not even when the hub calls the content by another name this once.
+        # Not even when the hub sends another ETag once.
         hub.fault(model, faults.ChangedETag(on="resolve"))
         assert (await resumed(pod, paused))["state"] == "failed"
     hub.forget_requests()
@@ -86,11 +86,11 @@ async def test_an_answer_that_is_refused_says_nothing_about_what_is_here(
     assert bytes_asked(hub) == SIZE - paused["received"]
 
 
-ODD_ANSWERS = [faults.ChangedETag(), faults.Status(code=416), faults.IgnoreRange()]
+ODD_RESPONSES = [faults.ChangedETag(), faults.Status(code=416), faults.IgnoreRange()]
 
 
-async def test_one_odd_answer_does_not_throw_away_what_a_hash_will_judge(pod: ControlPlane, hub: Hub) -> None:
-    for number, odd in enumerate(ODD_ANSWERS):
+async def test_one_odd_response_does_not_discard_bytes_with_a_known_hash(pod: ControlPlane, hub: Hub) -> None:
+    for number, odd in enumerate(ODD_RESPONSES):
         model = hub.add("acme/models", f"{number}.safetensors", safetensors(SIZE, seed=number))
         paused = await paused_after(HALF, pod, hub, model)
         hub.fault(model, odd)
@@ -100,10 +100,8 @@ async def test_one_odd_answer_does_not_throw_away_what_a_hash_will_judge(pod: Co
         assert min(beginnings_asked(hub)) == paused["received"], odd
 
 
-async def test_one_odd_answer_at_a_connection_is_a_fault_of_that_connection(
-    pod: ControlPlane, hub: Hub
-) -> None:
-    for number, odd in enumerate(ODD_ANSWERS):
+async def test_one_odd_response_fails_only_its_connection(pod: ControlPlane, hub: Hub) -> None:
+    for number, odd in enumerate(ODD_RESPONSES):
         large = hub.add_plain(f"{number}.gguf", gguf(20_000_000, seed=number))
         seen = hub.fault(large, type(odd)(**{**vars(odd), "times": 1, "at_least": 2_000_000}))
         hub.forget_requests()
@@ -113,7 +111,7 @@ async def test_one_odd_answer_at_a_connection_is_a_fault_of_that_connection(
         assert beginnings_asked(hub, "hub").count(0) == 1, odd
 
 
-async def test_a_server_that_insists_on_another_size_is_believed(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_server_that_repeats_another_size_is_believed(pod: ControlPlane, hub: Hub) -> None:
     first = hub.add_plain("rose.safetensors", safetensors(SIZE))
     second = safetensors(SIZE + 1000)
     paused = await paused_after(HALF, pod, hub, first, sha256=second.sha256)
@@ -121,10 +119,10 @@ async def test_a_server_that_insists_on_another_size_is_believed(pod: ControlPla
     assert (await resumed(pod, paused))["verification"] == "verified"
 
 
-async def test_a_body_without_length_is_whole_when_it_ends(
+async def test_a_body_without_length_is_complete_when_it_ends(
     pod: ControlPlane, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its size is written down at its end, maybe while what has arrived is being written down as well."""
+    """Its size is recorded at its end, possibly while the resume state is being written."""
     monkeypatch.setattr(part_file, "SAVE_SECONDS", 0)
     for number in range(4):
         model = hub.add_plain(f"{number}.gguf", gguf(4_000_000, seed=number))
@@ -134,8 +132,8 @@ async def test_a_body_without_length_is_whole_when_it_ends(
         assert (await pod.finished(transfer["id"]))["state"] == "done"
 
 
-async def test_a_file_that_was_complete_when_the_power_went_is_ours(workspace: Path, hub: Hub) -> None:
-    """Nobody had told its size; the promised hash says whose file it is."""
+async def test_a_file_that_was_complete_at_a_power_cut_is_installed(workspace: Path, hub: Hub) -> None:
+    """Its size is unknown; the expected hash identifies it."""
     poppy = hub.add_plain("poppy.safetensors", safetensors(SIZE))
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         gate = hub.hold(poppy, after=HALF)
@@ -147,4 +145,4 @@ async def test_a_file_that_was_complete_when_the_power_went_is_ours(workspace: P
     (folder / "poppy.safetensors.part").unlink()
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

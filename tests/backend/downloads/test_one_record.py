@@ -1,4 +1,4 @@
-"""A destination has one record until its file is there, whatever is asked for, stopped and asked for again."""
+"""A destination has one transfer until its file is installed, however often it is requested and stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ async def all_of(pod: ControlPlane) -> list[dict[str, Any]]:
     return rows
 
 
-async def test_what_stopped_is_asked_for_again_and_stays_one_transfer(
+async def test_requesting_a_stopped_file_again_resumes_its_transfer(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     hub.fault(model, faults.Status(code=404, on="resolve"))
@@ -53,12 +53,10 @@ async def test_what_stopped_is_asked_for_again_and_stays_one_transfer(
     await ask(pod, hub, model)
     assert (await pod.finished(failed["id"]))["verification"] == "verified"
     assert [row["id"] for row in await all_of(pod)] == [failed["id"]]
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_other_content_takes_the_place_of_what_failed(
-    pod: ControlPlane, hub: Hub, model: HubFile
-) -> None:
+async def test_other_content_replaces_a_failed_transfer(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     other = hub.add("acme/models", "bee.safetensors", safetensors(SIZE, seed=2))
     gate = hub.hold(model, after=2_000_000)
     failed = await ask(pod, hub, model)
@@ -73,26 +71,28 @@ async def test_other_content_takes_the_place_of_what_failed(
     assert (replaced["id"], replaced["received"]) == (failed["id"], 0)
     done = await pod.finished(failed["id"])
     assert (done["url"], done["verification"]) == (hub.url_of(other), "verified")
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_what_was_put_aside_waits_for_a_person_however_often_it_is_asked_for(
+async def test_a_quarantined_file_waits_for_a_decision_when_requested_again(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     mirror = hub.add_plain("ant.safetensors", safetensors(SIZE))
     hub.fault(model, faults.WrongContent(times=None))
     transfer = await ask(pod, hub, model)
     await pod.finished(transfer["id"])
-    kept = pod.rubbish()
+    kept = pod.leftovers()
     assert (await ask(pod, hub, model))["state"] == "quarantined"
-    assert pod.rubbish() == kept == ["ant.safetensors.mismatch.part"]
+    assert pod.leftovers() == kept == ["ant.safetensors.mismatch.part"]
     elsewhere = await ask(pod, hub, mirror, sha256=model.content.sha256)
     assert elsewhere["id"] == transfer["id"]
     assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_ten_who_ask_at_once_get_the_same_transfer(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_ten_concurrent_requests_get_the_same_transfer(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
     hub.fault(model, faults.Status(code=404, on="resolve"))
     failed = await ask(pod, hub, model)
     await pod.finished(failed["id"])
@@ -101,8 +101,10 @@ async def test_ten_who_ask_at_once_get_the_same_transfer(pod: ControlPlane, hub:
     assert (await pod.finished(failed["id"]))["state"] == "done"
 
 
-async def test_clicks_from_all_sides_block_no_place(workspace: Path, hub: Hub, model: HubFile) -> None:
-    """Pause, resume, cancel and ask again, as fast as they are taken: what is asked for last is fetched."""
+async def test_concurrent_actions_do_not_block_a_destination(
+    workspace: Path, hub: Hub, model: HubFile
+) -> None:
+    """Pause, resume, cancel and request again as fast as possible: the last request wins."""
     async with running_control_plane(workspace, **hub_settings(hub), download_workers=1) as pod:
         transfer = await ask(pod, hub, model)
         for _ in range(10):
@@ -112,13 +114,13 @@ async def test_clicks_from_all_sides_block_no_place(workspace: Path, hub: Hub, m
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
         other = await ask(pod, hub, hub.add("acme/models", "last.safetensors", safetensors(1000, seed=9)))
         assert (await pod.finished(other["id"]))["state"] == "done"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
 @pytest.mark.parametrize(
     ("action", "state", "there"), [("pause", "done", True), ("cancel", "cancelled", False)]
 )
-async def test_whoever_stops_it_when_the_file_has_its_name_already(
+async def test_an_action_after_the_file_is_installed_has_no_effect(
     workspace: Path,
     hub: Hub,
     model: HubFile,
@@ -127,25 +129,25 @@ async def test_whoever_stops_it_when_the_file_has_its_name_already(
     state: str,
     there: bool,
 ) -> None:
-    named = held_after(monkeypatch, Deduplication, "record")
+    named = blocked_after(monkeypatch, Deduplication, "record")
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         transfer = await ask(pod, hub, model)
         await named.wait()
         await act(pod, transfer, action)
         ended = await pod.until(transfer["id"], lambda seen: seen["state"] == state)
         assert (ended["state"], (pod.models / "loras/ant.safetensors").exists()) == (state, there)
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
-def held_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
-    """Let nobody return from a method; the event tells that somebody wants to."""
+def blocked_after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> asyncio.Event:
+    """Block every return from a method. The returned event is set when a call has ended."""
     reached = asyncio.Event()
     method: Callable[..., Awaitable[None]] = getattr(owner, name)
 
-    async def held(*args: Any) -> None:
+    async def blocked(*args: Any) -> None:
         await method(*args)
         reached.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(owner, name, held)
+    monkeypatch.setattr(owner, name, blocked)
     return reached

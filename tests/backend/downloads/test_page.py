@@ -1,4 +1,4 @@
-"""The page of downloads, as htmx asks for its parts and presses its buttons."""
+"""The downloads page: its fragments and buttons, requested as htmx does."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ def names(html: str) -> list[str]:
     return re.findall(r">(\w+)\.safetensors<", html)
 
 
-async def test_the_bar_offers_only_what_makes_sense(
+async def test_the_toolbar_offers_only_possible_actions(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     words = ("Pause all", "Resume all", "Retry failed", "Clear history")
@@ -75,7 +75,7 @@ async def test_the_bar_offers_only_what_makes_sense(
     assert "No downloads yet" in await page(pod)
 
 
-async def test_a_queued_download_is_put_first_unless_it_is(
+async def test_a_queued_download_is_put_first_unless_it_is_first(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     await pod.client.put("/api/downloads/policy", json={"files_at_once": 1})
@@ -90,7 +90,7 @@ async def test_a_queued_download_is_put_first_unless_it_is(
         await pod.finished(transfer)
 
 
-async def test_a_paused_download_still_tells_how_large_it_is(
+async def test_a_paused_download_still_shows_its_size(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     gate = hub.hold(models[0], after=100_000)
@@ -101,7 +101,7 @@ async def test_a_paused_download_still_tells_how_large_it_is(
     gate.release()
 
 
-async def test_what_is_finished_is_filtered_and_searched(
+async def test_finished_downloads_are_filtered_and_searched(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     hub.fault(models[0], faults.Status(code=404, on="resolve"))
@@ -115,7 +115,7 @@ async def test_what_is_finished_is_filtered_and_searched(
     assert "<script>" not in nothing
 
 
-async def test_wrong_content_is_kept_fetched_again_or_deleted(
+async def test_wrong_content_is_accepted_downloaded_again_or_deleted(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     for model in models:
@@ -140,7 +140,7 @@ async def test_wrong_content_is_kept_fetched_again_or_deleted(
 @pytest.mark.parametrize(
     ("looks", "words"), [("ComfyUI", "Available in ComfyUI"), ("elsewhere", "Not listed by ComfyUI yet")]
 )
-async def test_what_is_done_tells_whether_comfyui_offers_it(
+async def test_a_finished_download_shows_whether_comfyui_offers_it(
     workspace: Path, hub: Hub, models: list[HubFile], looks: str, words: str
 ) -> None:
     (workspace / looks / "models/loras").mkdir(parents=True)
@@ -151,7 +151,7 @@ async def test_what_is_done_tells_whether_comfyui_offers_it(
             assert words in await page(pod)
 
 
-async def test_the_log_of_a_download_is_asked_for_apart(
+async def test_the_log_of_a_download_is_loaded_separately(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     transfer = await ask(pod, hub, models[0])
@@ -159,11 +159,11 @@ async def test_the_log_of_a_download_is_asked_for_apart(
     assert "Requested from" not in await page(pod)
     log = (await pod.client.get(f"/downloads/{transfer}/log", headers=FRAGMENT)).text
     assert re.search(r"<time [^>]+>\d\d \w{3} \d\d:\d\d:\d\d</time>\s*<span[^>]*>Requested from http", log)
-    nobody = await pod.client.get("/downloads/nobody/log", headers=FRAGMENT)
-    assert (nobody.status_code, "no such download" in nobody.headers["HX-Trigger"]) == (404, True)
+    unknown = await pod.client.get("/downloads/unknown/log", headers=FRAGMENT)
+    assert (unknown.status_code, "no such download" in unknown.headers["HX-Trigger"]) == (404, True)
 
 
-async def test_a_long_history_is_cut_short_and_says_so(
+async def test_a_long_history_is_shortened_with_a_note(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     hub.hold(models[0])
@@ -179,7 +179,7 @@ async def test_a_long_history_is_cut_short_and_says_so(
     assert html.count("<li ") == 100
 
 
-async def test_what_does_not_fit_tells_what_could_be_freed(
+async def test_a_file_that_does_not_fit_shows_what_could_be_freed(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     hub.hold(models[0], after=100_000)
@@ -196,7 +196,7 @@ async def test_what_does_not_fit_tells_what_could_be_freed(
     assert names(await page(pod)) == ["ant"]
 
 
-async def test_the_disk_is_shown_with_what_is_still_to_come(pod: ControlPlane, hub: Hub) -> None:
+async def test_the_disk_is_shown_with_the_bytes_still_to_download(pod: ControlPlane, hub: Hub) -> None:
     assert re.search(r"B free\s*</p>", await page(pod))
     huge = hub.add("acme/models", "huge.safetensors", Enormous())
     transfer = await ask(pod, hub, huge)
@@ -208,9 +208,7 @@ async def test_the_disk_is_shown_with_what_is_still_to_come(pod: ControlPlane, h
     assert "to download" not in await page(pod)
 
 
-async def test_a_format_that_can_run_code_is_fetched_when_its_author_is_trusted(
-    pod: ControlPlane, hub: Hub
-) -> None:
+async def test_a_format_that_can_run_code_is_downloaded_after_consent(pod: ControlPlane, hub: Hub) -> None:
     pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
     form = {
         "pick": "0",

@@ -1,4 +1,4 @@
-"""However a file arrives in parts, every byte comes once and none is forgotten."""
+"""Byte ranges, segments and resume states cover every byte of a file exactly once."""
 
 import itertools
 from pathlib import Path
@@ -35,7 +35,7 @@ def bytes_in(ranges: list[tuple[int, int]] | ByteRanges) -> set[int]:
 
 
 @given(ANY_RANGES)
-def test_joining_keeps_every_byte_and_leaves_holes_between(parts: list[tuple[int, int]]) -> None:
+def test_merging_keeps_every_byte_and_every_gap(parts: list[tuple[int, int]]) -> None:
     ranges = merge(parts)
     assert bytes_in(ranges) == bytes_in(parts)
     assert all(start < stop for start, stop in ranges)
@@ -48,7 +48,7 @@ def test_adding_a_part_adds_its_bytes(ranges: ByteRanges, start: int, stop: int)
 
 
 @given(RANGES)
-def test_what_is_here_and_what_is_missing_make_the_file(ranges: ByteRanges) -> None:
+def test_received_and_missing_ranges_make_the_file(ranges: ByteRanges) -> None:
     missing = gaps(ranges, SIZE)
     assert bytes_in(ranges) | bytes_in(missing) == set(range(SIZE))
     assert length(ranges) + length(missing) == SIZE
@@ -56,7 +56,7 @@ def test_what_is_here_and_what_is_missing_make_the_file(ranges: ByteRanges) -> N
 
 
 @given(RANGES)
-def test_the_beginning_without_holes_and_the_end_are_found(ranges: ByteRanges) -> None:
+def test_the_contiguous_beginning_and_the_end_are_found(ranges: ByteRanges) -> None:
     present = bytes_in(ranges)
     assert prefix(ranges) == next(byte for byte in range(SIZE + 1) if byte not in present)
     assert end(ranges) == max(present, default=-1) + 1
@@ -73,49 +73,51 @@ SIZES = st.integers(1, 100_000_000_000)
 
 
 @given(SIZES)
-def test_a_file_of_any_size_is_cut_into_a_bearable_number_of_pieces(size: int) -> None:
+def test_a_file_of_any_size_has_a_bounded_number_of_segments(size: int) -> None:
     assert -(-size // segment_bytes(size)) <= max(65, size // 2**26 + 1)
 
 
 @given(SIZES, st.integers(1, 16))
-def test_no_more_connections_than_allowed_and_none_for_nothing(left: int, most: int) -> None:
+def test_connections_are_limited_and_zero_for_an_empty_rest(left: int, most: int) -> None:
     assert 1 <= connections_for(left, most) <= most
     assert connections_for(left, most) <= left // MIN_SEGMENT_BYTES + 1
 
 
-# What happens at a connection: it asks for work, brings some of it, breaks, or ends a segment.
-STEPS = st.lists(st.tuples(st.sampled_from(["take", "bring", "break"]), st.integers(0, 20), st.floats(0, 1)))
+# Steps of a connection: it takes a segment, receives bytes, breaks, or ends the segment.
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["take", "receive", "break"]), st.integers(0, 20), st.floats(0, 1))
+)
 
 
 @given(st.integers(1, 400_000_000), RANGES, STEPS)
-def test_connections_that_come_and_break_bring_every_byte_once(
+def test_connections_that_break_deliver_every_byte_once(
     size: int, here: ByteRanges, steps: list[tuple[str, int, float]]
 ) -> None:
     here = tuple((start, stop) for start, stop in here if stop <= size)
-    brought, plan, taken = here, SegmentPlan(gaps(here, size), size), []
+    received, plan, taken = here, SegmentPlan(gaps(here, size), size), []
     for step, which, share in steps:
         if step == "take":
             segment = plan.take()
             taken += [segment] if segment else []
         elif taken:
             segment = taken[which % len(taken)]
-            brought = bring(brought, segment, int(segment.remaining * share))
+            received = receive(received, segment, int(segment.remaining * share))
             if step == "break":
                 taken.remove(segment)
                 plan.put_back(segment)
     for segment in taken:
-        brought = bring(brought, segment, segment.remaining)
+        received = receive(received, segment, segment.remaining)
         plan.finish(segment)
     while segment := plan.take():
-        brought = bring(brought, segment, segment.remaining)
+        received = receive(received, segment, segment.remaining)
         plan.finish(segment)
-    assert brought == ((0, size),)
+    assert received == ((0, size),)
 
 
-def bring(brought: ByteRanges, segment: Segment, count: int) -> ByteRanges:
-    """The ranges with `count` more bytes of the segment, none of which may be here yet."""
-    after = add(brought, segment.offset, segment.offset + count)
-    assert length(after) == length(brought) + count
+def receive(received: ByteRanges, segment: Segment, count: int) -> ByteRanges:
+    """Return the ranges with `count` more bytes of the segment, which must all be missing."""
+    after = add(received, segment.offset, segment.offset + count)
+    assert length(after) == length(received) + count
     segment.offset += count
     return after
 
@@ -132,7 +134,7 @@ STATES = st.builds(
 
 
 @given(state=STATES, on_disk=BOUND)
-def test_a_state_is_believed_exactly_when_its_bytes_are_there(
+def test_a_state_is_valid_only_if_its_bytes_are_on_disk(
     tmp_path_factory: pytest.TempPathFactory, state: ResumeState, on_disk: int
 ) -> None:
     folder = tmp_path_factory.mktemp("states")
@@ -144,16 +146,16 @@ def test_a_state_is_believed_exactly_when_its_bytes_are_there(
 
 HERE, THERE = "https://example.org/x", "https://example.org/y"
 HASH, OTHER_HASH = "5" * 64, "6" * 64
-# What an earlier attempt left; what this one asks and is told; whether it goes on with what is here.
+# The state of an earlier attempt, this request and its response, and whether the download resumes.
 DECISIONS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
-    # A promised hash decides, wherever the bytes come from and whatever they are called there.
+    # A known hash decides, whatever the URL and ETag.
     ({"sha256": HASH, "url": THERE}, {"sha256": HASH}, True),
     ({"sha256": HASH, "identity": "a", "validator": '"v"'}, {"sha256": HASH, "identity": "b"}, True),
     ({"sha256": HASH}, {"sha256": HASH, "url": THERE, "identity": "b"}, True),
     ({"sha256": HASH, "url": THERE}, {"sha256": OTHER_HASH}, False),
     ({"url": THERE, "validator": '"v"'}, {}, False),
     ({"url": THERE, "validator": '"v"'}, {"sha256": HASH}, False),
-    # Without one, the address and what its hub calls the content; the server that sends it has a word in it, too.
+    # Without a hash, the URL and the ETags of the hub and of the CDN decide.
     ({"validator": '"v"'}, {}, True),
     ({}, {}, False),
     ({"identity": "a"}, {"identity": "a"}, True),
@@ -161,14 +163,14 @@ DECISIONS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"identity": "a", "validator": '"v"'}, {"identity": None}, True),
     ({"identity": "a"}, {"identity": None}, False),
     ({"validator": '"v"'}, {"url": THERE}, False),
-    # A size that cannot be.
+    # An impossible size.
     ({"sha256": HASH}, {"sha256": HASH, "bytes": 10}, False),
     ({"sha256": HASH, "bytes": 2 * SIZE}, {"sha256": HASH, "bytes": SIZE}, False),
 ]
 
 
 @pytest.mark.parametrize(("left", "now", "goes_on"), DECISIONS)
-def test_parts_are_gone_on_with_when_they_are_of_the_same_content(
+def test_a_download_resumes_only_for_the_same_content(
     tmp_path: Path, left: dict[str, Any], now: dict[str, Any], goes_on: bool
 ) -> None:
     nothing: dict[str, Any] = {
@@ -184,7 +186,7 @@ def test_parts_are_gone_on_with_when_they_are_of_the_same_content(
     assert point.validator == (earlier.validator if goes_on else None)
 
 
-def test_an_alternative_of_another_size_is_refused_and_what_is_here_stays(tmp_path: Path) -> None:
+def test_an_alternative_of_another_size_is_rejected_and_received_bytes_stay(tmp_path: Path) -> None:
     earlier = ResumeState(url=HERE, ranges=((0, 20),), bytes=SIZE, sha256=HASH, identity=None, validator=None)
     with pytest.raises(PermanentError, match="received bytes are kept"):
         resume_point(attempt_at(tmp_path, earlier, url=THERE, sha256=HASH, bytes=SIZE + 1))
@@ -204,9 +206,7 @@ def attempt_at(
 
 
 @given(st.binary(max_size=300))
-def test_a_damaged_state_is_not_believed_and_does_no_harm(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
+def test_a_damaged_state_is_ignored(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("states")
     partial = PartialFile(folder / "x.safetensors")
     (folder / ".x.safetensors.resume.part").write_bytes(content)
@@ -215,7 +215,7 @@ def test_a_damaged_state_is_not_believed_and_does_no_harm(
 
 
 @given(asked=BOUND, first=BOUND, last=BOUND, total=st.none() | BOUND)
-def test_a_part_is_taken_only_when_it_begins_where_it_was_asked_for(
+def test_a_partial_response_must_start_at_the_requested_offset(
     asked: int, first: int, last: int, total: int | None
 ) -> None:
     stated = f"bytes {first}-{last}/{'*' if total is None else total}"
@@ -231,7 +231,7 @@ def test_a_part_is_taken_only_when_it_begins_where_it_was_asked_for(
 
 
 @given(asked=BOUND, length=st.none() | BOUND)
-def test_a_whole_file_never_continues_a_part(asked: int, length: int | None) -> None:
+def test_a_complete_response_never_continues_a_range(asked: int, length: int | None) -> None:
     headers = {} if length is None else {"Content-Length": str(length)}
     opening = read_response(answer(200, headers), asked)
     assert (opening.start, opening.stop, opening.is_partial) == (0, length, False)

@@ -1,4 +1,4 @@
-"""Signed links: they download, and their signatures are never on disk, in a log, in an answer or in an event."""
+"""Signed links download, and their signatures never reach disk, a log, a response or an event."""
 
 import asyncio
 import json
@@ -49,14 +49,14 @@ async def test_a_signed_link_downloads_and_its_signature_stays_in_memory(
         assert "Key-Pair-Id" not in place
 
 
-async def test_the_servers_name_for_the_file_is_taken(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+async def test_the_file_name_from_the_server_is_used(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     hub.add("acme/models", "abc", safetensors(1000), lfs=True)
     link = hub.signed_url_of(hub.repository("acme/models").files("main")["abc"])
     transfer = await pod.download(url=link, folder="loras")
     assert transfer["filename"] == "abc"
 
 
-async def test_after_a_restart_the_link_has_to_be_pasted_again_and_the_rest_is_fetched(
+async def test_after_a_restart_the_link_must_be_pasted_again_and_the_download_resumes(
     workspace: Path, hub: Hub, model: HubFile
 ) -> None:
     wanted = {"folder": "loras", "filename": "daisy.safetensors"}
@@ -81,9 +81,7 @@ async def test_after_a_restart_the_link_has_to_be_pasted_again_and_the_rest_is_f
     )
 
 
-async def test_a_link_that_has_expired_asks_for_a_fresh_one(
-    pod: ControlPlane, hub: Hub, model: HubFile
-) -> None:
+async def test_an_expired_link_asks_for_a_new_one(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
     link = hub.signed_url_of(model)
     hub.expire_links()
     transfer = await pod.download(url=link, folder="loras")

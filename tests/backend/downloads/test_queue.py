@@ -1,4 +1,4 @@
-"""A user steers the queue: order, all at once, pace, what is remembered."""
+"""A user controls the queue: order, actions on all transfers, rate limits, history."""
 
 import asyncio
 from pathlib import Path
@@ -50,7 +50,7 @@ async def messages(pod: ControlPlane, transfer_id: str) -> list[str]:
     return [line["message"] for line in answer.json()]
 
 
-async def test_what_is_put_first_is_fetched_next(workspace: Path, hub: Hub, models: list[HubFile]) -> None:
+async def test_a_file_put_first_is_downloaded_next(workspace: Path, hub: Hub, models: list[HubFile]) -> None:
     async with running_control_plane(workspace, **hub_settings(hub), download_workers=1) as pod:
         gate = hub.hold(models[0])
         ids = [await ask(pod, hub, model) for model in models]
@@ -64,12 +64,14 @@ async def test_what_is_put_first_is_fetched_next(workspace: Path, hub: Hub, mode
         assert [row["id"] for row in rows] == [ids[0], ids[2], ids[1]]
 
 
-async def test_an_order_that_names_nobody_is_refused(pod: ControlPlane) -> None:
-    answer = await pod.client.post("/api/downloads/order", json={"ids": ["nobody"]})
+async def test_an_order_with_an_unknown_id_is_rejected(pod: ControlPlane) -> None:
+    answer = await pod.client.post("/api/downloads/order", json={"ids": ["unknown"]})
     assert answer.status_code == 404
 
 
-async def test_everything_is_paused_and_goes_on(pod: ControlPlane, hub: Hub, models: list[HubFile]) -> None:
+async def test_all_transfers_are_paused_and_resumed(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
     gates = [hub.hold(model) for model in models]
     ids = [await ask(pod, hub, model) for model in models]
     await post(pod, "/pause")
@@ -80,7 +82,7 @@ async def test_everything_is_paused_and_goes_on(pod: ControlPlane, hub: Hub, mod
     assert {(await pod.finished(transfer_id))["state"] for transfer_id in ids} == {"done"}
 
 
-async def test_only_what_failed_is_tried_again(pod: ControlPlane, hub: Hub, models: list[HubFile]) -> None:
+async def test_only_failed_transfers_are_retried(pod: ControlPlane, hub: Hub, models: list[HubFile]) -> None:
     hub.fault(models[0], faults.Status(code=404, on="resolve"))
     failed, fine, cancelled = [await ask(pod, hub, model) for model in models]
     await pod.finished(failed)
@@ -107,7 +109,7 @@ async def test_the_history_is_filtered_and_cleared_and_the_files_stay(
     assert sorted(path.stem for path in (pod.models / "loras").iterdir()) == ["bee", "cat"]
 
 
-async def test_the_log_tells_what_happened(pod: ControlPlane, hub: Hub) -> None:
+async def test_the_log_shows_what_happened(pod: ControlPlane, hub: Hub) -> None:
     large = hub.add("acme/models", "large.safetensors", safetensors(5_000_000))
     hub.fault(large, faults.Cut(after=1_000_000, at_least=2_000_000))
     transfer_id = await ask(pod, hub, large)
@@ -118,21 +120,19 @@ async def test_the_log_tells_what_happened(pod: ControlPlane, hub: Hub) -> None:
     assert "Signature" not in " ".join(told)
 
 
-async def test_wrong_content_can_be_kept_all_the_same(
-    pod: ControlPlane, hub: Hub, models: list[HubFile]
-) -> None:
+async def test_wrong_content_can_be_accepted(pod: ControlPlane, hub: Hub, models: list[HubFile]) -> None:
     hub.fault(models[0], faults.WrongContent(times=1))
     transfer_id = await ask(pod, hub, models[0])
     assert (await pod.finished(transfer_id))["state"] == "quarantined"
     accepted = await post(pod, f"/{transfer_id}/accept")
     assert (accepted["state"], accepted["verification"]) == ("done", "mismatch")
     assert (pod.models / "loras/ant.safetensors").stat().st_size == SIZE
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     answer = await pod.client.post(f"/api/downloads/{transfer_id}/accept")
     assert answer.status_code == 409
 
 
-async def test_put_aside_content_is_never_put_over_another_file(
+async def test_quarantined_content_never_replaces_another_file(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     hub.fault(models[0], faults.WrongContent(times=1))
@@ -145,7 +145,7 @@ async def test_put_aside_content_is_never_put_over_another_file(
     assert mine.read_bytes() == b"mine"
 
 
-async def test_a_format_that_can_run_code_needs_a_word_of_consent(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_format_that_can_run_code_needs_consent(pod: ControlPlane, hub: Hub) -> None:
     pickle = hub.add("acme/models", "old.ckpt", b"\x80\x02}q\x00.")
     wanted = {"url": hub.url_of(pickle), "folder": "checkpoints"}
     answer = await pod.client.post("/api/downloads", json=wanted)
@@ -155,7 +155,7 @@ async def test_a_format_that_can_run_code_needs_a_word_of_consent(pod: ControlPl
     assert (await pod.finished(transfer["id"]))["state"] == "done"
 
 
-async def test_the_same_content_under_two_names_is_fetched_once(
+async def test_the_same_content_under_two_names_is_downloaded_once(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     gate = hub.hold(models[0], after=100_000)
@@ -168,10 +168,10 @@ async def test_the_same_content_under_two_names_is_fetched_once(
     assert len(hub.requests_to("cdn")) == 1
     files = [pod.models / "loras" / name for name in ("ant.safetensors", "again.safetensors")]
     assert files[0].samefile(files[1])
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
 
 
-async def test_a_policy_holds_at_once_and_after_a_restart(
+async def test_a_policy_applies_at_once_and_after_a_restart(
     workspace: Path, hub: Hub, models: list[HubFile]
 ) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
@@ -221,7 +221,7 @@ async def test_done_means_that_comfyui_offers_the_file(
     ],
     ids=str,
 )
-async def test_a_policy_that_makes_no_sense_is_refused(pod: ControlPlane, change: dict[str, Any]) -> None:
+async def test_an_invalid_policy_is_rejected(pod: ControlPlane, change: dict[str, Any]) -> None:
     answer = await pod.client.put("/api/downloads/policy", json=change)
     assert answer.status_code == 400
     assert (await pod.client.get("/api/downloads/policy")).json()["files_at_once"] == 4

@@ -1,4 +1,4 @@
-"""Speed and schedule: the form on the page, and what the API takes."""
+"""Rate limits and schedule: the form on the page, and validation by the API."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ async def policy(pod: ControlPlane) -> dict[str, Any]:
     return answer
 
 
-async def test_what_is_saved_holds_and_is_shown(pod: ControlPlane) -> None:
+async def test_a_saved_policy_applies_and_is_shown(pod: ControlPlane) -> None:
     status, html = await save(pod)
     assert status == 200
     assert await policy(pod) == {
@@ -55,7 +55,7 @@ async def test_what_is_saved_holds_and_is_shown(pod: ControlPlane) -> None:
     }
 
 
-async def test_an_empty_limit_is_none(pod: ControlPlane) -> None:
+async def test_an_empty_limit_means_no_limit(pod: ControlPlane) -> None:
     status, html = await save(pod, limit=" ", start=[], end=[], window_limit=[])
     assert (status, "no limit" in html) == (200, True)
     assert ((await policy(pod))["limit"], (await policy(pod))["schedule"]) == (None, [])
@@ -78,7 +78,7 @@ async def test_an_empty_limit_is_none(pod: ControlPlane) -> None:
         ("start", ["01:00"] * 13, "schedule", "No more than 12 rows."),
     ],
 )
-async def test_a_mistake_is_explained_where_it_was_made(
+async def test_a_mistake_is_explained_beside_its_field(
     pod: ControlPlane, field: str, typed: Any, place: str, wish: str
 ) -> None:
     before = await policy(pod)
@@ -90,7 +90,7 @@ async def test_a_mistake_is_explained_where_it_was_made(
     assert await policy(pod) == before
 
 
-async def test_hours_that_never_hold_or_name_a_zone_are_refused_by_the_api(pod: ControlPlane) -> None:
+async def test_empty_hours_and_time_zones_are_rejected_by_the_api(pod: ControlPlane) -> None:
     for start, end in (("23:00", "23:00"), ("23:00Z", "07:00")):
         window = {"start": start, "end": end, "limit": 1_000_000}
         answer = await pod.client.put("/api/downloads/policy", json={"schedule": [window]})

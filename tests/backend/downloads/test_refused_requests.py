@@ -1,4 +1,4 @@
-"""What is refused at once, with a sentence that says what to do."""
+"""Invalid requests are rejected at once with a message that says what to do."""
 
 from typing import Any
 
@@ -28,9 +28,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("wanted", "code"), REFUSED)
-async def test_a_request_that_makes_no_sense_is_refused(
-    pod: ControlPlane, wanted: dict[str, Any], code: str
-) -> None:
+async def test_an_invalid_request_is_rejected(pod: ControlPlane, wanted: dict[str, Any], code: str) -> None:
     answer = await pod.client.post("/api/downloads", json={"folder": "loras", **wanted})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, code)

@@ -1,4 +1,4 @@
-"""The control plane stops and starts again: figures are right at once, and who waits goes on waiting."""
+"""After a restart of the control plane, progress is correct at once and delayed retries stay delayed."""
 
 import sqlite3
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ async def shown(pod: ControlPlane, transfer: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["stopped", "killed"])
-async def test_what_has_arrived_counts_from_the_first_moment(
+async def test_received_bytes_are_counted_at_once(
     workspace: Path, hub: Hub, model: HubFile, killed: bool
 ) -> None:
     gate = hub.hold(model, after=2_000_000)
@@ -37,7 +37,7 @@ async def test_what_has_arrived_counts_from_the_first_moment(
         await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_500_000)
     gate.release()
     if killed:
-        forget_what_was_written_at_the_end(workspace)
+        undo_last_record(workspace)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         done = await pod.finished(transfer["id"])
         assert (done["verification"], done["checked"], done["received"]) == ("verified", SIZE, SIZE)
@@ -47,14 +47,14 @@ async def test_what_has_arrived_counts_from_the_first_moment(
         assert int(begun[1].split()[2]) >= 1_500_000
 
 
-def forget_what_was_written_at_the_end(workspace: Path) -> None:
-    """A kill leaves the record as it was when the transfer started."""
+def undo_last_record(workspace: Path) -> None:
+    """Reset the record to its state at the start of the transfer, as a kill leaves it."""
     with sqlite3.connect(workspace / ".comfypod/comfypod.db") as database:
         assert database.execute("UPDATE transfers SET received = 0, state = 'running'").rowcount == 1
     database.close()
 
 
-async def test_who_was_asked_to_wait_an_hour_waits_an_hour_also_after_a_restart(
+async def test_a_requested_delay_of_an_hour_survives_a_restart(
     workspace: Path, hub: Hub, model: HubFile
 ) -> None:
     hub.fault(model, faults.RateLimited(seconds=3600))

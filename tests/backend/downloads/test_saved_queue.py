@@ -35,7 +35,7 @@ async def rows(pod: ControlPlane) -> list[dict[str, Any]]:
 
 async def until_saved(workspace: Path, count: int) -> None:
     async with asyncio.timeout(30):
-        while saved_count(workspace) != count:  # noqa: ASYNC110 - nothing announces that the file was written
+        while saved_count(workspace) != count:  # noqa: ASYNC110 - no event reports that the file was written
             await asyncio.sleep(0.05)
 
 
@@ -44,7 +44,7 @@ def saved_count(workspace: Path) -> int:
 
 
 async def queue_and_lose_the_pod(workspace: Path, hub: Hub, models: list[HubFile]) -> None:
-    """Queue three files, of which one runs, then lose everything but the volume."""
+    """Queue three files, start one, then lose everything but the volume."""
     gate = hub.hold(models[0], after=1_000_000)
     async with running_control_plane(workspace, **hub_settings(hub) | {"download_workers": 1}) as pod:
         for model in models:
@@ -56,7 +56,7 @@ async def queue_and_lose_the_pod(workspace: Path, hub: Hub, models: list[HubFile
         path.unlink()
 
 
-async def test_files_that_never_started_are_there_in_the_next_pod(
+async def test_queued_files_are_restored_in_the_next_pod(
     workspace: Path, hub: Hub, models: list[HubFile]
 ) -> None:
     await queue_and_lose_the_pod(workspace, hub, models)
@@ -76,7 +76,7 @@ async def test_files_that_never_started_are_there_in_the_next_pod(
         )
 
 
-async def test_the_queue_of_a_pod_that_is_running_is_left_alone_until_it_stops(
+async def test_the_queue_of_a_running_pod_is_not_taken_until_it_stops(
     workspace: Path, hub: Hub, models: list[HubFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await queue_and_lose_the_pod(workspace, hub, models)

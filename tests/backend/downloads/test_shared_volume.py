@@ -1,4 +1,4 @@
-"""Two pods share a volume: neither takes for lost what the other is fetching."""
+"""Two pods share a volume: neither treats the other's downloads as abandoned."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ def model(hub: Hub) -> HubFile:
 
 
 def begun_elsewhere(workspace: Path, hub: Hub, model: HubFile) -> Path:
-    """What another pod has on the volume while it fetches the model. Returns its state_file."""
+    """Write the files of another pod's unfinished download. Return its resume state file."""
     partial = PartialFile(workspace / "ComfyUI/models/loras" / model.path)
     partial.target.parent.mkdir(parents=True)
     partial.part.write_bytes(model.content.read(0, 1_000_000))
@@ -55,7 +55,7 @@ async def shown(pod: ControlPlane) -> list[dict[str, Any]]:
     return rows
 
 
-async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
+async def test_another_pods_download_is_not_offered_until_that_pod_stops(
     workspace: Path, hub: Hub, model: HubFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "CHECK_SECONDS", 0.05)
@@ -71,12 +71,10 @@ async def test_what_another_pod_fetches_is_not_offered_until_that_pod_stops(
         assert found[0]["received"] == 1_000_000
         await pod.client.post(f"/api/downloads/{found[0]['id']}/resume")
         assert (await pod.finished(found[0]["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
-async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
-    workspace: Path, hub: Hub, model: HubFile
-) -> None:
+async def test_a_file_is_not_downloaded_by_two_pods(workspace: Path, hub: Hub, model: HubFile) -> None:
     state_file = begun_elsewhere(workspace, hub, model)
     before = state_file.read_bytes()
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
@@ -88,10 +86,10 @@ async def test_a_file_that_another_pod_fetches_is_not_written_by_two(
         stops_writing(state_file)
         await pod.client.post(f"/api/downloads/{transfer['id']}/retry")
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []
 
 
-async def test_bytes_that_nothing_tells_about_are_shown_and_can_be_kept_or_deleted(
+async def test_unfinished_files_of_unknown_source_can_be_kept_or_deleted(
     workspace: Path, hub: Hub, model: HubFile
 ) -> None:
     loras = workspace / "ComfyUI/models/loras"
@@ -112,4 +110,4 @@ async def test_bytes_that_nothing_tells_about_are_shown_and_can_be_kept_or_delet
         await pod.client.post(f"/api/downloads/{found['cat']['id']}/cancel")
         await pod.download(url=hub.url_of(model), folder="loras")
         assert (await pod.finished(found["ant"]["id"]))["verification"] == "verified"
-        assert pod.rubbish() == []
+        assert pod.leftovers() == []

@@ -1,4 +1,4 @@
-"""A user limits the speed: for good, for some hours, while ComfyUI is generating."""
+"""A user limits the bandwidth: always, at certain hours, or while ComfyUI generates."""
 
 import asyncio
 from datetime import datetime, time
@@ -35,13 +35,13 @@ OFFICE = Window(start=time(9), end=time(17), limit=2 * MEGABYTE)
         (3, True, 5, "generating"),
     ],
 )
-def test_the_strictest_of_what_applies_holds(hour: int, generating: bool, limit: int, why: str) -> None:
+def test_the_strictest_limit_applies(hour: int, generating: bool, limit: int, why: str) -> None:
     policy = Policy(limit=10 * MEGABYTE, schedule=(NIGHT, OFFICE), polite=True, polite_limit=5 * MEGABYTE)
-    pace = policy.rate_limit_at(datetime(2026, 11, 21, hour), generating=generating)  # noqa: DTZ001 - local time is meant
-    assert (pace.limit, pace.why) == (limit * MEGABYTE, why)
+    rate_limit = policy.rate_limit_at(datetime(2026, 11, 21, hour), generating=generating)  # noqa: DTZ001 - local time is meant
+    assert (rate_limit.limit, rate_limit.why) == (limit * MEGABYTE, why)
 
 
-def test_nothing_asks_for_no_limit() -> None:
+def test_without_settings_there_is_no_limit() -> None:
     assert Policy().rate_limit_at(datetime(2026, 11, 21), generating=True) == RateLimit(limit=None, why=None)  # noqa: DTZ001
 
 
@@ -50,7 +50,7 @@ def test_nothing_asks_for_no_limit() -> None:
     limit=st.integers(100_000, 50_000_000),
     connections=st.integers(1, 16),
 )
-def test_no_more_bytes_pass_than_the_limit_lets(chunks: list[int], limit: int, connections: int) -> None:
+def test_the_rate_limit_is_not_exceeded(chunks: list[int], limit: int, connections: int) -> None:
     async def transfer() -> float:
         throttle = Throttle()
         throttle.set(limit, connections)
@@ -65,7 +65,7 @@ def test_no_more_bytes_pass_than_the_limit_lets(chunks: list[int], limit: int, c
     assert time_travel.run(transfer()) == pytest.approx(sum(chunks) / limit, rel=0.01)
 
 
-def test_a_lifted_limit_lets_go_who_is_waiting() -> None:
+def test_removing_the_limit_resumes_waiting_connections() -> None:
     async def transfer() -> float:
         throttle = Throttle()
         throttle.set(100_000, 1)
@@ -79,7 +79,7 @@ def test_a_lifted_limit_lets_go_who_is_waiting() -> None:
 
 
 @given(limit=st.integers(100_000, 10**10), most=st.integers(1, 16))
-def test_a_low_limit_leaves_few_connections(limit: int, most: int) -> None:
+def test_a_low_limit_reduces_the_connections(limit: int, most: int) -> None:
     throttle = Throttle()
     throttle.set(limit, most)
     assert 1 <= throttle.connections <= most
@@ -99,15 +99,15 @@ async def test_downloads_slow_down_while_comfyui_generates(workspace: Path) -> N
             assert (await pod.client.get("/api/downloads/rate-limit")).json() == {"limit": None, "why": None}
             await comfy.prompts.submit(through("TestWaitForFile", path="never"), prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
-            pace = (await pod.client.get("/api/downloads/rate-limit")).json()
-            assert pace == {"limit": 3 * MEGABYTE, "why": "generating"}
+            rate_limit = (await pod.client.get("/api/downloads/rate-limit")).json()
+            assert rate_limit == {"limit": 3 * MEGABYTE, "why": "generating"}
             await comfy.prompts.cancel(prompt_id)
             await comfy.wait(prompt_id)
             await pod.client.put("/api/downloads/policy", json=polite)
             assert (await pod.client.get("/api/downloads/rate-limit")).json() == {"limit": None, "why": None}
 
 
-async def test_the_page_says_which_limit_holds(pod: ControlPlane, hub: Hub) -> None:
+async def test_the_page_shows_the_current_limit(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "flower.safetensors", safetensors(200_000))
     gate = hub.hold(model)
     await pod.client.put("/api/downloads/policy", json={"limit": 4 * MEGABYTE})

@@ -26,7 +26,7 @@ files:
 
 @pytest.fixture
 def definitions(tmp_path: Path, hub: Hub) -> Path:
-    """A folder with one preset of two small files."""
+    """Return a folder with one preset of two small files."""
     folder = tmp_path / "presets"
     folder.mkdir()
     urls = {
@@ -72,7 +72,7 @@ async def test_the_catalogue_comes_in_pages(pod: ControlPlane) -> None:
 
 
 async def test_an_unchanged_list_is_confirmed_and_a_changed_one_is_sent(pod: ControlPlane) -> None:
-    """Whatever changes it: a file that appears or disappears, a transfer, a definition."""
+    """Files, transfers and definitions change the list."""
 
     async def tag_of(tag: str) -> str:
         answer = await pod.client.get("/api/presets", headers={"If-None-Match": tag})
@@ -124,7 +124,7 @@ async def fetch_all(pod: ControlPlane, preset_id: str) -> None:
 
 
 async def files_of(pod: ControlPlane, preset_id: str = "two-files") -> list[tuple[str, bool]]:
-    """State of each file, and whether it is verified."""
+    """Return the state of each file, and whether it is verified."""
     status = (await pod.client.get(f"/api/presets/{preset_id}/status", params={"ask": True})).json()
     return [(file["state"], file["verified"]) for file in status["files"]]
 
@@ -176,7 +176,7 @@ async def test_cancelling_keeps_installed_files(pod: ControlPlane, hub: Hub) -> 
     assert [(entry["id"], entry["state"]) for entry in cancelled] == [(transfer["id"], "cancelled")]
     assert (await pod.finished(transfer["id"]))["state"] == "cancelled"
     assert mine.exists()
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     page = (await pod.client.get("/presets/two-files")).text
     assert 'hx-confirm="Delete first.safetensors (50.0 kB)?"' in page
 
@@ -221,7 +221,7 @@ async def test_deleting_cancels_downloads(pod: ControlPlane, hub: Hub) -> None:
     gate.release()
     held = next(transfer for transfer in transfers if transfer["filename"] == "first.safetensors")
     assert (await pod.finished(held["id"]))["state"] == "cancelled"
-    assert pod.rubbish() == []
+    assert pod.leftovers() == []
     assert not (pod.models / "vae/first.safetensors").exists()
 
 

@@ -19,7 +19,7 @@ FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 @pytest.fixture
 def urls(hub: Hub) -> list[str]:
-    """Three files on the hub: one that cannot run code, and two that can."""
+    """Return three files of the hub: one that cannot run code, and two that can."""
     contents = [safetensors(40_000), pickle_checkpoint(1), pickle_checkpoint(2)]
     scans = ["safe", "unsafe", "queued"]
     return [
@@ -56,11 +56,11 @@ async def pod(workspace: Path, hub: Hub, definitions: Path):  # type: ignore[no-
         yield plane
 
 
-async def nothing_was_started(pod: ControlPlane) -> bool:
+async def no_transfer_exists(pod: ControlPlane) -> bool:
     return (await pod.client.get("/api/downloads")).json() == [] and not pod.models.exists()
 
 
-def what_is_said(files: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+def warnings_of(files: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
     return [(file["format"], file["scan"]) for file in files]
 
 
@@ -70,10 +70,10 @@ async def test_a_preset_names_all_its_pickles_before_anything_is_started(pod: Co
     assert (answer.status_code, error["code"]) == (409, "pickle_unconfirmed")
     assert "first.pth and second.ckpt can run code when they are loaded" in error["message"]
     assert error["details"]["files"] == ["upscale_models/first.pth", "upscale_models/second.ckpt"]
-    assert await nothing_was_started(pod)
+    assert await no_transfer_exists(pod)
 
 
-async def test_who_trusts_the_author_gets_the_whole_preset(pod: ControlPlane) -> None:
+async def test_with_consent_the_whole_preset_is_downloaded(pod: ControlPlane) -> None:
     answer = await pod.client.post("/api/presets/old-style/download", params=CONSENT)
     assert answer.status_code == 202
     for transfer in answer.json():
@@ -83,9 +83,9 @@ async def test_who_trusts_the_author_gets_the_whole_preset(pod: ControlPlane) ->
     assert (again.status_code, again.json()) == (202, []), "what is here already needs no consent"
 
 
-async def test_a_preset_tells_which_files_can_run_code_and_what_scanners_say(pod: ControlPlane) -> None:
+async def test_a_preset_shows_files_that_can_run_code_and_scan_results(pod: ControlPlane) -> None:
     status = (await pod.client.get("/api/presets/old-style/status", params={"ask": True})).json()
-    assert what_is_said(status["files"]) == [
+    assert warnings_of(status["files"]) == [
         ("safetensors", "safe"),
         ("pickle", "unsafe"),
         ("pickle", "pending"),
@@ -96,17 +96,15 @@ async def test_a_workflow_names_all_its_pickles_before_anything_is_started(
     pod: ControlPlane, workflow: Json
 ) -> None:
     needs = (await pod.client.post("/api/presets/from-workflow", json=workflow)).json()
-    assert what_is_said(needs["files"])[1:] == [("pickle", "unsafe"), ("pickle", "pending")]
+    assert warnings_of(needs["files"])[1:] == [("pickle", "unsafe"), ("pickle", "pending")]
     answer = await pod.client.post("/api/presets/from-workflow/download", json=workflow)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (409, "pickle_unconfirmed")
     assert error["details"]["files"] == ["upscale_models/first.pth", "upscale_models/second.ckpt"]
-    assert await nothing_was_started(pod)
+    assert await no_transfer_exists(pod)
 
 
-async def test_who_trusts_the_authors_gets_all_that_a_workflow_needs(
-    pod: ControlPlane, workflow: Json
-) -> None:
+async def test_with_consent_all_files_of_a_workflow_are_downloaded(pod: ControlPlane, workflow: Json) -> None:
     answer = await pod.client.post("/api/presets/from-workflow/download", json=workflow, params=CONSENT)
     assert answer.status_code == 202
     assert [transfer["filename"] for transfer in answer.json()["transfers"]] == NAMES
@@ -120,7 +118,7 @@ async def test_pickles_of_switched_off_nodes_need_no_consent(pod: ControlPlane, 
     assert [transfer["filename"] for transfer in answer.json()["transfers"]] == NAMES[:1]
 
 
-async def test_the_pages_ask_before_they_fetch(pod: ControlPlane, workflow: Json) -> None:
+async def test_the_pages_ask_for_consent_first(pod: ControlPlane, workflow: Json) -> None:
     preset = (await pod.client.get("/presets/old-style", headers=FRAGMENT)).text
     needs = (await pod.client.post("/presets/from-workflow", json=workflow, headers=FRAGMENT)).text
     for html in (preset, needs):
@@ -131,12 +129,12 @@ async def test_the_pages_ask_before_they_fetch(pod: ControlPlane, workflow: Json
     assert "can run code" in answer.headers["HX-Trigger"]
     answer = await pod.client.post("/presets/from-workflow/download", json=workflow, headers=FRAGMENT)
     assert "can run code" in answer.headers["HX-Trigger"]
-    assert await nothing_was_started(pod)
+    assert await no_transfer_exists(pod)
     answer = await pod.client.post("/presets/old-style/download", params=CONSENT, headers=FRAGMENT)
     assert "Downloading 3 files." in answer.headers["HX-Trigger"]
 
 
-async def test_an_unattended_start_fetches_no_pickle_and_says_why(
+async def test_an_unattended_start_downloads_no_pickle_and_says_why(
     workspace: Path, hub: Hub, definitions: Path
 ) -> None:
     (definitions / "plain.yaml").write_text(

@@ -37,7 +37,7 @@ def lora(hub: Hub) -> HubFile:
 
 @pytest.fixture
 def workflow(hub: Hub, lora: HubFile) -> Json:
-    """Its author has declared the URL of its only file."""
+    """Return a workflow whose author declared the URL of its only file."""
     return drawn(LORA | {"properties": declaring(hub.url_of(lora), "loras", NAME)})
 
 
@@ -53,7 +53,7 @@ async def pod_with_comfyui(workspace: Path, hub: Hub, comfyui: str) -> AsyncIter
         yield plane
 
 
-async def needs_of(pod: ControlPlane, content: Any) -> Json:
+async def requirements_of(pod: ControlPlane, content: Any) -> Json:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     answer = await pod.client.post("/api/presets/from-workflow", content=body)
     assert answer.status_code == 200, answer.text
@@ -62,7 +62,7 @@ async def needs_of(pod: ControlPlane, content: Any) -> Json:
 
 
 async def only_file(pod: ControlPlane, content: Any) -> Json:
-    (file,) = (await needs_of(pod, content))["files"]
+    (file,) = (await requirements_of(pod, content))["files"]
     found: Json = file
     return found
 
@@ -80,8 +80,10 @@ def put(pod: ControlPlane, place: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
-async def test_what_a_workflow_lacks_is_fetched_with_one_call(pod: ControlPlane, workflow: Json) -> None:
-    needs = await needs_of(pod, workflow)
+async def test_missing_files_of_a_workflow_are_downloaded_with_one_request(
+    pod: ControlPlane, workflow: Json
+) -> None:
+    needs = await requirements_of(pod, workflow)
     (file,) = needs["files"]
     assert (file["state"], file["folder"], file["bytes"]) == ("fetchable", "loras", 40_000)
     assert (file["named_by"], file["host"]) == ("workflow", "127.0.0.1")
@@ -95,7 +97,7 @@ async def test_what_a_workflow_lacks_is_fetched_with_one_call(pod: ControlPlane,
     assert again == {"transfers": [], "linked": [], "refused": []}
 
 
-async def test_a_template_of_comfyui_is_known_without_its_addresses(pod: ControlPlane) -> None:
+async def test_a_template_of_comfyui_is_recognised_without_urls(pod: ControlPlane) -> None:
     file = await only_file(pod, drawn(node("VAELoader", "ae.safetensors")))
     assert (file["state"], file["folder"]) == ("fetchable", "vae")
     assert file["url"].endswith("/ae.safetensors")
@@ -114,20 +116,18 @@ async def test_the_same_content_elsewhere_gets_a_second_name(
     assert (pod.models / "loras" / NAME).samefile(pod.models / "checkpoints" / name)
 
 
-async def test_another_content_of_the_same_size_is_not_taken_for_it(
-    pod: ControlPlane, workflow: Json
-) -> None:
+async def test_other_content_of_the_same_size_is_not_accepted(pod: ControlPlane, workflow: Json) -> None:
     put(pod, "checkpoints/other.safetensors", bytes(40_000))
     assert (await only_file(pod, workflow))["state"] == "fetchable"
 
 
-async def test_a_file_of_that_name_in_another_folder_is_pointed_out(pod: ControlPlane) -> None:
+async def test_a_file_of_that_name_in_another_folder_is_reported(pod: ControlPlane) -> None:
     put(pod, "loras/style/mine.safetensors", b"x")
     file = await only_file(pod, drawn(node("LoraLoaderModelOnly", "mine.safetensors", 1.0)))
     assert (file["state"], file["found_at"]) == ("same_name", "loras/style/mine.safetensors")
 
 
-async def test_another_file_under_the_name_that_is_needed_is_pointed_out(pod: ControlPlane, hub: Hub) -> None:
+async def test_another_file_under_the_required_name_is_reported(pod: ControlPlane, hub: Hub) -> None:
     file = hub.add("acme/models", "owl.safetensors", safetensors(40_000))
     declared = declaring(hub.url_of(file), "loras", "owl.safetensors")
     put(pod, "loras/owl.safetensors", b"torn")
@@ -166,28 +166,26 @@ async def test_a_subfolder_in_the_node_is_the_subfolder_on_disk(pod: ControlPlan
         "png", "png-as-run", "png-packed", "png-unicode", "png-cut-off", "webp",
     ],
 )  # fmt: skip
-async def test_every_form_in_which_workflows_come_is_read(pod: ControlPlane, content: Any) -> None:
+async def test_every_workflow_format_is_read(pod: ControlPlane, content: Any) -> None:
     file = await only_file(pod, content)
     assert (file["filename"], file["folder"]) == (NAME, "loras")
 
 
-async def test_a_workflow_comes_as_a_file_or_as_text_of_a_form(pod: ControlPlane, workflow: Json) -> None:
+async def test_a_workflow_is_uploaded_as_a_file_or_as_form_text(pod: ControlPlane, workflow: Json) -> None:
     text = json.dumps(workflow)
     for form in ({"files": {"workflow": ("w.json", text)}}, {"files": {"text": (None, text)}}):
         answer = await pod.client.post("/api/presets/from-workflow", **form)
         assert [file["filename"] for file in answer.json()["files"]] == [NAME]
 
 
-async def test_subgraphs_that_hold_each_other_are_read_once(pod: ControlPlane) -> None:
+async def test_recursive_subgraphs_are_read_once(pod: ControlPlane) -> None:
     subgraphs = [{"id": "a", "nodes": [node("b"), LORA]}, {"id": "b", "nodes": [node("a")]}]
     assert (await only_file(pod, drawn(node("a"), definitions={"subgraphs": subgraphs})))["filename"] == NAME
 
 
-async def test_a_file_of_switched_off_nodes_is_shown_and_not_fetched(
-    pod: ControlPlane, workflow: Json
-) -> None:
+async def test_a_file_of_muted_nodes_is_shown_and_not_downloaded(pod: ControlPlane, workflow: Json) -> None:
     workflow["nodes"][0]["mode"] = 4
-    needs = await needs_of(pod, workflow)
+    needs = await requirements_of(pod, workflow)
     assert needs["files"][0]["switched_off"]
     assert needs["bytes_to_fetch"] == 0
     report = (await pod.client.post("/api/presets/from-workflow/download", json=workflow)).json()
@@ -197,7 +195,7 @@ async def test_a_file_of_switched_off_nodes_is_shown_and_not_fetched(
 async def test_missing_nodes_are_named_with_their_package(pod_with_comfyui: ControlPlane) -> None:
     pod = pod_with_comfyui
     nodes = [LORA, node("FaceMagic", properties={"cnr_id": "comfyui-face"}), node("Odd"), node("Note", "hi")]
-    needs = await needs_of(pod, drawn(*nodes))
+    needs = await requirements_of(pod, drawn(*nodes))
     assert needs["nodes_checked"]
     assert needs["missing_nodes"] == [
         {"type": "FaceMagic", "package": "comfyui-face"},
@@ -206,14 +204,14 @@ async def test_missing_nodes_are_named_with_their_package(pod_with_comfyui: Cont
 
 
 async def test_without_comfyui_missing_nodes_are_unknown(pod: ControlPlane) -> None:
-    needs = await needs_of(pod, drawn(LORA, node("Odd")))
+    needs = await requirements_of(pod, drawn(LORA, node("Odd")))
     assert (needs["nodes_checked"], needs["missing_nodes"]) == (False, [])
 
 
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:22/ink.safetensors", "http://169.254.169.254/ink.safetensors"]
 )
-async def test_an_address_that_leads_into_the_pod_is_not_asked(pod: ControlPlane, url: str) -> None:
+async def test_an_address_inside_the_pod_is_not_requested(pod: ControlPlane, url: str) -> None:
     workflow = drawn(LORA | {"properties": declaring(url, "loras", NAME)})
     report = (await pod.client.post("/api/presets/from-workflow/download", json=workflow)).json()
     assert report["transfers"] == []
@@ -224,7 +222,7 @@ async def test_an_address_that_leads_into_the_pod_is_not_asked(pod: ControlPlane
     ("folder", "filename"),
     [("../../etc", NAME), ("loras", "../../evil.safetensors"), ("loras", "/etc/evil.safetensors")],
 )
-async def test_nothing_can_be_put_outside_the_models(
+async def test_nothing_is_written_outside_the_model_folder(
     pod: ControlPlane, hub: Hub, lora: HubFile, folder: str, filename: str
 ) -> None:
     loader = node("LoraLoaderModelOnly", filename, 1.0, properties={})
@@ -259,7 +257,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize(("content", "code"), HOSTILE.values(), ids=HOSTILE.keys())
-async def test_what_is_no_workflow_is_refused_with_a_sentence(
+async def test_an_invalid_workflow_is_rejected_with_a_message(
     pod: ControlPlane, content: bytes, code: str
 ) -> None:
     error = await refused(pod, content)
@@ -272,6 +270,6 @@ async def test_a_huge_workflow_is_refused(pod: ControlPlane) -> None:
     assert answer.status_code == 413
 
 
-async def test_a_stranger_is_told_nothing(pod: ControlPlane) -> None:
+async def test_anonymous_requests_are_rejected(pod: ControlPlane) -> None:
     async with pod.anonymous() as stranger:
         assert (await stranger.post("/api/presets/from-workflow", json=AS_RUN)).status_code == 401

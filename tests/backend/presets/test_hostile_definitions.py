@@ -12,7 +12,7 @@ LENGTH = 2**20 - 2**10
 
 
 def repeated(line: Callable[[int], str]) -> str:
-    """As many lines as a definition may have."""
+    """Return as many lines as a definition may have."""
     lines: list[str] = []
     length = 0
     while length < LENGTH:
@@ -54,5 +54,5 @@ async def test_a_hostile_definition_is_refused_while_others_are_served(pod: Cont
             await asyncio.wait([importing], timeout=0.01)
         answer = await importing
     assert answer.status_code == 400, answer.text[:500]
-    # Hundreds of sentences about one text do not help.
+    # Hundreds of messages about one text do not help.
     assert len(answer.text) < 4000

@@ -174,7 +174,7 @@ async def test_the_page_reads_the_definitions_again(pod: ControlPlane) -> None:
     assert "odd.yaml, line 1" in answer.text
 
 
-# Each line doubles the data of the one before: 900 bytes of such lines would fill any memory.
+# Each line doubles the data of the previous one: 900 bytes of such lines would fill any memory.
 MULTIPLYING = "a0: &a0 {x: 1}\n" + "".join(
     f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 30)
 )

@@ -1,4 +1,4 @@
-"""The presets that we ship are complete and can be read."""
+"""The shipped presets are complete and valid."""
 
 import pytest
 
@@ -10,25 +10,25 @@ from backend.presets.official import read_official
 SHIPPED, PROBLEMS = read_curated(PROJECT_ROOT / "presets", Origin.CURATED)
 
 
-def test_no_shipped_file_has_a_mistake() -> None:
+def test_shipped_files_are_valid() -> None:
     assert PROBLEMS == []
     assert len(SHIPPED) >= 5
 
 
 @pytest.mark.parametrize("preset", SHIPPED, ids=lambda preset: preset.id)
-def test_a_shipped_preset_says_what_it_is(preset: Preset) -> None:
+def test_a_shipped_preset_has_a_description(preset: Preset) -> None:
     assert preset.description
     assert preset.licence
     assert preset.tags
 
 
-def test_no_id_is_used_twice() -> None:
+def test_ids_are_unique() -> None:
     ids = [preset.id for preset in (*SHIPPED, *read_official())]
     assert len(ids) == len(set(ids))
 
 
-def test_known_hashes_agree_wherever_a_file_is_named() -> None:
-    """The same address must not be promised to hold two contents."""
+def test_hashes_of_one_address_agree() -> None:
+    """One address must not have two different hashes."""
     promised: dict[str, set[str]] = {}
     for preset in (*SHIPPED, *read_official()):
         for file in preset.files:

@@ -1,4 +1,4 @@
-"""A maintainer asks whether the presets still hold."""
+"""A maintainer checks the presets against the hubs."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ files:
 
 
 async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]:
-    """Exit status and output of the command for one preset, true but for what is changed."""
+    """Return exit code and output of the command for one preset, which is correct except for `changed`."""
     file = hub.add("acme/models", "first.safetensors", safetensors(50_000))
     promises = {
         "url": hub.url_of(file),
@@ -47,20 +47,20 @@ async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]
     return process.returncode, output.decode()
 
 
-async def test_presets_that_hold_are_counted(hub: Hub, tmp_path: Path) -> None:
+async def test_correct_presets_are_counted(hub: Hub, tmp_path: Path) -> None:
     status, output = await verify(hub, tmp_path, licence="Apache 2.0")
     assert status == 0
-    assert f"1 presets and {len(read_official())} templates looked at, 0 problems, " in output
+    assert f"1 presets and {len(read_official())} templates checked, 0 problems, " in output
     assert "the licence is" not in output
 
 
-async def test_another_licence_is_a_note(hub: Hub, tmp_path: Path) -> None:
+async def test_a_changed_licence_is_a_note(hub: Hub, tmp_path: Path) -> None:
     status, output = await verify(hub, tmp_path, licence="MIT")
     assert status == 0
     assert "note: one-file: the licence is apache-2.0 on the hub, MIT in the preset" in output
 
 
-async def test_what_is_wrong_with_comfyui_s_templates_is_a_note(hub: Hub, tmp_path: Path) -> None:
+async def test_a_problem_of_a_comfyui_template_is_a_note(hub: Hub, tmp_path: Path) -> None:
     template = next(preset for preset in read_official() for file in preset.files if file.sha256)
     file = next(file for file in template.files if file.sha256)
     repo, _, path = file.url.path.removeprefix("/").partition("/resolve/main/")  # type: ignore[union-attr]
@@ -72,14 +72,14 @@ async def test_what_is_wrong_with_comfyui_s_templates_is_a_note(hub: Hub, tmp_pa
     assert "is gated" not in output
 
 
-async def test_another_size_or_hash_is_told(hub: Hub, tmp_path: Path) -> None:
+async def test_a_changed_size_or_hash_is_reported(hub: Hub, tmp_path: Path) -> None:
     status, output = await verify(hub, tmp_path, size=49_999, sha256="0" * 64)
     assert status == 1
     assert "has 50000 bytes on the hub, 49999 in the preset" in output
     assert f"{'0' * 64} in the preset" in output
 
 
-async def test_a_gate_that_the_preset_keeps_silent_about_is_told(hub: Hub, tmp_path: Path) -> None:
+async def test_an_undeclared_gate_is_reported(hub: Hub, tmp_path: Path) -> None:
     hub.add("acme/models", "first.safetensors", safetensors(50_000))
     hub.repository("acme/models").gated = True
     status, output = await verify(hub, tmp_path)

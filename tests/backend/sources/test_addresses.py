@@ -1,4 +1,4 @@
-"""Whatever people paste and servers say: an address that is safe to store, a name that is safe to write, or a refusal."""
+"""Pasted addresses and server names become safe addresses and file names, or are rejected."""
 
 import re
 from pathlib import PurePosixPath
@@ -101,11 +101,11 @@ def hub(repo: str, path: str, revision: str = "main") -> HubFile:
         ("https://huggingface.co.evil.example/a/b/resolve/main/c", PlainFile(url="https://huggingface.co.evil.example/a/b/resolve/main/c")),
     ],
 )  # fmt: skip
-def test_what_an_address_stands_for(text: str, place: Reference) -> None:
+def test_an_address_is_parsed_into_a_source_reference(text: str, place: Reference) -> None:
     assert read(text) == place
 
 
-def test_mirrors_answer_for_the_sites_that_they_mirror() -> None:
+def test_addresses_of_a_site_use_its_mirror() -> None:
     for text in (
         f"{HF}/acme/m/blob/main/x.bin",
         "https://mirror.example/hf/acme/m/blob/main/x.bin",
@@ -148,7 +148,7 @@ def test_a_file_of_civitai_is_found_again_at_its_address(
 @example("https://exa\ud800mple.org/")
 @example("http://example.org:99999/")
 @example("https://ⓔxample.org/x")
-def test_anything_is_an_address_that_every_library_reads_alike_or_is_refused(text: str) -> None:
+def test_any_text_is_rejected_or_an_address_that_libraries_parse_alike(text: str) -> None:
     try:
         link = read_link(text)
     except InvalidRequest:
@@ -182,7 +182,7 @@ def test_anything_is_an_address_that_every_library_reads_alike_or_is_refused(tex
     before=st.lists(st.tuples(names, names), max_size=3),
     user=st.sampled_from(["", f"ada:{SECRET}@", f"{SECRET}@"]),
 )
-def test_no_secret_is_in_what_is_stored(name: str, before: list[tuple[str, str]], user: str) -> None:
+def test_stored_addresses_contain_no_secret(name: str, before: list[tuple[str, str]], user: str) -> None:
     query = "&".join([*(f"{key}={value}" for key, value in before), f"{name}={SECRET}"])
     link = read_link(f"https://{user}example.org/x.bin?{query}")
     assert SECRET not in link.url
@@ -191,7 +191,7 @@ def test_no_secret_is_in_what_is_stored(name: str, before: list[tuple[str, str]]
     assert read_link(link.url).url == link.url
 
 
-def test_two_links_to_the_same_file_are_stored_alike_whenever_they_were_signed() -> None:
+def test_links_to_the_same_file_are_stored_alike_whenever_signed() -> None:
     def signed(day: int) -> str:
         about = f"X-Amz-Date=202611{day}T000000Z&X-Amz-Expires=60&X-Amz-Signature={day}abc"
         return f"https://bucket.example/a/x.bin?versionId=7&{about}"
@@ -212,7 +212,7 @@ def test_two_links_to_the_same_file_are_stored_alike_whenever_they_were_signed()
         (f"s={SECRET}&exp=1790000000&file=7", "?file=7"),
     ],
 )
-def test_a_link_that_ends_some_day_is_signed_whatever_its_signature_is_called(query: str, kept: str) -> None:
+def test_a_link_with_an_expiry_counts_as_signed(query: str, kept: str) -> None:
     link = read_link(f"https://example.org/x.bin?{query}")
     assert link.url == f"https://example.org/x.bin{kept}#signed"
     assert link.whole == f"https://example.org/x.bin?{query}"
@@ -224,7 +224,7 @@ def test_a_link_that_ends_some_day_is_signed_whatever_its_signature_is_called(qu
 @example("x\ud800")
 @example("evil\u202egnp.exe")
 @example("CON.safetensors.part")
-def test_a_typed_name_is_one_harmless_component_or_refused(name: str) -> None:
+def test_a_typed_name_is_a_safe_component_or_rejected(name: str) -> None:
     try:
         cleaned = clean_name(name)
     except InvalidRequest as refusal:
@@ -242,12 +242,12 @@ def test_a_typed_name_is_one_harmless_component_or_refused(name: str) -> None:
 @example("../../etc/passwd")
 @example("C:\\models\\x.safetensors")
 @example("é" * 200 + ".safetensors")
-def test_a_servers_name_becomes_a_harmless_one_or_none(name: str) -> None:
+def test_a_server_name_becomes_a_safe_one_or_none(name: str) -> None:
     tamed = tame_name(name)
     assert tamed is None or clean_name(tamed) == tamed
 
 
-def test_a_long_name_keeps_its_ending() -> None:
+def test_a_long_name_keeps_its_extension() -> None:
     tamed = tame_name("é" * 200 + ".safetensors")
     assert tamed
     assert re.fullmatch(r"é+\.safetensors", tamed)
@@ -265,7 +265,7 @@ def test_a_folder_stays_below_the_models(head: str, below: list[str]) -> None:
     assert all(part and part not in (".", "..") for part in parts_of_folder)
 
 
-def test_what_is_no_address_is_refused_with_a_sentence() -> None:
+def test_text_that_is_not_an_address_is_rejected_with_a_message() -> None:
     for text in (
         "",
         "not a url",

@@ -1,4 +1,4 @@
-"""Files of Civitai: named by a page, a version, an AIR or a hash, and held against the hash that it publishes."""
+"""Files of Civitai: found by page, version, AIR or hash, and verified against the published hash."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def daisy(hub: Hub) -> CivitaiVersion:
         "{hub}/api/download/models/42?type=Model&format=SafeTensor&size=full&fp=fp16",
     ],
 )
-async def test_every_way_to_name_a_version_brings_its_primary_file(
+async def test_every_address_of_a_version_downloads_its_primary_file(
     pod: ControlPlane, hub: Hub, daisy: CivitaiVersion, address: str
 ) -> None:
     transfer = await pod.download(url=address.format(hub=hub.civitai_url), folder="loras")
@@ -54,13 +54,13 @@ async def test_another_file_of_a_version_is_chosen_by_its_properties(
     assert done["sha256"] == PRUNED.content.sha256
 
 
-async def test_a_wrong_published_hash_puts_the_file_aside(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_wrong_published_hash_quarantines_the_file(pod: ControlPlane, hub: Hub) -> None:
     wrong = hub.add_civitai(51, "rose.safetensors", safetensors(1000), published_sha256="0" * 64)
     transfer = await pod.download(url=hub.url_of(wrong), folder="loras")
     assert (await pod.finished(transfer["id"]))["state"] == "quarantined"
 
 
-async def test_the_token_of_a_pasted_link_signs_in_and_goes_nowhere_else(
+async def test_the_token_of_a_pasted_link_is_sent_to_civitai_only(
     pod: ControlPlane, hub: Hub, daisy: CivitaiVersion
 ) -> None:
     members = hub.add_civitai(43, "members.safetensors", safetensors(1000), needs_login=True)
@@ -77,7 +77,7 @@ async def test_the_token_of_a_pasted_link_signs_in_and_goes_nowhere_else(
     ("about", "code"),
     [({"usage_control": "Generation"}, "not_for_download"), ({"early_access": True}, "forbidden")],
 )
-async def test_what_may_not_be_downloaded_says_why(
+async def test_a_file_that_may_not_be_downloaded_says_why(
     pod: ControlPlane, hub: Hub, about: dict[str, Any], code: str
 ) -> None:
     later = hub.add_civitai(44, "later.safetensors", literal(b"x" * 100), **about)
@@ -85,12 +85,12 @@ async def test_what_may_not_be_downloaded_says_why(
     assert (await pod.finished(transfer["id"]))["problem"]["code"] == code
 
 
-async def test_a_model_that_does_not_exist_is_said_at_once(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_missing_model_is_reported_at_once(pod: ControlPlane, hub: Hub) -> None:
     answer = await pod.client.post("/api/downloads", json={"url": "civitai:999", "folder": "loras"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "not_at_source")
 
 
-async def test_sizes_and_hashes_of_presets_are_known_before_the_click(
+async def test_sizes_and_hashes_of_presets_are_known_before_the_download(
     pod: ControlPlane, hub: Hub, daisy: CivitaiVersion
 ) -> None:
     primary, pruned = hub.url_of(daisy), hub.url_of(daisy) + "?size=pruned"

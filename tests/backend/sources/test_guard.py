@@ -1,4 +1,4 @@
-"""Downloads reach the internet and what the owner allowed by name, whatever an address, a redirect or a name server says."""
+"""Downloads reach only the internet and explicitly allowed hosts, whatever an address, a redirect or a name server says."""
 
 import socket
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults
 from tests.support.hub.formats import safetensors
 
-NOT_FOR_US = [
+SPECIAL_ADDRESSES = [
     "127.0.0.1",
     "127.8.8.8",
     "0.0.0.0",
@@ -56,7 +56,7 @@ OTHER_SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("address", NOT_FOR_US)
+@pytest.mark.parametrize("address", SPECIAL_ADDRESSES)
 def test_special_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
 
@@ -67,13 +67,16 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_in_ipv6_clothes_is_judged_by_what_it_is(address: object) -> None:
+def test_an_ipv4_address_mapped_to_ipv6_is_checked_as_ipv4(address: object) -> None:
     for dress in ("::ffff:{}", "::ffff:0:{}", "64:ff9b::{}"):
         assert is_public(dress.format(address)) == is_public(str(address))
 
 
-async def test_no_way_to_write_a_private_address_gets_through(pod: ControlPlane) -> None:
-    hosts = [*(f"[{address}]" if ":" in address else address for address in NOT_FOR_US), *OTHER_SPELLINGS]
+async def test_every_spelling_of_a_private_address_is_rejected(pod: ControlPlane) -> None:
+    hosts = [
+        *(f"[{address}]" if ":" in address else address for address in SPECIAL_ADDRESSES),
+        *OTHER_SPELLINGS,
+    ]
     for host in hosts:
         wanted = {"url": f"http://{host}:9/x.safetensors", "folder": "loras"}
         answer = await pod.client.post("/api/downloads", json=wanted)
@@ -90,7 +93,7 @@ PRIVATE_TARGETS = [
 BROKEN_TARGETS = ["file:///etc/passwd", "gopher://example.org/", "http://[", "//:99999/"]
 
 
-async def test_a_redirect_to_anything_but_the_internet_is_not_followed(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_redirect_to_a_private_address_is_not_followed(pod: ControlPlane, hub: Hub) -> None:
     redirects = zip(PRIVATE_TARGETS + BROKEN_TARGETS, [301, 302, 303, 307, 308, 301, 302, 307], strict=True)
     for number, (target, status) in enumerate(redirects):
         file = hub.add_plain(f"{number}.safetensors", safetensors(1000))
@@ -101,7 +104,7 @@ async def test_a_redirect_to_anything_but_the_internet_is_not_followed(pod: Cont
         assert not (pod.models / f"loras/{number}.safetensors").exists()
 
 
-async def test_a_circle_of_redirects_ends(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_redirect_loop_ends(pod: ControlPlane, hub: Hub) -> None:
     file = hub.add_plain("x.safetensors", safetensors(1000))
     hub.fault(file, faults.RedirectLoop(times=None))
     transfer = await pod.download(url=hub.url_of(file), folder="loras")
@@ -109,7 +112,7 @@ async def test_a_circle_of_redirects_ends(pod: ControlPlane, hub: Hub) -> None:
     assert len(hub.requests) <= 12
 
 
-async def test_what_the_owner_allows_by_name_is_reached(workspace: Path, hub: Hub) -> None:
+async def test_an_allowed_host_is_reached(workspace: Path, hub: Hub) -> None:
     file = hub.add_plain("x.safetensors", safetensors(1000))
     url = hub.url_of(file).replace("127.0.0.1", "localhost")
     port = url.split(":")[2].split("/")[0]
@@ -124,17 +127,17 @@ async def test_what_the_owner_allows_by_name_is_reached(workspace: Path, hub: Hu
 
 
 class Rebinding(AbstractResolver):
-    """A name server of somebody who means harm: another address at every question."""
+    """A hostile name server that returns another address for every query."""
 
     def __init__(self, *addresses: str):
         self.addresses = list(addresses)
-        self.asked = 0
+        self.queries = 0
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        address = self.addresses[min(self.asked, len(self.addresses) - 1)]
-        self.asked += 1
+        address = self.addresses[min(self.queries, len(self.addresses) - 1)]
+        self.queries += 1
         return [
             ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
         ]
@@ -148,9 +151,7 @@ def hub_port(hub: Hub) -> int:
     return httpx.URL(hub.url).port or 0
 
 
-async def test_a_name_that_changes_its_mind_is_judged_by_the_address_that_is_used(
-    hub: Hub, hub_port: int
-) -> None:
+async def test_a_rebinding_name_is_checked_by_the_address_that_is_used(hub: Hub, hub_port: int) -> None:
     resolver = Rebinding("8.8.8.8", "127.0.0.1")
     guard = Guard([], [])
     url = f"http://rebind.example:{hub_port}/files/x"
@@ -163,17 +164,15 @@ async def test_a_name_that_changes_its_mind_is_judged_by_the_address_that_is_use
     assert hub.requests == []
 
 
-async def test_a_name_is_asked_for_once_and_the_answer_is_what_is_connected_to(
-    hub: Hub, hub_port: int
-) -> None:
+async def test_a_name_is_resolved_once_and_that_address_is_used(hub: Hub, hub_port: int) -> None:
     resolver = Rebinding("127.0.0.1", "8.8.8.8")
     guard = Guard([], [f"allowed.example:{hub_port}"])
     async with guarded_client(guard, resolver) as client:
         answer = await client.get(f"http://allowed.example:{hub_port}/files/none")
-    assert (answer.status_code, resolver.asked) == (404, 1)
+    assert (answer.status_code, resolver.queries) == (404, 1)
 
 
-async def test_an_address_goes_out_byte_for_byte(hub: Hub, hub_port: int) -> None:
+async def test_an_address_is_sent_unchanged(hub: Hub, hub_port: int) -> None:
     path = "/files/a%7Eb%2F%27c%28%20d?x=%27%2F%7E%28&y=a+b%2B,~"
     async with guarded_client(Guard([hub.url], [])) as client:
         await client.get(f"{hub.url}{path}")

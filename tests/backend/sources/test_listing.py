@@ -1,4 +1,4 @@
-"""What is behind an address is known before a byte of it is fetched."""
+"""A user lists the files of an address before a download."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ async def refusal(pod: ControlPlane, url: str) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-async def test_a_repository_tells_its_files_with_sizes_hashes_formats_and_scans(
+async def test_a_repository_is_listed_with_sizes_hashes_formats_and_scans(
     pod: ControlPlane, hub: Hub
 ) -> None:
     seen = await look(pod, REPO)
@@ -69,7 +69,7 @@ async def test_a_repository_tells_its_files_with_sizes_hashes_formats_and_scans(
     assert len(hub.requests) == 1
 
 
-async def test_a_folder_a_file_and_a_revision_tell_only_what_they_are(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_folder_a_file_and_a_revision_list_only_their_files(pod: ControlPlane, hub: Hub) -> None:
     folder = await look(pod, f"https://huggingface.co/{REPO}/tree/main/split_files/clip")
     assert [file["path"] for file in folder["files"]] == [
         "split_files/clip/bad.pth",
@@ -81,7 +81,7 @@ async def test_a_folder_a_file_and_a_revision_tell_only_what_they_are(pod: Contr
     assert await refusal(pod, f"hf://{REPO}@{first}/README.md") == (502, "not_at_source")
 
 
-async def test_a_gated_repository_says_where_its_licence_is(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_gated_repository_links_to_its_licence(pod: ControlPlane, hub: Hub) -> None:
     hub.repository(REPO).gated = True
     shut = await look(pod, REPO)
     assert shut["access"] == "licence_needed"
@@ -91,7 +91,7 @@ async def test_a_gated_repository_says_where_its_licence_is(pod: ControlPlane, h
     assert (await look(pod, REPO))["access"] == "granted"
 
 
-async def test_a_version_of_civitai_tells_its_files(pod: ControlPlane, hub: Hub) -> None:
+async def test_the_files_of_a_civitai_version_are_listed(pod: ControlPlane, hub: Hub) -> None:
     about: dict[str, Any] = {"model_id": 4, "type": "LORA", "model_name": "Daisy", "name": "v2"}
     main = hub.add_civitai(42, "daisy.safetensors", safetensors(30_000), more=(OLD,), **about)
     seen = await look(pod, "https://civitai.com/models/4")
@@ -105,14 +105,14 @@ async def test_a_version_of_civitai_tells_its_files(pod: ControlPlane, hub: Hub)
     assert found.json() == {main.sha256: first}
 
 
-async def test_early_access_says_when_it_ends(pod: ControlPlane, hub: Hub) -> None:
+async def test_early_access_shows_its_end(pod: ControlPlane, hub: Hub) -> None:
     hub.add_civitai(43, "later.safetensors", literal(b"x" * 100), early_access=True)
     seen = await look(pod, "civitai:4")
     assert seen["access"] == "early"
     assert f"{EARLY_ACCESS_ENDS:%d %B %Y}" in seen["message"]
 
 
-async def test_a_plain_file_tells_its_name_and_size(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_plain_file_is_listed_with_name_and_size(pod: ControlPlane, hub: Hub) -> None:
     file = hub.add_plain("folder/My Model.safetensors", safetensors(5000))
     seen = await look(pod, hub.url_of(file).replace(" ", "%20"))
     assert [(one["filename"], one["bytes"], one["sha256"]) for one in seen["files"]] == [
@@ -121,7 +121,7 @@ async def test_a_plain_file_tells_its_name_and_size(pod: ControlPlane, hub: Hub)
     assert hub.requests[0].headers["Range"] == "bytes=0-63"
 
 
-async def test_a_signed_link_is_looked_at_without_showing_its_signature(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_signed_link_is_listed_without_its_signature(pod: ControlPlane, hub: Hub) -> None:
     link = hub.signed_url_of(hub.repository(REPO).files("main")["split_files/vae/ae.safetensors"])
     (file,) = (await look(pod, link))["files"]
     assert (file["filename"], file["bytes"]) == ("ae.safetensors", 50_000)
@@ -130,7 +130,7 @@ async def test_a_signed_link_is_looked_at_without_showing_its_signature(pod: Con
     assert (await pod.finished(transfer["id"]))["state"] == "done"
 
 
-async def test_what_cannot_be_had_is_said(pod: ControlPlane, hub: Hub) -> None:
+async def test_unavailable_files_are_reported(pod: ControlPlane, hub: Hub) -> None:
     hub.add_civitai(45, "not-for-you.safetensors", literal(b"x" * 100), usage_control="Generation")
     page = hub.add_plain("page", b"<!doctype html><title>Sign in</title>")
     assert await refusal(pod, "nonsense") == (400, "bad_url")

@@ -1,4 +1,4 @@
-"""Whatever happens on the way, no token and no signature is written, printed, sent to a stranger or told to a browser."""
+"""No token and no signature is written, logged, sent to another host or sent to a browser."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from tests.support.process import Process, running_process
 PASSWORD = "leak test password"
 HF_TOKEN = "hf_from_the_environment_5s8d7f6"
 SAVED = "civitai_from_settings_9x8c7v6"
-OVER = {"done", "failed", "quarantined", "paused"}
+FINAL_STATES = {"done", "failed", "quarantined", "paused"}
 PASTED = "pasted_with_a_link_1q2w3e4"
 
 
@@ -42,7 +42,7 @@ def plane(hub: Hub, workspace: Path, request: pytest.FixtureRequest) -> Iterator
 
 
 class Listener:
-    """A signed-in client that writes down everything it is told."""
+    """A signed-in client that records every response and frame."""
 
     def __init__(self, url: str):
         self.heard: list[str] = []
@@ -50,10 +50,10 @@ class Listener:
         self.client = httpx.Client(base_url=url, timeout=60)
         login = self.client.post("/api/auth/login", json={"password": PASSWORD})
         self.client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-        self.client.event_hooks = {"response": [self._note]}
+        self.client.event_hooks = {"response": [self._record]}
 
     def finish(self, **wanted: str) -> None:
-        """Ask for a file and listen until it moves no more."""
+        """Request a file and record frames until its transfer ends."""
         answer = self.client.post("/api/downloads", json={"folder": "loras", **wanted})
         if answer.status_code != 202:
             return
@@ -63,11 +63,11 @@ class Listener:
         with connect(address, additional_headers=headers) as frames:
             for frame in frames:
                 self.heard.append(str(frame))
-                if self.client.get(f"/api/downloads/{key}").json()["state"] in OVER:
+                if self.client.get(f"/api/downloads/{key}").json()["state"] in FINAL_STATES:
                     break
         self.client.get(f"/api/downloads/{key}/log")
 
-    def _note(self, response: httpx.Response) -> None:
+    def _record(self, response: httpx.Response) -> None:
         self.heard.append(response.read().decode() + str(response.headers))
 
 
@@ -78,9 +78,7 @@ def listener(plane: Process) -> Iterator[Listener]:
         yield listening
 
 
-def test_nothing_secret_is_left_anywhere(
-    plane: Process, hub: Hub, workspace: Path, listener: Listener
-) -> None:
+def test_no_secret_leaks(plane: Process, hub: Hub, workspace: Path, listener: Listener) -> None:
     client = listener.client
     good = hub.add("acme/models", "good.safetensors", safetensors(300_000))
     cut = hub.add("acme/models", "cut.safetensors", safetensors(300_000, 1))

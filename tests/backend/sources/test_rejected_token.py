@@ -1,4 +1,4 @@
-"""An expired or mistyped token must not keep public files from being downloaded."""
+"""Public files are downloaded although the token is expired or mistyped."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Deleting models never reaches outside the workspace, and says what it freed."""
+"""Deleting models stays inside the workspace and reports the freed space."""
 
 import os
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ def put(path: Path) -> Path:
     return path
 
 
-async def test_deleting_a_preset_spares_what_links_lead_to_outside_the_workspace(
+async def test_deleting_a_preset_spares_link_targets_outside_the_workspace(
     pod: ControlPlane, tmp_path: Path
 ) -> None:
     outside = put(tmp_path / "outside/ink.safetensors")
@@ -54,7 +54,7 @@ async def test_a_preset_is_deleted_from_folders_with_old_names(pod: ControlPlane
     assert ([entry["bytes"] for entry in deleted], file.exists()) == ([7], False)
 
 
-async def test_a_hard_link_that_is_deleted_frees_nothing_and_says_so(pod: ControlPlane) -> None:
+async def test_deleting_one_of_two_hard_links_reports_no_freed_space(pod: ControlPlane) -> None:
     first = put(pod.models / "vae/first.safetensors")
     os.link(first, pod.models / "vae/second.safetensors")
     listed = {model["filename"]: model for model in (await pod.client.get("/api/storage/models")).json()}
@@ -66,7 +66,7 @@ async def test_a_hard_link_that_is_deleted_frees_nothing_and_says_so(pod: Contro
 
 
 @pytest.mark.parametrize("path", ["vae/" + "x" * 900, "vae/" * 400 + "x", "vae/\x00", "loop/loop/x", "loop"])
-async def test_paths_that_no_file_can_have_are_not_found(pod: ControlPlane, path: str) -> None:
+async def test_impossible_paths_are_not_found(pod: ControlPlane, path: str) -> None:
     pod.models.mkdir(parents=True)
     (pod.models / "loop").symlink_to(pod.models / "loop")
     (pod.models / "vae").mkdir()
@@ -76,6 +76,6 @@ async def test_paths_that_no_file_can_have_are_not_found(pod: ControlPlane, path
     assert (await pod.client.get("/api/storage/models")).json() == []
 
 
-async def test_a_file_that_vanished_before_its_list_was_renewed_is_not_found(pod: ControlPlane) -> None:
+async def test_a_file_that_vanished_from_disk_is_not_found(pod: ControlPlane) -> None:
     put(pod.models / "vae/ae.safetensors").unlink()
     assert (await pod.client.delete("/api/storage/models/vae/ae.safetensors")).status_code == 404

@@ -1,4 +1,4 @@
-"""Lists come from an index that follows the disk, and starts with what the last process knew."""
+"""The file index follows the disk and survives a restart."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ async def listed(pod: ControlPlane) -> list[str]:
 
 
 async def until_listed(pod: ControlPlane, wanted: list[str], change: Callable[[], object]) -> None:
-    """Change something on disk and wait until the list shows it, without asking before it is said to."""
+    """Change something on disk and wait for the event that the list has changed."""
     async with asyncio.timeout(30), pod.socket("/ws/storage") as frames:
         await frames.recv()
         change()
@@ -47,7 +47,7 @@ async def until_listed(pod: ControlPlane, wanted: list[str], change: Callable[[]
                 pass
 
 
-async def test_the_next_process_knows_what_the_last_one_knew_before_it_scans(
+async def test_the_next_process_loads_the_index_before_it_scans(
     tmp_path: Path, store: DirectoryStore
 ) -> None:
     models = tmp_path / "models"
@@ -70,12 +70,12 @@ async def test_the_next_process_knows_what_the_last_one_knew_before_it_scans(
     assert await places(second) == ["loras/a.safetensors"]
 
 
-async def test_a_scan_notices_what_no_event_reports(tmp_path: Path, store: DirectoryStore) -> None:
+async def test_a_scan_finds_changes_without_an_event(tmp_path: Path, store: DirectoryStore) -> None:
     models = tmp_path / "models"
     file = put(models / "loras/a.safetensors", b"12345")
     index = FileIndex(models, (), store)
     await index.scan()
-    # Other bytes under the same name: the directory looks as before.
+    # Other content under the same name: the directory's modification time stays the same.
     file.write_bytes(b"1234567")
     os.utime(file, ns=(10**18, 10**18))
     await index.scan(full=True)
@@ -91,7 +91,7 @@ async def test_a_scan_notices_what_no_event_reports(tmp_path: Path, store: Direc
     assert await places(index) == []
 
 
-async def test_an_operation_of_ours_that_ends_during_a_scan_is_not_undone_by_it(
+async def test_a_scan_does_not_undo_an_operation_that_ends_during_it(
     tmp_path: Path, store: DirectoryStore
 ) -> None:
     models = tmp_path / "models"
@@ -107,7 +107,7 @@ async def test_an_operation_of_ours_that_ends_during_a_scan_is_not_undone_by_it(
         assert f"loras/{file.name}" not in (await index.snapshot()).by_place
 
 
-async def test_what_other_programs_do_is_noticed(pod: ControlPlane) -> None:
+async def test_changes_by_other_programs_are_noticed(pod: ControlPlane) -> None:
     a, b = pod.models / "loras/a.safetensors", pod.models / "loras/deep/er/b.safetensors"
     await until_listed(pod, ["loras/a.safetensors"], lambda: put(a))
     await until_listed(pod, ["loras/a.safetensors", "loras/deep/er/b.safetensors"], lambda: put(b))
@@ -152,6 +152,6 @@ async def test_the_list_is_filtered_ordered_and_in_pages(pod: ControlPlane) -> N
     assert (await pod.client.get("/api/storage/models?order=random")).status_code == 400
 
 
-def test_network_volumes_are_told_from_local_disks(tmp_path: Path) -> None:
+def test_network_volumes_are_distinguished_from_local_disks(tmp_path: Path) -> None:
     assert not is_network_volume(tmp_path)
     assert is_network_volume(Path("/proc"))

@@ -1,4 +1,4 @@
-"""Somebody looks what takes the room, and deletes what is not needed any more."""
+"""A user finds large models and deletes them."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ def put(file: Path, size: int = 1000) -> Path:
 
 @pytest.fixture
 def elsewhere(pod: ControlPlane, tmp_path: Path) -> Path:
-    """Another folder of models, as a mounted volume is."""
+    """Return a second model folder, like a mounted volume."""
     folder = tmp_path / "elsewhere"
     put(folder / "shared.safetensors")
     pod.models.mkdir(parents=True, exist_ok=True)
@@ -37,7 +37,7 @@ async def listed(pod: ControlPlane) -> dict[str, dict[str, object]]:
 
 
 async def changed(pod: ControlPlane, change: Callable[[], object]) -> None:
-    """Change something on disk, and wait until the control plane has noticed."""
+    """Change something on disk, and wait until the control plane notices."""
     async with asyncio.timeout(30), pod.socket("/ws/storage") as frames:
         await frames.recv()
         change()
@@ -45,9 +45,7 @@ async def changed(pod: ControlPlane, change: Callable[[], object]) -> None:
             pass
 
 
-async def test_every_model_is_listed_with_what_is_known_of_it(
-    pod: ControlPlane, hub: Hub, elsewhere: Path
-) -> None:
+async def test_every_model_is_listed_with_its_metadata(pod: ControlPlane, hub: Hub, elsewhere: Path) -> None:
     content = safetensors(2000)
     url = hub.url_of(hub.add("acme/models", "daisy.safetensors", content))
     asked = await pod.download(url=url, folder="loras/style")
@@ -99,7 +97,7 @@ async def test_only_models_of_the_workspace_can_be_deleted(
     assert all(file.exists() for file in (outside, shared, part, pod.models / "vae/linked.safetensors"))
 
 
-async def test_the_page_is_ordered_searched_and_deletes(pod: ControlPlane) -> None:
+async def test_the_page_sorts_searches_and_deletes(pod: ControlPlane) -> None:
     put(pod.models / "loras/Small.safetensors", 10)
     put(pod.models / "vae/large.safetensors", 5000)
 

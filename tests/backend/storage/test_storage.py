@@ -1,4 +1,4 @@
-"""Which files count as models, how much room they take, and content that is here already."""
+"""Which files count as models, how much disk space they take, and reuse of existing content."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ def model(hub: Hub) -> HubFile:
 
 @pytest.fixture
 async def pod(workspace: Path, tmp_path: Path, hub: Hub, model: HubFile) -> AsyncIterator[ControlPlane]:
-    """One with a preset of one file, whose hash and size are known."""
+    """Run a control plane with a preset of one file, whose hash and size are known."""
     presets = tmp_path / "presets"
     presets.mkdir()
     wanted = f"{{folder: loras, filename: ink.safetensors, url: {hub.url_of(model)}, bytes: {SIZE}"
@@ -51,13 +51,13 @@ def put(path: Path, content: bytes = b"my own") -> None:
 
 
 async def models_of(pod: ControlPlane) -> list[str]:
-    """Every model file that ComfyUI could choose, as its folders are called there."""
+    """Return every model file that ComfyUI offers, under ComfyUI's names."""
     report = (await pod.client.post("/api/presets/export", json={"id": "all", "title": "All"})).json()
     assert report["hashing"] == []
     return sorted(report["left_out"])
 
 
-async def test_models_are_found_wherever_comfyui_looks(pod: ControlPlane, tmp_path: Path) -> None:
+async def test_models_are_found_in_all_folders_of_comfyui(pod: ControlPlane, tmp_path: Path) -> None:
     mount = tmp_path / "mount"
     put(pod.models.parent / "extra_model_paths.yaml", MORE_FOLDERS.format(mount=mount).encode())
     put(pod.models / "vae/a.safetensors")
@@ -72,15 +72,13 @@ async def test_models_are_found_wherever_comfyui_looks(pod: ControlPlane, tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a: [", b"just words", b""])
-async def test_a_list_of_folders_that_cannot_be_read_adds_none(pod: ControlPlane, content: bytes) -> None:
+async def test_an_unreadable_list_of_folders_is_ignored(pod: ControlPlane, content: bytes) -> None:
     put(pod.models.parent / "extra_model_paths.yaml", content)
     put(pod.models / "vae/a.safetensors")
     assert await models_of(pod) == ["vae/a.safetensors"]
 
 
-async def test_each_file_counts_once_and_what_is_no_model_not_at_all(
-    pod: ControlPlane, tmp_path: Path
-) -> None:
+async def test_each_model_counts_once_and_other_files_do_not(pod: ControlPlane, tmp_path: Path) -> None:
     put(tmp_path / "mount/x.safetensors")
     put(pod.models / "loras/style/y.safetensors")
     (pod.models / "loras/mount").symlink_to(tmp_path / "mount")
@@ -94,7 +92,7 @@ async def test_each_file_counts_once_and_what_is_no_model_not_at_all(
     assert [place.rpartition("/")[2] for place in found] == ["x.safetensors", "y.safetensors"]
 
 
-async def test_room_is_counted_by_folder_with_what_is_still_arriving(pod: ControlPlane) -> None:
+async def test_disk_space_is_counted_by_folder_with_unfinished_files(pod: ControlPlane) -> None:
     put(pod.models / "loras/a.safetensors", bytes(5))
     put(pod.models / "loras/deep/b.safetensors.part", bytes(7))
     put(pod.models / "vae/put_vae_here")
@@ -106,7 +104,7 @@ async def test_room_is_counted_by_folder_with_what_is_still_arriving(pod: Contro
 
 
 @pytest.mark.parametrize("to", ["relative", "absolute"])
-async def test_content_behind_a_symbolic_link_gets_a_name_that_leads_to_it(
+async def test_content_behind_a_symbolic_link_gets_a_valid_second_name(
     pod: ControlPlane, hub: Hub, model: HubFile, to: str
 ) -> None:
     store = pod.models.parent / "store/whatever.safetensors"
@@ -121,7 +119,7 @@ async def test_content_behind_a_symbolic_link_gets_a_name_that_leads_to_it(
     assert hub.requests_to("cdn") == []
 
 
-async def test_content_that_was_fetched_before_is_shared_as_long_as_it_is_the_same(
+async def test_downloaded_content_is_shared_until_it_changes(
     pod: ControlPlane, hub: Hub, model: HubFile
 ) -> None:
     async def fetched(name: str) -> Path:
@@ -132,7 +130,7 @@ async def test_content_that_was_fetched_before_is_shared_as_long_as_it_is_the_sa
     first, second = await fetched("1.safetensors"), await fetched("2.safetensors")
     assert first.samefile(second)
     assert len(hub.requests_to("cdn")) == 1
-    # Whoever trains on a copy changes every name of it.
+    # Writing through one hard link changes the content under every name.
     first.write_bytes(bytes(SIZE))
     third = await fetched("3.safetensors")
     assert len(hub.requests_to("cdn")) == 2

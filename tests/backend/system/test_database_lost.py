@@ -1,11 +1,11 @@
-"""The database vanishes or cannot be written while the control plane runs: it says so, and recovers by itself."""
+"""The control plane reports a deleted or locked database, and recovers by itself."""
 
 import sqlite3
 
 from tests.support.control_plane import ControlPlane
 
 
-async def test_a_deleted_database_is_created_again_with_everything(pod: ControlPlane) -> None:
+async def test_a_deleted_database_is_restored_completely(pod: ControlPlane) -> None:
     before = (await pod.client.get("/api/activity")).json()["latest"]
     for file in pod.settings.state_folder.glob("comfypod.db*"):
         file.unlink()

@@ -1,4 +1,4 @@
-"""The owner looks at the GPUs, also at some that tell little and through a driver that hangs."""
+"""A user views GPUs that report few values, and a driver that hangs."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ DEVICES = [WHOLE, {"name": "Slice of a GPU", **NOTHING}, {"name": "GPU 2", **NOT
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with our own libnvidia-ml.so.1."""
+    """Return a folder with a stand-in for libnvidia-ml.so.1."""
     if not shutil.which("cc") and not os.environ.get("REQUIRE_ALL"):
         pytest.skip("there is no C compiler")
     folder = tmp_path_factory.mktemp("nvml")
@@ -38,7 +38,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def driver_hangs(tmp_path: Path) -> Path:
-    """While this file exists, the driver does not answer."""
+    """Return the path of a file; while it exists, the driver does not answer."""
     return tmp_path / "hangs"
 
 
@@ -62,7 +62,7 @@ async def accelerator(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-async def test_gpus_that_tell_little_are_shown_and_a_hung_driver_holds_up_nobody(
+async def test_gpus_with_few_values_are_shown_and_a_hung_driver_blocks_no_request(
     plane: Process, driver_hangs: Path
 ) -> None:
     async with httpx.AsyncClient(base_url=plane.url, verify=False) as client:
@@ -88,4 +88,4 @@ async def test_gpus_that_tell_little_are_shown_and_a_hung_driver_holds_up_nobody
                 pass
         driver_hangs.touch()
         await accelerator(client)
-    plane.stop()  # although a question is still open
+    plane.stop()  # although a query is still pending

@@ -1,4 +1,4 @@
-"""The owner names more folders with models, and ComfyUI looks there too."""
+"""A user adds model folders for ComfyUI."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def mount(tmp_path: Path) -> Path:
     return folder
 
 
-async def test_folders_are_kept_on_the_volume_and_comfyui_starts_again(
+async def test_folders_are_saved_on_the_volume_and_comfyui_restarts(
     pod: ControlPlane, supervisor: FakeSupervisor, workspace: Path, mount: Path
 ) -> None:
     assert (await pod.client.get(ADDRESS)).json() == {"paths": []}
@@ -39,7 +39,7 @@ async def test_folders_are_kept_on_the_volume_and_comfyui_starts_again(
 
 
 @pytest.mark.parametrize("state", ["STOPPED", "NEVER"])
-async def test_comfyui_that_was_stopped_stays_so(
+async def test_a_stopped_comfyui_stays_stopped(
     pod: ControlPlane, supervisor: FakeSupervisor, mount: Path, state: str
 ) -> None:
     supervisor.programs["comfyui"] = state
@@ -56,7 +56,7 @@ async def test_comfyui_that_was_stopped_stays_so(
         ("/etc\x00", "is not a folder on this pod"),
     ],
 )
-async def test_a_folder_that_cannot_be_used_is_named_and_nothing_changes(
+async def test_an_unusable_folder_is_rejected_and_nothing_changes(
     pod: ControlPlane, supervisor: FakeSupervisor, mount: Path, path: str, reason: str
 ) -> None:
     await pod.client.put(ADDRESS, json={"paths": [str(mount)]})
@@ -68,12 +68,12 @@ async def test_a_folder_that_cannot_be_used_is_named_and_nothing_changes(
     assert supervisor.calls == []
 
 
-async def test_endless_lists_are_refused(pod: ControlPlane) -> None:
+async def test_long_lists_are_rejected(pod: ControlPlane) -> None:
     for paths in (["/"] * 51, ["/" + "x" * 1000]):
         assert (await pod.client.put(ADDRESS, json={"paths": paths})).status_code == 400
 
 
-async def test_a_volume_that_takes_no_file_is_said_so(
+async def test_a_volume_that_is_not_writable_is_reported(
     pod: ControlPlane, workspace: Path, mount: Path
 ) -> None:
     (workspace / ".comfypod/model-paths.json").mkdir(parents=True)
@@ -83,7 +83,7 @@ async def test_a_volume_that_takes_no_file_is_said_so(
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"paths": 5}'])
-async def test_a_choice_that_cannot_be_read_counts_as_none(
+async def test_an_unreadable_file_counts_as_no_folders(
     pod: ControlPlane, workspace: Path, content: str
 ) -> None:
     (workspace / ".comfypod").mkdir(parents=True, exist_ok=True)

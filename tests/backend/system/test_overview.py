@@ -1,4 +1,4 @@
-"""The owner looks at how the pod is."""
+"""A user views the state of the pod."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.hub import Hub
 from tests.support.supervisor import running_supervisor
 
 
-async def test_a_machine_without_gpu_says_so(pod: ControlPlane) -> None:
+async def test_a_machine_without_gpu_is_reported(pod: ControlPlane) -> None:
     view = (await pod.client.get("/api/system")).json()
     assert view["disk"]["total"] > 0
     assert view["accelerator"]["kind"] in ("cpu", "cuda")
@@ -21,7 +21,7 @@ async def test_a_machine_without_gpu_says_so(pod: ControlPlane) -> None:
     assert view["workspace"] is None
 
 
-async def test_what_the_boot_scripts_found_is_shown(pod: ControlPlane, workspace: Path) -> None:
+async def test_the_reports_of_the_boot_scripts_are_shown(pod: ControlPlane, workspace: Path) -> None:
     run = workspace / "run"
     run.mkdir(parents=True)
     (run / "accelerator.json").write_text(
@@ -55,7 +55,7 @@ async def test_what_the_boot_scripts_found_is_shown(pod: ControlPlane, workspace
         ),
     ],
 )
-async def test_who_opens_comfyui_too_soon_is_told_what_it_waits_for(
+async def test_the_starting_page_says_what_comfyui_waits_for(
     pod: ControlPlane, workspace: Path, report: dict[str, Any], reason: str
 ) -> None:
     (workspace / "run").mkdir(parents=True)
@@ -66,13 +66,13 @@ async def test_who_opens_comfyui_too_soon_is_told_what_it_waits_for(
     assert "This pod does not run it." in other.text
 
 
-async def test_a_report_that_is_half_written_does_no_harm(pod: ControlPlane, workspace: Path) -> None:
+async def test_an_incomplete_report_is_ignored(pod: ControlPlane, workspace: Path) -> None:
     (workspace / "run").mkdir(parents=True)
     (workspace / "run" / "workspace.json").write_text('{"state": "prep')
     assert (await pod.client.get("/api/system")).json()["workspace"] is None
 
 
-async def test_a_workspace_that_cannot_be_written_is_not_ready(
+async def test_a_workspace_that_is_not_writable_is_not_ready(
     workspace: Path, hub: Hub, tmp_path: Path
 ) -> None:
     workspace.parent.mkdir(exist_ok=True)
@@ -111,7 +111,7 @@ async def test_a_workspace_that_cannot_be_written_is_not_ready(
         ),
     ],
 )
-async def test_services_are_opened_where_the_host_has_put_them(
+async def test_service_addresses_follow_the_port_mapping_of_the_host(
     workspace: Path, hub: Hub, variables: dict[str, Any], opened: dict[str, str]
 ) -> None:
     socket = workspace / "run/supervisor.sock"
@@ -126,7 +126,7 @@ async def test_services_are_opened_where_the_host_has_put_them(
         assert (await pod.client.get("/api/system/addresses")).json() == {}
 
 
-async def test_comfyui_is_opened_from_the_overview(workspace: Path, hub: Hub, tmp_path: Path) -> None:
+async def test_the_overview_links_to_comfyui(workspace: Path, hub: Hub, tmp_path: Path) -> None:
     with running_comfyui(tmp_path / "comfyui") as url:
         async with running_control_plane(workspace, **hub_settings(hub), comfyui_url=url) as pod:
             outside_a_pod = (await pod.client.get("/", headers={"Accept": "text/html"})).text
@@ -146,7 +146,7 @@ async def test_comfyui_is_opened_from_the_overview(workspace: Path, hub: Hub, tm
         ("RUNNING", "It is starting or restarting", "Restart ComfyUI"),
     ],
 )
-async def test_the_overview_says_why_comfyui_is_away_and_what_to_do(
+async def test_the_overview_says_why_comfyui_is_down_and_what_to_do(
     pod: ControlPlane, workspace: Path, state: str, sentence: str, button: str
 ) -> None:
     with running_supervisor(workspace / "run/supervisor.sock", comfyui=state):

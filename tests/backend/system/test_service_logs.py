@@ -1,4 +1,4 @@
-"""The owner reads what a service wrote, back in time and as it grows."""
+"""A user reads and follows the log of a service."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def log(workspace: Path) -> Path:
 
 
 def rotate(log: Path) -> None:
-    """The way supervisord does it, with two older files."""
+    """Rotate the log as supervisord does, with two older files."""
     first, second = (log.with_name(f"{log.name}.{number}") for number in (1, 2))
     if first.exists():
         first.replace(second)
@@ -54,7 +54,7 @@ async def test_the_last_lines_are_shown_as_plain_text(pod: ControlPlane, log: Pa
     assert answer.text == "line 997\nline 998\nline 999\n"
 
 
-async def test_a_service_that_wrote_nothing_has_an_empty_log(pod: ControlPlane) -> None:
+async def test_the_log_of_a_silent_service_is_empty(pod: ControlPlane) -> None:
     assert (await pod.client.get(LOG)).text == ""
 
 
@@ -68,26 +68,26 @@ async def test_lines_from_before_the_rotation_are_shown_too(pod: ControlPlane, l
 
 
 @pytest.mark.parametrize("lines", [0, -1, 10**9, "all"])
-async def test_an_absurd_number_of_lines_is_refused(pod: ControlPlane, lines: object) -> None:
+async def test_an_invalid_number_of_lines_is_rejected(pod: ControlPlane, lines: object) -> None:
     assert (await pod.client.get(LOG, params={"lines": str(lines)})).status_code == 400
 
 
-async def test_a_huge_log_is_answered_in_part(pod: ControlPlane, log: Path) -> None:
+async def test_only_the_end_of_a_huge_log_is_returned(pod: ControlPlane, log: Path) -> None:
     write(log, "x" * 999 + "\n")
     with log.open("r+b") as stream:
-        stream.truncate(3 * 2**30)  # sparse: three gigabytes that take no room
+        stream.truncate(3 * 2**30)  # a sparse file of 3 GiB that takes no disk space
     write(log, "\nthe end\n")
     text = (await pod.client.get(LOG, params={"lines": 5000})).text
     assert text == "the end\n"
 
 
-async def test_colours_half_drawn_bars_and_secrets_are_not_shown(pod: ControlPlane, log: Path) -> None:
+async def test_colours_old_bar_states_and_secrets_are_removed(pod: ControlPlane, log: Path) -> None:
     write(log, f"\x1b[32mready\x1b[0m\n10%|#\r20%|##\r\npassword is {PASSWORD}\nb\xfcd \0 bytes\n")
     text = (await pod.client.get(LOG)).text
     assert text == "ready\n20%|##\npassword is •••\nb\xfcd \0 bytes\n"
 
 
-async def test_a_token_saved_in_settings_is_masked_like_one_of_a_variable(
+async def test_a_token_saved_in_settings_is_masked(
     pod: ControlPlane, log: Path, supervisor: FakeSupervisor
 ) -> None:
     async with pod.socket(SOCKET) as socket:
@@ -127,20 +127,20 @@ async def test_a_progress_bar_moves_before_its_line_ends(pod: ControlPlane, log:
         assert await next_frame(socket) == {"type": "lines", "lines": [" 20%|##"], "unfinished": ""}
 
 
-async def test_a_log_that_begins_later_is_followed(pod: ControlPlane, log: Path) -> None:
+async def test_a_log_that_does_not_exist_yet_is_followed(pod: ControlPlane, log: Path) -> None:
     async with pod.socket(SOCKET) as socket:
         assert (await next_frame(socket))["lines"] == []
         write(log, "first words\n")
         assert (await next_frame(socket))["lines"] == ["first words"]
 
 
-async def test_the_log_of_nobody_cannot_be_followed(pod: ControlPlane) -> None:
+async def test_the_log_of_an_unknown_service_cannot_be_followed(pod: ControlPlane) -> None:
     with pytest.raises(websockets.InvalidStatus):
         async with pod.socket("/ws/services/apache/log"):
             pass
 
 
-async def test_a_token_in_a_pasted_link_is_masked_from_then_on(
+async def test_a_token_in_a_pasted_link_is_masked(
     pod: ControlPlane, hub: Hub, log: Path, supervisor: FakeSupervisor
 ) -> None:
     link = f"{hub.civitai_url}/api/download/models/4711?token=civitai_pasted_token"
@@ -152,13 +152,13 @@ async def test_a_token_in_a_pasted_link_is_masked_from_then_on(
 
 @pytest.mark.timeout(30)  # quadratic time took minutes
 @pytest.mark.parametrize("sequence", ["\x1b]", "\x1b]0;title", "\x1b[", "\x1b[0;", "\x1b]\x1b["])
-async def test_escape_sequences_that_never_end_take_no_time(
+async def test_unterminated_escape_sequences_take_linear_time(
     pod: ControlPlane, log: Path, sequence: str
 ) -> None:
     write(log, sequence * (2**19 // len(sequence)) + "\nthe end\n")
     assert (await pod.client.get(f"{LOG}?lines=1")).text == "the end\n"
 
 
-async def test_titles_are_removed_however_they_end(pod: ControlPlane, log: Path) -> None:
+async def test_terminal_titles_are_removed(pod: ControlPlane, log: Path) -> None:
     write(log, "\x1b]0;one\x07first\n\x1b]0;two\x1b\\second\n\x1b]0;three\nthird\n")
     assert (await pod.client.get(LOG)).text == "first\nsecond\n0;three\nthird\n"

@@ -1,4 +1,4 @@
-"""The owner sees the services of the pod and steers them."""
+"""A user views and controls the services of the pod."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +21,7 @@ async def states(pod: ControlPlane) -> dict[str, str]:
     return {entry["name"]: entry["state"] for entry in (await pod.client.get("/api/system/services")).json()}
 
 
-async def test_services_are_listed_with_what_may_be_done(
-    pod: ControlPlane, supervisor: FakeSupervisor
-) -> None:
+async def test_services_are_listed_with_their_actions(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
     supervisor.programs["comfyui"] = "BACKOFF"
     supervisor.descriptions["comfyui"] = "Exited too quickly"
     services = {entry["name"]: entry for entry in (await pod.client.get("/api/system/services")).json()}
@@ -57,7 +55,7 @@ async def test_a_service_is_started_stopped_and_restarted(
 
 
 @pytest.mark.parametrize("name", ["nginx", "dashboard"])
-async def test_what_the_page_needs_cannot_be_stopped(
+async def test_services_that_the_pages_need_cannot_be_stopped(
     pod: ControlPlane, supervisor: FakeSupervisor, name: str
 ) -> None:
     answer = await pod.client.post(f"/api/system/services/{name}/stop")
@@ -65,9 +63,7 @@ async def test_what_the_page_needs_cannot_be_stopped(
     assert supervisor.calls == []
 
 
-async def test_the_control_plane_restarts_itself_by_ending(
-    pod: ControlPlane, supervisor: FakeSupervisor
-) -> None:
+async def test_the_control_plane_restarts_itself(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
     assert (await pod.client.post("/api/system/services/dashboard/restart")).status_code == 200
     assert supervisor.calls == [("TERM", "dashboard")]
 
@@ -80,11 +76,13 @@ async def test_an_unknown_service_is_not_found(pod: ControlPlane, supervisor: Fa
     assert supervisor.calls == []
 
 
-async def test_an_unknown_action_is_refused(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+async def test_an_unknown_action_is_rejected(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
     assert (await pod.client.post("/api/system/services/comfyui/destroy")).status_code == 400
 
 
-async def test_a_service_that_cannot_start_says_why(pod: ControlPlane, supervisor: FakeSupervisor) -> None:
+async def test_a_failed_start_is_reported_with_its_reason(
+    pod: ControlPlane, supervisor: FakeSupervisor
+) -> None:
     supervisor.programs["comfyui"] = "STOPPED"
     supervisor.broken.add("comfyui")
     answer = await pod.client.post("/api/system/services/comfyui/start")
@@ -110,7 +108,7 @@ async def test_another_site_cannot_restart_anything(pod: ControlPlane, superviso
 
 
 @pytest.mark.parametrize(
-    ("state", "sentence"),
+    ("state", "message"),
     [
         ("STARTING", "It is starting"),
         ("STOPPED", "It was stopped. Start it on the Services page."),
@@ -118,11 +116,11 @@ async def test_another_site_cannot_restart_anything(pod: ControlPlane, superviso
         ("NEVER", "This pod does not run it."),
     ],
 )
-async def test_who_opens_a_service_that_is_away_reads_why(
-    pod: ControlPlane, supervisor: FakeSupervisor, state: str, sentence: str
+async def test_the_page_of_a_service_that_is_down_says_why(
+    pod: ControlPlane, supervisor: FakeSupervisor, state: str, message: str
 ) -> None:
     supervisor.programs["jupyter"] = state
     answer = await pod.client.get("/_pod/starting?service=jupyter", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert "JupyterLab is not ready yet" in answer.text
-    assert sentence in answer.text
+    assert message in answer.text

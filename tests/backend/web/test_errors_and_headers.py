@@ -1,4 +1,4 @@
-"""Every error has one shape, for programs and browsers alike."""
+"""Errors have one format, for programs and browsers."""
 
 import pytest
 
@@ -22,7 +22,7 @@ async def test_a_wrong_method_is_named(pod: ControlPlane) -> None:
     assert answer.headers["Allow"]
 
 
-async def test_a_wrong_method_is_told_every_right_one(pod: ControlPlane) -> None:
+async def test_a_wrong_method_gets_every_allowed_one(pod: ControlPlane) -> None:
     for path, allowed in (
         ("/api/tokens/civitai", "DELETE, PUT"),
         ("/api/downloads", "GET, HEAD, POST"),
@@ -37,7 +37,7 @@ async def test_a_wrong_method_is_told_every_right_one(pod: ControlPlane) -> None
         assert allowed in response.json()["error"]["message"]
 
 
-async def test_whatever_can_be_read_can_be_asked_for_by_head(pod: ControlPlane) -> None:
+async def test_every_get_route_supports_head(pod: ControlPlane) -> None:
     for path in ("/", "/downloads", "/api/presets", "/healthz", "/_pod/sign-in"):
         head, get = await pod.client.head(path, headers=PAGE), await pod.client.get(path, headers=PAGE)
         assert (head.status_code, head.content) == (get.status_code, b""), path
@@ -46,14 +46,14 @@ async def test_whatever_can_be_read_can_be_asked_for_by_head(pod: ControlPlane) 
         assert (await stranger.head("/api/presets")).status_code == 401
 
 
-async def test_a_browser_is_sent_to_the_sign_in_and_back_again(pod: ControlPlane) -> None:
+async def test_a_browser_is_redirected_to_the_sign_in_and_back(pod: ControlPlane) -> None:
     async with pod.anonymous(**PAGE) as visitor:
         answer = await visitor.get("/openapi.json?a=1")
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/_pod/sign-in?next=/openapi.json%3Fa%3D1"
 
 
-async def test_htmx_is_sent_to_the_sign_in(pod: ControlPlane) -> None:
+async def test_htmx_is_redirected_to_the_sign_in(pod: ControlPlane) -> None:
     async with pod.anonymous(**HTMX) as visitor:
         answer = await visitor.get("/openapi.json")
     assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, "/_pod/sign-in")
@@ -66,25 +66,25 @@ async def test_htmx_shows_an_error_as_a_toast(pod: ControlPlane) -> None:
     assert answer.headers["HX-Reswap"] == "none"
 
 
-async def test_a_bug_is_told_with_the_id_under_which_the_log_has_it(
+async def test_an_unexpected_error_contains_the_request_id_of_its_log_line(
     pod: ControlPlane, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def break_down() -> None:
+    async def fail() -> None:
         raise RuntimeError("an unexpected error")
 
-    pod.app.add_api_route("/broken", break_down)
+    pod.app.add_api_route("/broken", fail)
     for headers in ({}, PAGE, HTMX):
         answer = await pod.client.get("/broken", headers=headers)
         assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (500, "nosniff")
-        told = answer.text + answer.headers.get("HX-Trigger", "")
-        assert f"under {answer.headers['X-Request-ID']}" in told
-        assert "an unexpected" not in told
+        shown = answer.text + answer.headers.get("HX-Trigger", "")
+        assert f"Search its log for {answer.headers['X-Request-ID']}" in shown
+        assert "an unexpected" not in shown
         logged = capsys.readouterr().out
         assert "unhandled error" in logged
         assert answer.headers["X-Request-ID"] in logged
 
 
-async def test_a_toast_is_never_longer_than_a_header_may_be(pod: ControlPlane) -> None:
+async def test_a_toast_fits_into_a_header(pod: ControlPlane) -> None:
     rows = [
         {f"url-{n}": f"https://example.org/{'long' * 50}-{n}.safetensors", f"folder-{n}": "elsewhere"}
         for n in range(30)
@@ -100,19 +100,19 @@ async def test_a_toast_is_never_longer_than_a_header_may_be(pod: ControlPlane) -
     assert len(nowhere.headers["HX-Trigger"]) < 4000
 
 
-async def test_the_request_id_of_a_proxy_is_kept_if_it_is_sane(pod: ControlPlane) -> None:
+async def test_a_well_formed_request_id_of_a_proxy_is_kept(pod: ControlPlane) -> None:
     kept = await pod.client.get("/healthz", headers={"X-Request-ID": "abc-12345678"})
     assert kept.headers["X-Request-ID"] == "abc-12345678"
     replaced = await pod.client.get("/healthz", headers={"X-Request-ID": "a b; drop"})
     assert len(replaced.headers["X-Request-ID"]) == 32
 
 
-async def test_pages_may_only_load_what_we_serve(pod: ControlPlane) -> None:
+async def test_pages_may_load_files_from_this_server_only(pod: ControlPlane) -> None:
     answer = await pod.client.get("/healthz")
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_other_origins_are_not_let_in(pod: ControlPlane) -> None:
+async def test_other_origins_are_rejected(pod: ControlPlane) -> None:
     answer = await pod.client.get("/healthz", headers={"Origin": "https://elsewhere.example"})
     assert "access-control-allow-origin" not in answer.headers

@@ -20,7 +20,7 @@ router = PublicRouter(prefix="/api/greetings")
 
 
 class Greetings:
-    """A service of a feature that exists for this test alone."""
+    """A service of a feature that exists only in this test."""
 
     def __init__(self, storage: Storage):
         self.storage = storage
@@ -53,6 +53,6 @@ async def test_one_line_adds_a_feature_with_its_service_route_and_background_wor
     assert answer.json() == "Models are in models."
 
 
-def test_a_feature_that_asks_for_a_missing_service_learns_which() -> None:
+def test_the_error_names_a_missing_service() -> None:
     with pytest.raises(LookupError, match="no feature provides Greetings"):
         Registry().get(Greetings)

@@ -1,4 +1,4 @@
-"""The server and the browser write sizes the same way: what one rendered, the other replaces."""
+"""The server and the browser format sizes the same way, because the browser replaces rendered text."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Every icon that a template names is part of the sprite, and the sprite carries no other."""
+"""The sprite contains exactly the icons that templates name."""
 
 import re
 

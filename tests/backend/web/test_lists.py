@@ -1,4 +1,4 @@
-"""Lists come in pages, are confirmed with 304 while nothing changes, and are built once for all who ask."""
+"""Lists have pages, are confirmed with 304 while unchanged, and are built once for concurrent requests."""
 
 import asyncio
 import json
@@ -76,7 +76,7 @@ async def test_the_link_header_leads_through_all_pages(client: httpx.AsyncClient
     assert seen == [["amber", "blue"], ["coral", "denim"], ["ecru"]]
 
 
-async def test_what_changes_between_pages_neither_repeats_nor_hides_the_rest(
+async def test_changes_between_pages_repeat_or_skip_no_item(
     client: httpx.AsyncClient, colours: Colours
 ) -> None:
     first = await client.get("/api/colours?limit=2")
@@ -87,9 +87,9 @@ async def test_what_changes_between_pages_neither_repeats_nor_hides_the_rest(
 
 
 @pytest.mark.parametrize("cursor", ["x", "!!!", "W10", "WzFd", "W1tdXQ", "bnVsbA", "%00", "W" * 1999])
-async def test_a_cursor_of_another_list_is_refused(client: httpx.AsyncClient, cursor: str) -> None:
+async def test_a_cursor_of_another_list_is_rejected(client: httpx.AsyncClient, cursor: str) -> None:
     answer = await client.get(f"/api/colours?cursor={cursor}")
-    if answer.status_code == 200:  # an empty key is before everything
+    if answer.status_code == 200:  # an empty key sorts before everything
         assert answer.json() == ["amber", "blue"]
     else:
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_cursor")
@@ -110,9 +110,7 @@ async def test_an_unchanged_list_is_confirmed_and_not_built_again(
     assert (changed.status_code, changed.json(), colours.built) == (200, ["zinc"], 3)
 
 
-async def test_requests_that_come_while_a_list_is_built_share_it(
-    client: httpx.AsyncClient, colours: Colours
-) -> None:
+async def test_concurrent_requests_share_one_build(client: httpx.AsyncClient, colours: Colours) -> None:
     colours.go_on.clear()
     asking = [asyncio.create_task(client.get("/api/colours")) for _ in range(20)]
     await colours.building.wait()

@@ -1,4 +1,4 @@
-"""What the pages hold, asked for the way a browser and htmx ask."""
+"""The content of pages, requested as a browser and htmx do."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ PAGE = {"Accept": "text/html"}
 @pytest.mark.parametrize(
     "path", ["/", "/presets", "/presets/sd-1-5", "/downloads", "/storage", "/services", "/docs"]
 )
-async def test_a_page_is_whole_for_a_browser(pod: ControlPlane, path: str) -> None:
+async def test_a_browser_gets_a_complete_page(pod: ControlPlane, path: str) -> None:
     answer = await pod.client.get(path, headers=PAGE)
     assert answer.status_code == 200
     assert answer.text.startswith("<!doctype html>")
@@ -28,7 +28,7 @@ async def test_a_page_is_whole_for_a_browser(pod: ControlPlane, path: str) -> No
 @pytest.mark.parametrize(
     "path", ["/", "/presets?q=flux", "/presets/sd-1-5", "/downloads", "/storage", "/services"]
 )
-async def test_htmx_gets_only_the_part_that_it_swaps(pod: ControlPlane, path: str) -> None:
+async def test_htmx_gets_only_the_fragment(pod: ControlPlane, path: str) -> None:
     answer = await pod.client.get(path, headers=FRAGMENT)
     assert answer.status_code == 200
     assert "<html" not in answer.text
@@ -48,7 +48,7 @@ async def test_every_file_that_a_page_loads_exists(pod: ControlPlane, path: str)
 async def test_a_page_preloads_every_module_at_the_address_from_which_it_is_imported(
     pod: ControlPlane,
 ) -> None:
-    """A module that the page does not name is found one round trip later; one without a digest is served stale."""
+    """A module that is not preloaded costs a round trip; one without a digest may be stale."""
     for path in ("/", "/downloads", "/presets/from-workflow", "/presets/export"):
         page = (await pod.client.get(path, headers=PAGE)).text
         preloaded = re.findall(r'rel="modulepreload" href="([^"]+)"', page)
@@ -63,8 +63,8 @@ async def test_a_page_preloads_every_module_at_the_address_from_which_it_is_impo
         assert imported == set(preloaded), path
 
 
-def test_no_form_ever_sends_what_was_typed_in_its_address() -> None:
-    """Before htmx has arrived a browser sends a form by itself, and without `method` as part of the address."""
+def test_no_form_sends_its_values_in_the_address() -> None:
+    """Before htmx has loaded, the browser sends forms itself; without `method` the values end up in the address."""
     templates = {path: path.read_text() for path in (FRONTEND / "templates").rglob("*.html")}
     forms = [(path, form) for path, text in templates.items() for form in re.findall(r"<form[^>]*>", text)]
     assert len(forms) > 10
@@ -74,7 +74,7 @@ def test_no_form_ever_sends_what_was_typed_in_its_address() -> None:
         assert "hx-post=" not in form, f"{path}: posts() says that, together with method and action"
 
 
-async def test_a_form_sent_without_scripts_is_obeyed_and_leads_back(
+async def test_a_form_sent_without_scripts_works_and_redirects_back(
     pod: ControlPlane, tmp_path: Path
 ) -> None:
     page = {**PAGE, "Referer": f"{pod.url}/?a=1"}
@@ -88,14 +88,14 @@ async def test_a_form_sent_without_scripts_is_obeyed_and_leads_back(
     assert (wrong.status_code, "<!doctype html>" in wrong.text) == (400, True)
 
 
-async def test_the_catalogue_can_be_narrowed_down(pod: ControlPlane) -> None:
+async def test_the_catalogue_can_be_filtered(pod: ControlPlane) -> None:
     found = (await pod.client.get("/presets?category=Video&installed=false&q=wan", headers=FRAGMENT)).text
     assert "Wan 2.1 text to video 1.3B" in found
     nothing = (await pod.client.get("/presets?q=no+such+preset", headers=FRAGMENT)).text
     assert "No preset matches" in nothing
 
 
-async def test_an_unknown_preset_gets_a_page_that_says_so(pod: ControlPlane) -> None:
+async def test_an_unknown_preset_gets_an_error_page(pod: ControlPlane) -> None:
     answer = await pod.client.get("/presets/nothing", headers=PAGE)
     assert answer.status_code == 404
     assert "No preset named" in answer.text
@@ -119,7 +119,7 @@ async def test_a_file_is_fetched_paused_resumed_and_shown(pod: ControlPlane, hub
     assert "Finished" in shown
 
 
-async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> None:
+async def test_an_invalid_form_becomes_a_toast(pod: ControlPlane) -> None:
     look = await pod.client.post(
         "/downloads/add/listing", data={"url": "http://127.0.0.1/x"}, headers=FRAGMENT
     )
@@ -143,7 +143,7 @@ async def test_a_form_that_makes_no_sense_becomes_a_toast(pod: ControlPlane) -> 
     assert (await pod.client.get("/api/downloads")).json() == []
 
 
-async def test_a_preset_is_asked_for_and_deleted_from_its_page(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_preset_is_downloaded_and_deleted_from_its_page(pod: ControlPlane, hub: Hub) -> None:
     path = "split_files/vae/ae.safetensors"
     hub.add("Comfy-Org/z_image_turbo", path, safetensors(1000))
     answer = await pod.client.post("/presets/image_z_image_turbo/download", headers=FRAGMENT)
@@ -171,14 +171,14 @@ async def test_the_sign_in_form_works_without_scripts(pod: ControlPlane) -> None
         assert (await visitor.get("/downloads")).status_code == 303
 
 
-async def test_nginx_sends_browsers_to_the_sign_in_and_tells_programs(pod: ControlPlane) -> None:
+async def test_nginx_redirects_browsers_to_the_sign_in_and_rejects_programs(pod: ControlPlane) -> None:
     async with pod.anonymous(**{"X-Original-URI": "/view?a=1&b=2"}) as visitor:
         page = await visitor.get("/_pod/refused", headers=PAGE)
         assert page.headers["location"] == "/_pod/sign-in?next=/view%3Fa%3D1%26b%3D2"
         assert (await visitor.get("/_pod/refused")).status_code == 401
 
 
-async def test_a_service_that_is_not_up_is_explained(pod: ControlPlane) -> None:
+async def test_the_starting_page_explains_a_service_that_is_down(pod: ControlPlane) -> None:
     page = await pod.client.get("/_pod/starting?service=jupyter", headers=PAGE)
     assert (page.status_code, "JupyterLab is not ready yet" in page.text) == (503, True)
     program = await pod.client.get("/_pod/starting?service=comfyui")

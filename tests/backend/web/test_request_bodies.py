@@ -1,4 +1,4 @@
-"""Bodies are read only for those who may send them, and only up to a limit."""
+"""Request bodies are read only after authentication, and only up to a limit."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ async def in_chunks(size: int) -> AsyncIterator[bytes]:
 @pytest.mark.parametrize(
     ("path", "size"), [("/api/downloads", 2 * MB), ("/api/presets/from-workflow", 17 * MB)]
 )
-async def test_a_body_beyond_the_limit_is_refused_whether_announced_or_not(
+async def test_a_body_beyond_the_limit_is_rejected_announced_or_not(
     pod: ControlPlane, path: str, size: int
 ) -> None:
     headers = {"Content-Type": "application/json"}
@@ -30,7 +30,7 @@ async def test_a_body_beyond_the_limit_is_refused_whether_announced_or_not(
         assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
 
 
-async def test_a_sign_in_is_small(pod: ControlPlane) -> None:
+async def test_the_body_of_a_sign_in_is_limited(pod: ControlPlane) -> None:
     async with pod.anonymous() as client:
         for content in (b" " * 20_000, in_chunks(MB)):
             response = await client.post(
@@ -42,7 +42,7 @@ async def test_a_sign_in_is_small(pod: ControlPlane) -> None:
         assert response.status_code == 401
 
 
-async def test_a_stranger_is_refused_whatever_the_length_of_the_body(pod: ControlPlane) -> None:
+async def test_an_anonymous_body_is_rejected_at_any_length(pod: ControlPlane) -> None:
     async with pod.anonymous() as client:
         response = await client.post("/api/downloads", content=b" " * 20 * MB)
     assert (response.status_code, response.json()["error"]["code"]) == (401, "sign_in_required")
@@ -56,7 +56,7 @@ async def test_a_form_for_htmx_gets_its_413_as_a_toast(pod: ControlPlane) -> Non
     assert "larger than 1 MiB" in response.headers["HX-Trigger"]
 
 
-async def test_a_body_that_cannot_be_parsed_has_our_error_shape(pod: ControlPlane) -> None:
+async def test_a_malformed_body_gets_the_usual_error_format(pod: ControlPlane) -> None:
     for content in (b"[" * 100_000, b"\xff", b'{"url": '):
         response = await pod.client.post(
             "/api/downloads", content=content, headers={"Content-Type": "application/json"}
@@ -65,8 +65,8 @@ async def test_a_body_that_cannot_be_parsed_has_our_error_shape(pod: ControlPlan
 
 
 @pytest.mark.slow
-async def test_strangers_cannot_fill_the_memory(tmp_path: Path) -> None:
-    """60 connections announce 16 MiB each, send 2 MB of it and wait."""
+async def test_anonymous_bodies_cannot_fill_the_memory(tmp_path: Path) -> None:
+    """60 connections announce 16 MiB each, send 2 MB and wait."""
     with running_process({"WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": PASSWORD}) as process:
         memory = psutil.Process(process.pid).memory_info
         before = memory().rss

@@ -1,4 +1,4 @@
-"""Pages listen on sockets: a snapshot first, then what changes, and a clean goodbye."""
+"""WebSockets send a snapshot, then changes, and close cleanly."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ async def test_another_site_cannot_listen_with_the_browsers_cookie(pod: ControlP
             pass
 
 
-async def test_every_listener_hears_of_a_download(pod: ControlPlane, hub: Hub) -> None:
+async def test_every_client_receives_the_frames_of_a_download(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "tulip.safetensors", safetensors(100_000))
     async with pod.socket("/ws/downloads") as one, pod.socket("/ws/downloads") as other:
         for frames in (one, other):
@@ -71,7 +71,7 @@ async def test_progress_is_one_small_frame_for_all_rows(pod: ControlPlane, hub: 
     await pod.finished(transfer["id"])
 
 
-async def test_a_late_listener_gets_the_present_state(pod: ControlPlane, hub: Hub) -> None:
+async def test_a_late_client_gets_the_current_state(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "tulip.safetensors", safetensors(1000))
     transfer = await pod.download(url=hub.url_of(model), folder="vae")
     await pod.finished(transfer["id"])
@@ -87,7 +87,7 @@ async def test_an_unknown_download_has_no_channel(pod: ControlPlane) -> None:
     assert refused.value.response.status_code == 404
 
 
-async def test_listeners_hear_goodbye_when_the_control_plane_stops(pod: ControlPlane) -> None:
+async def test_clients_get_going_away_when_the_control_plane_stops(pod: ControlPlane) -> None:
     async with pod.socket("/ws/system") as frames:
         await frames.recv()
         pod.app.close_channels()

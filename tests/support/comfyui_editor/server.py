@@ -1,4 +1,4 @@
-"""Serves the editor's files, and of ComfyUI's API what the editor asks for at its start."""
+"""Serve the editor's files, and the parts of ComfyUI's API that the editor requests at start."""
 
 import asyncio
 import threading
@@ -54,7 +54,7 @@ async def _file(request: web.Request) -> web.StreamResponse:
 
 @contextmanager
 def running_editor() -> Iterator[str]:
-    """The editor's address, as long as the block lasts."""
+    """Serve the editor for the duration of the block; yield its address."""
     server = _Server()
     server.thread.start()
     if not server.ready.wait(20):

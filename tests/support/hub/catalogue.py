@@ -1,18 +1,18 @@
-"""What the hub holds: repositories with their history, Civitai versions, plain files."""
+"""The content of the hub: repositories with their history, Civitai versions, plain files."""
 
 import hashlib
 from dataclasses import dataclass, field
 
 from tests.support.hub.content import Content
 
-# The hub keeps larger files in LFS, and so does every file whose name ends like this.
+# Larger files are in LFS, and so are all files with these suffixes.
 LFS_THRESHOLD = 10_000_000
 LFS_SUFFIXES = (".safetensors", ".gguf", ".ckpt", ".pt", ".pth", ".bin", ".onnx", ".zip")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubFile:
-    """One file of one repository. `key` is what faults, gates and requests call it."""
+    """One file of one repository. Faults, gates and requests refer to it by `key`."""
 
     repo: str
     path: str
@@ -35,7 +35,7 @@ class HubFile:
 
     @property
     def pointer(self) -> bytes:
-        """What git itself keeps of a file in LFS."""
+        """Return the pointer that git stores for a file in LFS."""
         lines = (
             "version https://git-lfs.github.com/spec/v1",
             f"oid sha256:{self.sha256}",
@@ -58,7 +58,7 @@ def git_oid(data: bytes) -> str:
 
 @dataclass(kw_only=True)
 class Repository:
-    """A model repository. Every change makes a commit; the old ones stay and can be asked for."""
+    """A model repository. Every change makes a commit; old commits stay available."""
 
     name: str
     gated: bool = False
@@ -77,7 +77,7 @@ class Repository:
         self._commit({name: file for name, file in self.files("main").items() if name != path})
 
     def commit_of(self, revision: str) -> str | None:
-        """A branch's or an abbreviated commit's full id."""
+        """Return the full id of a branch or an abbreviated commit."""
         if revision in self.branches:
             return self.branches[revision]
         return next((commit for commit in self.history if commit.startswith(revision)), None)
@@ -94,7 +94,7 @@ class Repository:
 
 @dataclass(frozen=True, kw_only=True)
 class PlainFile:
-    """`/files/<path>`: what any web server would serve."""
+    """A file of a plain web server, at `/files/<path>`."""
 
     path: str
     content: Content
@@ -114,7 +114,7 @@ class PlainFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiFile:
-    """One file of a version. `type`, `format`, `extent` and `fp` are what a download can be narrowed down by."""
+    """One file of a version. A download can be filtered by `type`, `format`, `extent` and `fp`."""
 
     name: str
     content: Content
@@ -129,7 +129,7 @@ class CivitaiFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CivitaiVersion:
-    """One version of a Civitai model: its primary file, and `more` of them."""
+    """One version of a Civitai model: its primary file, and more files in `more`."""
 
     id: int
     model_id: int
@@ -145,7 +145,7 @@ class CivitaiVersion:
     needs_login: bool = False
     early_access: bool = False
     usage_control: str = "Download"
-    # what the site says, when it is not true
+    # the hash that the site publishes, if it is wrong
     published_sha256: str | None = None
 
     @property
@@ -169,7 +169,7 @@ class CivitaiVersion:
 
 
 class Catalogue:
-    """Everything that can be asked for."""
+    """All repositories, versions and files of a hub."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
@@ -177,7 +177,7 @@ class Catalogue:
         self.plain: dict[str, PlainFile] = {}
 
     def repository(self, name: str) -> Repository:
-        """The repository, made on first mention."""
+        """Return the repository; create it on first use."""
         return self.repositories.setdefault(name, Repository(name=name))
 
     def add(

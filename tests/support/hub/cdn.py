@@ -1,4 +1,4 @@
-"""The second origin: where signed URLs lead. It has never heard of tokens and refuses them, as object storage does."""
+"""The second origin, the target of signed URLs. It rejects tokens, as object storage does."""
 
 import asyncio
 
@@ -49,6 +49,6 @@ class Cdn:
 
 
 def _asked_for(request: web.Request) -> dict[str, str]:
-    """Headers that the signer laid into the URL."""
+    """Return the response headers that the signed URL contains."""
     disposition = request.query.get("response-content-disposition")
     return {"Content-Disposition": disposition} if disposition else {}

@@ -1,4 +1,4 @@
-"""Civitai: what a model and its versions are, and the redirect from a download address to a presigned URL."""
+"""Civitai's API: models and versions, and the redirect from a download URL to a presigned one."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.support.hub.tokens import bearer
 MAX_HASHES = 100
 # A fixed date would end the early access of every test on that day.
 EARLY_ACCESS_ENDS = datetime.now(UTC) + timedelta(days=30)
-NARROWING = ("type", "format", "size", "fp")
+FILTERS = ("type", "format", "size", "fp")
 Described = dict[str, Any]
 
 
@@ -49,7 +49,7 @@ class Civitai:
         )
 
     async def show_model(self, request: web.Request) -> web.Response:
-        """The newest version, which is the one with the highest id, comes first."""
+        """Return a model; its versions start with the newest, which has the highest id."""
         wanted = int(request.match_info["id"])
         versions = [each for each in self._state.catalogue.civitai.values() if each.model_id == wanted]
         if not versions:
@@ -72,14 +72,14 @@ class Civitai:
         return web.json_response(found[0]) if found else _not_found("Model not found")
 
     async def show_by_hashes(self, request: web.Request) -> web.Response:
-        """A JSON list of hashes; what nobody knows is left out of the answer."""
+        """Return the files for a JSON list of hashes; unknown hashes are omitted."""
         hashes = await request.json()
         if not isinstance(hashes, list) or len(hashes) > MAX_HASHES:
             return web.json_response({"error": f"at most {MAX_HASHES} hashes"}, status=400)
         return web.json_response(await self._with_hashes(request, {str(value).lower() for value in hashes}))
 
     async def refuse_head(self, _: web.Request) -> web.Response:
-        """The real one answers 401 to HEAD even with a good token."""
+        """Respond with 401, as the real site does to HEAD even with a valid token."""
         return web.Response(status=401)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
@@ -124,16 +124,16 @@ class Civitai:
 
 
 def _chosen(request: web.Request, version: CivitaiVersion) -> tuple[int, CivitaiFile]:
-    """The first file that `type`, `format`, `size` and `fp` fit; the primary one when none are given."""
-    wanted = {name: value.lower() for name, value in request.query.items() if name in NARROWING}
+    """Return the first file that matches `type`, `format`, `size` and `fp`; without these, the primary file."""
+    wanted = {name: value.lower() for name, value in request.query.items() if name in FILTERS}
     for number, file in enumerate(version.files):
-        offered = {name: value.lower() for name, value in _narrowing(file).items()}
+        offered = {name: value.lower() for name, value in _properties(file).items()}
         if all(offered[name] == value for name, value in wanted.items()):
             return number, file
     return 0, version.files[0]
 
 
-def _narrowing(file: CivitaiFile) -> dict[str, str]:
+def _properties(file: CivitaiFile) -> dict[str, str]:
     return {"type": file.type, "format": file.format, "size": file.extent, "fp": file.fp}
 
 
@@ -158,7 +158,7 @@ def _described(request: web.Request, version: CivitaiVersion) -> Described:
 def _described_file(request: web.Request, version: CivitaiVersion, number: int) -> Described:
     file, primary = version.files[number], number == 0
     sha256 = (version.published_sha256 if primary else None) or file.content.sha256
-    query = "" if primary else f"?{urlencode(_narrowing(file))}"
+    query = "" if primary else f"?{urlencode(_properties(file))}"
     return {
         "id": version.id * 10 + number,
         "name": file.name,

@@ -1,4 +1,4 @@
-"""What a file on the hub is made of: bytes that can be read at any offset and are the same every time."""
+"""The content of files on the hub: reproducible bytes that can be read at any offset."""
 
 import hashlib
 import mmap
@@ -9,26 +9,26 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 BLOCK = 1 << 20
-NUMBER = 8  # bytes at the beginning of a block that tell its number
+NUMBER = 8  # bytes at the beginning of a block that contain its number
 
 
 class Content(ABC):
-    """Bytes of a known size. Nothing holds them all at once, so a file may be larger than memory or disk."""
+    """Bytes of a known size. They are never all in memory, so a file may be larger than memory or disk."""
 
     size: int
 
     @abstractmethod
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset` on, fewer than `length` only at the end."""
+        """Return the bytes from `offset`, fewer than `length` only at the end."""
 
     def view(self, offset: int, length: int) -> memoryview:
-        """The same bytes, uncopied where that is possible: a server lives on not touching them."""
+        """Return the same bytes, without a copy where possible, for speed."""
         return memoryview(self.read(offset, length))
 
     @property
     @abstractmethod
     def tag(self) -> str:
-        """A strong validator that costs no hashing."""
+        """Return a strong validator without hashing the content."""
 
     def blocks(self) -> Iterator[bytes]:
         for offset in range(0, self.size, BLOCK):
@@ -43,7 +43,7 @@ class Content(ABC):
 
     @cached_property
     def git_oid(self) -> str:
-        """The id git gives to the content as a blob; the hub's ETag for small files."""
+        """Return git's blob id of the content, the hub's ETag for small files."""
         digest = hashlib.sha1(b"blob %d\0" % self.size)
         for block in self.blocks():
             digest.update(block)
@@ -51,7 +51,7 @@ class Content(ABC):
 
 
 class Synthetic(Content):
-    """`size` bytes that follow from `seed` alone. `head` replaces the first of them, for files with a real header."""
+    """`size` bytes that depend only on `seed`. `head` replaces the first bytes, for files with a real header."""
 
     def __init__(self, size: int, seed: int = 0, head: bytes = b"") -> None:
         if len(head) > size:
@@ -76,7 +76,7 @@ class Synthetic(Content):
         return memoryview(_noise(self.seed))[within : within + stop - offset]
 
     def _generate(self, start: int, stop: int) -> Iterator[bytes]:
-        """Noise in blocks that begin with their number, so that no two of a file are alike."""
+        """Yield noise in blocks that begin with their number, so that all blocks of a file differ."""
         noise = _noise(self.seed)
         while start < stop:
             number, within = divmod(start, BLOCK)
@@ -88,7 +88,7 @@ class Synthetic(Content):
 
 
 class Enormous(Synthetic):
-    """A petabyte, which nobody reads to its end to hash it."""
+    """A petabyte, too large to be hashed."""
 
     def __init__(self) -> None:
         super().__init__(10**15)
@@ -96,7 +96,7 @@ class Enormous(Synthetic):
 
 
 class OnDisk(Content):
-    """A file of the machine, as it was when it was added."""
+    """A file on this machine, as it was when it was added."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -121,7 +121,7 @@ class OnDisk(Content):
 
 
 class Spoiled(Content):
-    """Another content with one byte turned over: right in size, wrong in hash."""
+    """Another content with one byte inverted: correct size, wrong hash."""
 
     def __init__(self, original: Content, at: int) -> None:
         self.size = original.size

@@ -1,4 +1,4 @@
-"""`/_hub/…`: the hub's Python door over HTTP, for browsers, containers and benchmarks in other processes."""
+"""`/_hub/…`: the methods of `Hub` over HTTP, for browsers, containers and benchmarks in other processes."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Control:
         ]
 
     async def add_file(self, request: web.Request) -> web.Response:
-        """`{"repo"?, "path", "size", "seed"?}`; without a repository it is a plain file."""
+        """Add the file `{"repo"?, "path", "size", "seed"?}`; without `repo`, a plain file."""
         fields = await request.json()
         content = content_for(fields["path"], int(fields["size"]), int(fields.get("seed", 0)))
         if "repo" in fields:
@@ -40,7 +40,7 @@ class Control:
         )
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """`{"key", "kind", …}` with the fields of that kind of fault."""
+        """Add the fault `{"key", "kind", …}`, with the fields of that kind."""
         fields = await request.json()
         key = fields.pop("key", None)
         if not isinstance(key, str):
@@ -56,20 +56,20 @@ class Control:
         return web.Response(status=204)
 
     async def hold(self, request: web.Request) -> web.Response:
-        """`{"key", "after"?, "ignore_below"?}`"""
+        """Hold a file: `{"key", "after"?, "ignore_below"?}`."""
         fields = await request.json()
         gate = Gate(int(fields.get("after", 0)), int(fields.get("ignore_below", 0)))
         self._state.gates[fields["key"]] = gate
         return web.Response(status=201)
 
     async def advance(self, request: web.Request) -> web.Response:
-        """`{"key", "bytes"}`"""
+        """Let more bytes of a held file pass: `{"key", "bytes"}`."""
         fields = await request.json()
         self._gate(fields).advance(int(fields["bytes"]))
         return web.Response(status=204)
 
     async def release(self, request: web.Request) -> web.Response:
-        """`{"key"}`: opens its gate and lets go whoever a fault holds."""
+        """Open the gate of `{"key"}`, and release requests that a fault blocks."""
         fields = await request.json()
         self._state.faults.release(fields["key"])
         if fields["key"] in self._state.gates:
@@ -106,7 +106,7 @@ class Control:
 
 
 def content_for(path: str, size: int, seed: int) -> Content:
-    """Synthetic content with the header that the name promises."""
+    """Return synthetic content with a header that matches the file name."""
     if path.endswith(".safetensors"):
         return safetensors(size, seed)
     return gguf(size, seed) if path.endswith(".gguf") else Synthetic(size, seed)

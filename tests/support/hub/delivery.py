@@ -1,4 +1,4 @@
-"""How one answer with bytes goes out: which bytes, under which headers, how fast, and how it ends."""
+"""Deliver one response with content: its bytes, headers, speed and end."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ class Ending(Enum):
 class Served:
     """A file as it is served under one URL."""
 
-    # what faults and gates call it
+    # the key for faults and gates
     key: str
     content: Content
     # without quotes
@@ -40,16 +40,16 @@ class Served:
 
 @dataclass(kw_only=True)
 class Delivery:
-    """The plan for one answer; a fault may change anything in it before the first byte goes."""
+    """The plan for one response. A fault may change it before the first byte is sent."""
 
     status: int
     headers: CIMultiDict[str]
     content: Content
     start: int
     stop: int
-    # what Content-Length says; None sends chunks without one
+    # the Content-Length; None sends chunks without one
     declared: int | None
-    # how many bytes really go, and what happens after the last of them
+    # how many bytes are really sent, and what happens after the last
     sending: int
     ending: Ending = Ending.WHOLE
     # bytes per second of this connection
@@ -64,7 +64,7 @@ class Delivery:
 
 
 def plan(request: web.Request, file: Served) -> Delivery:
-    """What an honest server would answer. Raises the 416 itself."""
+    """Return the response of a correct server. Raise the 416 of an invalid range."""
     size, etag = file.content.size, f'"{file.etag}"'
     headers = CIMultiDict(
         {
@@ -100,7 +100,7 @@ async def send(request: web.Request, delivery: Delivery, gate: Gate | None) -> w
         response.content_length = delivery.declared
     if delivery.ending is not Ending.WHOLE:
         response.force_close()
-    with contextlib.suppress(ConnectionResetError):  # clients may hang up whenever they like
+    with contextlib.suppress(ConnectionResetError):  # clients may disconnect at any time
         await response.prepare(request)
         if request.method != "HEAD":
             await _send_body(response, delivery, gate)
@@ -139,12 +139,12 @@ async def _end(request: web.Request, response: web.StreamResponse, delivery: Del
     if delivery.ending is Ending.RESET:
         reset(request)
     elif delivery.ending is Ending.CLOSE and delivery.sending == 0:
-        # Nothing written yet means that the headers have not gone either.
+        # If nothing was written, the headers have not been sent either.
         await response.write(b"")
 
 
 def _chunk_size(rate: float | None) -> int:
-    """Small enough that a paced connection gets something twenty times a second."""
+    """Return a chunk size with which a throttled connection sends twenty times a second."""
     return CHUNK if rate is None else max(1, min(CHUNK, int(rate / 20)))
 
 

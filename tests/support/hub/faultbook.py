@@ -1,4 +1,4 @@
-"""Which faults stand before which file, and how often they still will."""
+"""The faults of each file, and how often each still applies."""
 
 import threading
 
@@ -6,7 +6,7 @@ from tests.support.hub.faults import Fault, Stage
 
 
 class FaultBook:
-    """Faults of one key are met in the order they were added: two of them make a script of two failures."""
+    """Faults of one key apply in the order they were added: two of them cause two failures in a row."""
 
     def __init__(self) -> None:
         self._faults: dict[str, list[Fault]] = {}
@@ -23,12 +23,12 @@ class FaultBook:
             return list(self._faults.get(key, ()))
 
     def keys_above(self, path: str) -> list[str]:
-        """The keys that are URL paths and lead to `path`."""
+        """Return the keys that are URL paths above `path`."""
         with self._lock:
             return [key for key in self._faults if key.startswith("/") and path.startswith(key)]
 
     def take(self, key: str, stage: Stage, method: str, length: int = 0) -> Fault | None:
-        """The fault that this request meets, counted; None for a request that goes well."""
+        """Return and count the fault that applies to this request; None if it succeeds."""
         with self._lock:
             for fault in self._faults.get(key, ()):
                 if _concerns(fault, stage, method, length):
@@ -37,13 +37,13 @@ class FaultBook:
         return None
 
     def clear(self, key: str | None = None) -> None:
-        """Withdraw the faults of one key, or all, and let go whoever they hold."""
+        """Remove the faults of one key, or all, and release the requests that they block."""
         with self._lock:
             self._faults = {name: faults for name, faults in self._faults.items() if key not in (None, name)}
         self.release(key)
 
     def release(self, key: str | None = None) -> None:
-        """Let go whoever is held, also by faults that are used up."""
+        """Release blocked requests, also those of used-up faults."""
         with self._lock:
             held = [fault for name, fault in self._ever if key in (None, name)]
         for fault in held:

@@ -1,4 +1,4 @@
-"""Everything that can go wrong on the way of a file, one class each.
+"""Faults in the delivery of a file, one class each.
 
 A fault stands before a file `times` times (None: until it is withdrawn) and either answers in the file's place
 or changes how it is delivered. To add one: write its class, name it in `KINDS`, and it works from Python,
@@ -17,17 +17,17 @@ from tests.support.hub.content import Spoiled, literal
 from tests.support.hub.delivery import Delivery, Ending, reset
 from tests.support.hub.gates import Latch
 
-# "resolve" is the hop that says where the bytes are, "content" the one that sends them. A file served directly has both.
+# "resolve" is the request for the location, "content" the one for the bytes. For a file served directly they are one.
 Stage = Literal["resolve", "content"]
 STAGES: tuple[Stage, ...] = ("resolve", "content")
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """The base: harmless. `at_least` spares requests for fewer bytes, such as a look at a header."""
+    """The base class, without effect. `at_least` spares requests for fewer bytes, such as those for a header."""
 
     kind: ClassVar[str]
-    # HEAD has no body, so faults that concern the body pass it by and are not used up
+    # HEAD has no body, so faults of the body skip it and are not used up
     spares_head: ClassVar[bool] = True
 
     times: int | None = 1
@@ -35,22 +35,22 @@ class Fault:
     at_least: int = 0
 
     async def answer(self, request: web.Request) -> web.StreamResponse | None:
-        """The answer in place of the file, or None to go on."""
+        """Return a response in place of the file, or None to continue."""
         return None
 
     def distort(self, delivery: Delivery) -> None:
         """Change how the file is delivered."""
 
     def retouch(self, headers: MutableMapping[str, str]) -> None:
-        """Change what is said about the file, on whichever hop."""
+        """Change the headers of the file on either hop."""
 
     def withdraw(self) -> None:
-        """Let go whoever this fault holds."""
+        """Release the requests that this fault blocks."""
 
 
 @dataclass(kw_only=True)
 class Cut(Fault):
-    """Promise the whole, send `after` bytes, close the connection."""
+    """Announce the whole file, send `after` bytes, close the connection."""
 
     kind = "cut"
     after: int
@@ -62,7 +62,7 @@ class Cut(Fault):
 
 @dataclass(kw_only=True)
 class Reset(Fault):
-    """RST after `after` bytes of the body; with 0 before any answer."""
+    """RST after `after` bytes of the body; with 0 before any response."""
 
     kind = "reset"
     spares_head = False
@@ -81,7 +81,7 @@ class Reset(Fault):
 
 @dataclass(kw_only=True)
 class Short(Fault):
-    """A complete answer by HTTP's rules, Content-Length and all, with only `length` of the bytes."""
+    """A response that is complete by HTTP's rules but has only `length` of the bytes."""
 
     kind = "short"
     length: int
@@ -93,7 +93,7 @@ class Short(Fault):
 
 @dataclass(kw_only=True)
 class WrongLength(Fault):
-    """Content-Length promises `extra` bytes that never come."""
+    """Content-Length announces `extra` bytes that are never sent."""
 
     kind = "wrong_length"
     extra: int = 1000
@@ -105,7 +105,7 @@ class WrongLength(Fault):
 
 @dataclass(kw_only=True)
 class NoLength(Fault):
-    """Chunks, and no Content-Length to tell how many."""
+    """Chunks without Content-Length."""
 
     kind = "no_length"
 
@@ -115,7 +115,7 @@ class NoLength(Fault):
 
 @dataclass(kw_only=True)
 class LyingContentRange(Fault):
-    """Content-Range names a place `shift` bytes off, or a total that is not true; the bytes are those asked for."""
+    """Content-Range has an offset wrong by `shift` bytes, or a wrong total; the bytes are the requested ones."""
 
     kind = "lying_content_range"
     shift: int = 0
@@ -130,7 +130,7 @@ class LyingContentRange(Fault):
 
 @dataclass(kw_only=True)
 class IgnoreRange(Fault):
-    """200 with the whole file, whatever range was asked for."""
+    """200 with the whole file for any requested range."""
 
     kind = "ignore_range"
 
@@ -154,7 +154,7 @@ class ChangedETag(Fault):
 
 @dataclass(kw_only=True)
 class ExpiredLink(Fault):
-    """The 403 a CDN gives to a signed URL that is too old. All links at once: `hub.expire_links()`."""
+    """The 403 of a CDN for an expired signed URL. To expire all links: `hub.expire_links()`."""
 
     kind = "expired_link"
     spares_head = False
@@ -165,7 +165,7 @@ class ExpiredLink(Fault):
 
 @dataclass(kw_only=True)
 class Redirect(Fault):
-    """Send the client to `to`: a private address, a metadata service, another scheme."""
+    """Redirect the client to `to`: a private address, a metadata service, another scheme."""
 
     kind = "redirect"
     spares_head = False
@@ -179,7 +179,7 @@ class Redirect(Fault):
 
 @dataclass(kw_only=True)
 class RedirectLoop(Fault):
-    """Send the client back to where it just asked."""
+    """Redirect the client to the same URL."""
 
     kind = "redirect_loop"
     spares_head = False
@@ -203,7 +203,7 @@ class Drip(Fault):
 
 @dataclass(kw_only=True)
 class Stall(Fault):
-    """Send `after` bytes, then nothing, with the connection open, until released."""
+    """Send `after` bytes, then stall with the connection open until released."""
 
     kind = "stall"
     after: int = 0
@@ -227,7 +227,7 @@ class Stall(Fault):
 
 @dataclass(kw_only=True)
 class Status(Fault):
-    """An answer with this status, these headers, this body."""
+    """A response with this status, these headers and this body."""
 
     kind = "status"
     spares_head = False
@@ -241,7 +241,7 @@ class Status(Fault):
 
 @dataclass(kw_only=True)
 class RateLimited(Fault):
-    """429 as Hugging Face says it: RateLimit tells when the window ends, Retry-After too if asked for."""
+    """429 of Hugging Face: RateLimit contains the end of the window, on request Retry-After as well."""
 
     kind = "rate_limited"
     spares_head = False
@@ -261,7 +261,7 @@ class RateLimited(Fault):
 
 @dataclass(kw_only=True)
 class LoginPage(Fault):
-    """200 with a web page where a model should be."""
+    """200 with a web page in place of a model."""
 
     kind = "login_page"
     spares_head = False
@@ -274,7 +274,7 @@ class LoginPage(Fault):
 
 @dataclass(kw_only=True)
 class WrongContent(Fault):
-    """The byte at offset `at` of the file is not the one that was published; -1 is the last."""
+    """The byte at offset `at` differs from the published content; -1 is the last."""
 
     kind = "wrong_content"
     times: int | None = None
@@ -286,7 +286,7 @@ class WrongContent(Fault):
 
 @dataclass(kw_only=True)
 class Gzip(Fault):
-    """Content-Encoding: gzip though nobody asked for it. Holds the part in memory: for small files."""
+    """Content-Encoding: gzip without a request for it. Compresses in memory, so for small files only."""
 
     kind = "gzip"
 
@@ -308,7 +308,7 @@ KINDS: dict[str, type[Fault]] = {
 
 
 def fault_from_json(fields: dict[str, Any]) -> Fault:
-    """`{"kind": "cut", "after": 1000, "times": 2}` as a fault. ValueError says what is wrong with it."""
+    """Return the fault for `{"kind": "cut", "after": 1000, "times": 2}`. Raise ValueError when it is invalid."""
     options = dict(fields)
     kind = options.pop("kind", None)
     if kind not in KINDS:

@@ -1,4 +1,4 @@
-"""Small truths about model files: bodies with headers that a reader accepts."""
+"""Small valid model files."""
 
 import io
 import json
@@ -16,7 +16,7 @@ GGML_TYPE_I8 = 24
 
 
 def safetensors(size: int, seed: int = 0) -> Content:
-    """A valid safetensors file of exactly `size` bytes: two tensors in order, without holes, up to the last byte."""
+    """Return a valid safetensors file of exactly `size` bytes: two tensors in order, without holes, up to the last byte."""
     if size < SAFETENSORS_MINIMUM:
         raise ValueError(f"a safetensors file needs at least {SAFETENSORS_MINIMUM} bytes here, not {size}")
     data = size - 8 - SAFETENSORS_HEADER
@@ -31,7 +31,7 @@ def safetensors(size: int, seed: int = 0) -> Content:
 
 
 def gguf(size: int, seed: int = 0) -> Content:
-    """A GGUF version 3 file of exactly `size` bytes with one int8 tensor."""
+    """Return a GGUF version 3 file of exactly `size` bytes with one int8 tensor."""
     data = size - len(_gguf_head(0))
     if data < 1:
         raise ValueError(f"a GGUF file needs more than {len(_gguf_head(0))} bytes here, not {size}")
@@ -50,7 +50,7 @@ def _gguf_string(text: str) -> bytes:
 
 
 def pickle_checkpoint(seed: int = 0) -> Content:
-    """What `torch.save` writes: a zip that holds a pickle. This one unpickles to a harmless dict."""
+    """Return a file as `torch.save` writes it: a zip with a pickle, here of a harmless dict."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(zipfile.ZipInfo("archive/data.pkl"), pickle.dumps({"seed": seed}))

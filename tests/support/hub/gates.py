@@ -1,4 +1,4 @@
-"""Things a test waits for and things it lets go, across the border between its thread and the hub's loop."""
+"""Synchronisation between the thread of a test and the hub's event loop."""
 
 import asyncio
 import threading
@@ -30,7 +30,7 @@ class Latch:
 
 
 class Gate:
-    """Lets so many bytes of one file pass, over all its connections together, then waits to be told.
+    """Lets a number of bytes of one file pass, over all its connections together, then blocks until it is advanced.
 
     Requests for fewer than `ignore_below` bytes (a look at a header) pass freely and are not counted.
     """
@@ -44,7 +44,7 @@ class Gate:
         self._reached = threading.Event()
 
     async def admit(self, wanted: int) -> int:
-        """How many of the wanted bytes may go now, at least one; waits while there are none."""
+        """Return how many of the `wanted` bytes may pass now, at least one. Wait while none may."""
         while True:
             with self._lock:
                 if self._open:

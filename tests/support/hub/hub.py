@@ -1,4 +1,4 @@
-"""The hub's Python door: declare files, break them, see who asked for what."""
+"""The Python API of the hub: add files, inject faults, inspect requests."""
 
 import asyncio
 import ssl
@@ -28,7 +28,7 @@ AnyFault = TypeVar("AnyFault", bound=Fault)
 
 
 class Hub:
-    """A hub that is running in a thread of its own. Every method may be called from any thread."""
+    """A hub that runs in its own thread. Every method may be called from any thread."""
 
     def __init__(
         self, state: State, server: HubServer, loop: asyncio.AbstractEventLoop, ca_file: Path | None
@@ -36,7 +36,7 @@ class Hub:
         self._state = state
         self._server = server
         self._loop = loop
-        # the certificate authority to trust, when the hub speaks TLS
+        # the certificate authority to trust, if the hub uses TLS
         self.ca_file = ca_file
 
     @property
@@ -49,18 +49,18 @@ class Hub:
 
     @property
     def civitai_url(self) -> str:
-        """The same server by another name, so that it is another origin than Hugging Face."""
+        """Return the same server under another name, a different origin from Hugging Face."""
         return self.url.replace("127.0.0.1", "localhost")
 
     @property
     def cdn_hosts(self) -> tuple[str, str]:
-        """The names under which signed URLs lead to the CDN, each with its port."""
+        """Return the hosts of signed URLs, each with its port."""
         port = self._server.cdn.port
         return f"127.0.0.1:{port}", f"localhost:{port}"
 
     @property
     def requests(self) -> list[Recorded]:
-        """Everything that was asked so far, in order, on both origins."""
+        """Return all requests so far, in order, on both origins."""
         return list(self._state.requests)
 
     def requests_to(self, origin: OriginName) -> list[Recorded]:
@@ -82,7 +82,7 @@ class Hub:
         return self._state.catalogue
 
     def repository(self, name: str) -> Repository:
-        """To set `gated`, `private`, `licence`; to read its commits."""
+        """Return a repository, to set `gated`, `private` or `licence`, or to read its commits."""
         return self.catalogue.repository(name)
 
     def add(
@@ -95,17 +95,17 @@ class Hub:
         lfs: bool | None = None,
         security: str = "safe",
     ) -> HubFile:
-        """A file of a model repository, given as bytes, as content or as a size. Adding again is a new commit."""
+        """Add a file to a repository, given as bytes, content or size. Each call makes a commit."""
         return self.catalogue.add(repo, path, _content(path, content, seed), lfs, security)
 
     def add_plain(self, path: str, content: Bytes, *, seed: int = 0) -> PlainFile:
-        """A file under `/files/`."""
+        """Add a file under `/files/`."""
         return self.catalogue.add_plain(path, _content(path, content, seed))
 
     def add_civitai(
         self, version_id: int, filename: str, content: Bytes, *, seed: int = 0, **about: Any
     ) -> CivitaiVersion:
-        """A Civitai version; `about` sets the other fields of `CivitaiVersion`."""
+        """Add a Civitai version; `about` sets the other fields of `CivitaiVersion`."""
         about.setdefault("model_id", version_id // 10)
         body = _content(filename, content, seed)
         return self.catalogue.add_civitai(
@@ -113,7 +113,7 @@ class Hub:
         )
 
     def url_of(self, file: File, revision: str = "main") -> str:
-        """The address a person would paste."""
+        """Return the address that a user would paste."""
         if isinstance(file, HubFile):
             return f"{self.url}/{file.repo}/resolve/{revision}/{file.path}"
         if isinstance(file, PlainFile):
@@ -121,14 +121,14 @@ class Hub:
         return f"{self.civitai_url}/api/download/models/{file.id}"
 
     def signed_url_of(self, file: HubFile) -> str:
-        """The address on the CDN that somebody copies from a browser's list of downloads."""
+        """Return the signed address on the CDN, as a user copies it from a browser's downloads."""
         commit = self.repository(file.repo).commit_of("main")
         return self._state.links.signed(
             self.cdn_url, f"repos/{commit}/{file.key}", file.path.rpartition("/")[2]
         )
 
     def fault(self, file: File | str, fault: AnyFault) -> AnyFault:
-        """Put a fault before a file, or before every URL whose path begins with the given string."""
+        """Add a fault for a file, or for every URL whose path begins with the given string."""
         self._state.faults.add(_key(file), fault)
         return fault
 
@@ -141,7 +141,7 @@ class Hub:
         return gate
 
     def expire_links(self) -> None:
-        """Every signed URL given out so far is too old from now on."""
+        """Expire every signed URL issued so far."""
         self._state.links.expire_all()
 
     def throttle(self, bytes_per_second: float | None) -> None:
@@ -152,16 +152,16 @@ class Hub:
         self._state.page_size = page_size
 
     def limit(self, kind: Kind, allowed: int, window: float = WINDOW_SECONDS) -> None:
-        """Answer 429 to more than so many requests to Hugging Face in `window` seconds from now."""
+        """Respond with 429 after `allowed` requests to Hugging Face within `window` seconds."""
         self._state.quotas.limit(kind, allowed, window)
 
     def offer_xet(self) -> None:
-        """Send the headers that lead a client to Xet storage."""
+        """Send the headers that direct a client to Xet storage."""
         self._state.xet = True
 
     @contextmanager
     def unreachable(self, origin: OriginName = "hub") -> Iterator[None]:
-        """Connections to the origin are refused inside the block."""
+        """Refuse connections to the origin inside the block."""
         target = self._server.hub if origin == "hub" else self._server.cdn
         self._run(target.refuse())
         try:
@@ -178,7 +178,7 @@ class Hub:
 
 @contextmanager
 def running_hub(*, port: int = 0, tls: bool = False, link_lifetime: float = 3600) -> Iterator[Hub]:
-    """A hub in its own thread, ready when the block is entered; at the end even stalled connections are closed."""
+    """Run a hub in its own thread. At the end, close all connections, also stalled ones."""
     state = State()
     state.links.lifetime = link_lifetime
     with _authority(tls) as (context, ca_file), _background_loop() as loop:
@@ -215,7 +215,7 @@ def _authority(tls: bool) -> Iterator[tuple[ssl.SSLContext | None, Path | None]]
 
 
 def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A certificate for loopback, and in `folder` the authority that vouches for it."""
+    """Return a certificate for loopback, and the path of its authority in `folder`."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)

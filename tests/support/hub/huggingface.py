@@ -1,4 +1,4 @@
-"""`/{repo}/resolve/{revision}/{path}`: where a file of a repository is, or its bytes when it is small."""
+"""`/{repo}/resolve/{revision}/{path}`: the redirect to a file of a repository, or the content of a small one."""
 
 import asyncio
 from urllib.parse import unquote
@@ -10,7 +10,7 @@ from tests.support.hub.delivery import Served
 from tests.support.hub.state import State
 from tests.support.hub.tokens import bearer
 
-# What may be read of a gated repository without having been let in.
+# Files of a gated repository that are readable without access.
 OPEN_IN_GATED = ("README.md", ".gitattributes")
 
 
@@ -73,13 +73,13 @@ class HuggingFace:
 
 
 def find(state: State, request: web.Request) -> tuple[Repository, str]:
-    """The repository and commit that a URL names; raises what the hub answers when there is no such thing."""
+    """Return the repository and commit of a URL. Raise the hub's error response if they do not exist."""
     token = bearer(request)
     if token is not None and not state.tokens.known(token):
         raise refuse(web.HTTPUnauthorized, None, "Invalid credentials in Authorization header")
     repository = state.catalogue.repositories.get(request.match_info["repo"])
     if repository is None or (repository.private and not state.tokens.may_read(token, repository)):
-        # The hub does not tell strangers which private repositories exist.
+        # The hub hides private repositories from users without access.
         if token is None:
             raise refuse(web.HTTPUnauthorized, None, "Invalid username or password.")
         raise refuse(web.HTTPNotFound, "RepoNotFound", "Repository not found")

@@ -1,4 +1,4 @@
-"""`/api/models/…` and `/api/whoami-v2`: what a repository holds, and who is asking."""
+"""`/api/models/…` and `/api/whoami-v2`: the files of a repository, and the user of a token."""
 
 import asyncio
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class HuggingFaceApi:
         )
 
     async def show(self, request: web.Request) -> web.Response:
-        """The model at a revision; `blobs=true` adds size and hashes, `securityStatus=true` the scan's summary."""
+        """Return the model at a revision; `blobs=true` adds size and hashes, `securityStatus=true` the scan's summary."""
         repository, commit = find(self._state, request)
         files = repository.history[commit].values()
         blobs = _flag(request.query.get("blobs"))
@@ -103,7 +103,7 @@ class HuggingFaceApi:
         )
 
     async def paths_info(self, request: web.Request) -> web.Response:
-        """Of files and folders alike; what does not exist is left out. Form fields or JSON."""
+        """Return metadata of files and folders; omit missing ones. Accept form fields or JSON."""
         repository, commit = find(self._state, request)
         paths, expand = await _asked_paths(request)
         entries = await asyncio.to_thread(self._entries, repository, commit, "", True)
@@ -118,7 +118,7 @@ class HuggingFaceApi:
         return web.Response(text="OK")
 
     def _entries(self, repository: Repository, commit: str, folder: str, recursive: bool) -> list[Entry]:
-        """Files and folders below `folder`, sorted by path."""
+        """Return files and folders below `folder`, sorted by path."""
         prefix = f"{folder}/" if folder else ""
         files = {path: file for path, file in repository.history[commit].items() if path.startswith(prefix)}
         entries = [

@@ -10,7 +10,7 @@ from aiohttp import web
 
 
 class Links:
-    """Signs paths of the CDN and says whether a signature still holds."""
+    """Signs paths of the CDN and verifies signatures."""
 
     def __init__(self, lifetime: float) -> None:
         self.lifetime = lifetime
@@ -21,7 +21,7 @@ class Links:
         self._secret = secrets.token_bytes(32)
 
     def signed(self, origin: str, path: str, filename: str) -> str:
-        """`path` on the CDN at `origin`. The signature covers every byte of what stands before it."""
+        """`path` on the CDN at `origin`. The signature covers everything before it."""
         about = {
             "response-content-disposition": f"attachment; filename*=UTF-8''{quote(filename)}; filename=\"{filename}\";",
             "Expires": int(time.time() + self.lifetime),
@@ -31,7 +31,7 @@ class Links:
         return f"{origin}{asked}&Signature={self._sign(asked)}"
 
     def redirect(self, request: web.Request, path: str, filename: str) -> str:
-        """A signed URL under the name by which the client reached the hub."""
+        """Return a signed URL with the host name that the client used for the hub."""
         return self.signed(f"{request.url.scheme}://{request.url.host}:{self.cdn_port}", path, filename)
 
     def hold(self, request: web.Request) -> bool:

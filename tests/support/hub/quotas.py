@@ -1,4 +1,4 @@
-"""Hugging Face's rate limits: so many requests of each kind in a window, told with every answer."""
+"""Hugging Face's rate limits: a quota for each kind of request, announced in every response."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ WINDOW_SECONDS = 300
 
 @dataclass
 class Quota:
-    """One fixed window. All clients share it, as pods behind one address do."""
+    """One fixed window, shared by all clients, as by pods behind one address."""
 
     allowed: int
     window: float = WINDOW_SECONDS
@@ -38,7 +38,7 @@ class Quota:
 
 
 class Quotas:
-    """What is left of each kind. Civitai and plain files have none."""
+    """The quota of each kind. Civitai and plain files have none."""
 
     def __init__(self) -> None:
         self.kinds: dict[Kind, Quota] = {"api": Quota(1_000_000), "resolvers": Quota(1_000_000)}
@@ -47,7 +47,7 @@ class Quotas:
         self.kinds[kind] = Quota(allowed, window)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """`handler`'s answer, or 429 when the window is used up."""
+        """Return `handler`'s response, or 429 when the quota is used up."""
         kind = _kind_of(request)
         if kind is None:
             return await handler(request)
@@ -58,7 +58,7 @@ class Quotas:
         return web.Response(status=429, text="Too many requests", headers=quota.headers(kind))
 
     async def announce(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Just before the head of an answer goes out, errors included."""
+        """Add the quota headers before a response is sent, errors included."""
         for name, value in request.get(HEADERS, {}).items():
             response.headers.setdefault(name, value)
 

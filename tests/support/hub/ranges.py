@@ -1,4 +1,4 @@
-"""RFC 9110, sections 13 and 14, as far as a file server needs them."""
+"""Range requests of RFC 9110, sections 13 and 14."""
 
 import re
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ _SINGLE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class Unsatisfiable(Exception):
-    """The range lies outside the file: 416."""
+    """The range is outside the file: 416."""
 
 
 def wanted_range(
     headers: Mapping[str, str], size: int, etag: str, last_modified: str
 ) -> tuple[int, int] | None:
-    """`(start, stop)` of the one range asked for, or None for the whole file.
+    """Return `(start, stop)` of the requested range, or None for the whole file.
 
     A list of ranges, a malformed one, and one whose If-Range does not hold are ignored, as the RFC allows or demands.
     """

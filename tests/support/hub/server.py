@@ -1,4 +1,4 @@
-"""Two origins on one loop: the hub, and the CDN that its signed URLs lead to."""
+"""Two origins on one event loop: the hub, and the CDN of its signed URLs."""
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,12 +15,12 @@ from tests.support.hub.plain import PlainFiles
 from tests.support.hub.state import Recorded, State
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# How long a handler may take, at the end, to notice that its connection is gone.
+# How long handlers may run after their connections were closed at shutdown.
 SHUTDOWN_SECONDS = 2
 
 
 class Origin:
-    """One address. It can stop listening and come back at the same port."""
+    """One address. It can stop listening and listen again on the same port."""
 
     def __init__(self, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.port = port
@@ -41,7 +41,7 @@ class Origin:
         self.port = self._runner.addresses[0][1]
 
     async def refuse(self) -> None:
-        """Connection refused from now on, and the open connections broken."""
+        """Refuse new connections and break the open ones."""
         if self._site is not None:
             await self._site.stop()
         self._break_connections()

@@ -1,4 +1,4 @@
-"""What all parts of one hub share."""
+"""The state that all parts of a hub share."""
 
 from dataclasses import dataclass, field
 
@@ -44,18 +44,18 @@ class State:
     throttle: float | None = None
     # entries of one page of the tree API
     page_size: int = 1000
-    # whether the headers that lead a client to Xet are sent
+    # send the headers that direct a client to Xet
     xet: bool = False
 
     async def answer_instead(
         self, request: web.Request, key: str
     ) -> tuple[Fault | None, web.StreamResponse | None]:
-        """The fault that stands at the resolving hop, and its answer if it gives one."""
+        """Return the fault of the resolving hop, and its response if it has one."""
         fault = self.faults.take(key, "resolve", request.method)
         return fault, await fault.answer(request) if fault else None
 
     async def answer_by_path(self, request: web.Request) -> web.StreamResponse | None:
-        """What a fault whose key is a path, such as "/api/models", answers to everything below it."""
+        """Return the response of a fault whose key is a path above this one, such as "/api/models"."""
         for key in self.faults.keys_above(request.path):
             for stage in STAGES:
                 fault = self.faults.take(key, stage, request.method)
@@ -64,7 +64,7 @@ class State:
         return None
 
     async def serve(self, request: web.Request, file: Served) -> web.StreamResponse:
-        """The file's bytes, or what a fault or a gate makes of them."""
+        """Serve the file, modified by its fault and its gate."""
         delivery = plan(request, file)
         delivery.rate = self.throttle
         fault = self.faults.take(file.key, "content", request.method, delivery.sending)

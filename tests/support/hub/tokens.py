@@ -1,4 +1,4 @@
-"""Who may read what on the Hugging Face side."""
+"""Access tokens of Hugging Face and their permissions."""
 
 from dataclasses import dataclass, field
 
@@ -9,11 +9,11 @@ from tests.support.hub.catalogue import Repository
 
 @dataclass
 class Tokens:
-    """Known tokens, each with the gated or private repositories its owner was let into."""
+    """Known tokens, each with the gated or private repositories that its owner may read."""
 
     access: dict[str, set[str]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
-    # Fine-grained ones that were made without the right to gated repositories.
+    # Fine-grained tokens without permission for gated repositories.
     without_gated: set[str] = field(default_factory=set)
 
     def add(self, token: str, *repositories: str, owner: str = "ada", reads_gated: bool = True) -> str:
