@@ -7,6 +7,7 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
+python -m scripts.dev.vocabulary
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
 scripts/dev/frontend.sh lint
 pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

@@ -30,6 +30,7 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
+python -m scripts.dev.vocabulary
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
 scripts/dev/frontend.sh lint
 scripts/dev/frontend.sh check

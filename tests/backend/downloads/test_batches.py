@@ -78,7 +78,7 @@ async def test_an_invalid_selection_downloads_nothing(pod: ControlPlane, hub: Hu
 async def test_a_rejected_file_does_not_stop_the_others(pod: ControlPlane, hub: Hub) -> None:
     hub.add(REPO, "split_files/loras/old.pt", pickle_checkpoint())
     (pod.models / "loras").mkdir(parents=True)
-    (pod.models / "loras/daisy.safetensors").write_bytes(b"somebody else's")
+    (pod.models / "loras/daisy.safetensors").write_bytes(b"another file")
     paths = ["split_files/loras/old.pt", "split_files/loras/daisy.safetensors", "vae/model.safetensors"]
     report = await batch(pod, paths=paths)
     assert [transfer["filename"] for transfer in report["transfers"]] == ["model.safetensors"]
