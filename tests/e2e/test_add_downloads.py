@@ -51,7 +51,7 @@ def test_a_gated_model_leads_to_its_licence(signed_in: Page, hub: Hub, keep_pict
     hub.repository("acme/rare").gated = True
     look_at(page, "acme/rare")
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("want a licence to be accepted first")
+    expect(alert).to_contain_text("require you to accept a licence")
     licence = alert.get_by_role("link", name="Open the licence page")
     expect(licence).to_have_attribute("href", "https://huggingface.co/acme/rare")
     keep_picture(page, "add-gated")

@@ -101,7 +101,7 @@ def test_safe_mode_is_entered_and_left_on_the_page(services: Page, supervisor: F
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Start in safe mode").click()
     expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_visible()
-    expect(page.get_by_role("status").get_by_text("ComfyUI starts without custom nodes")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("ComfyUI now starts without custom nodes")).to_be_visible()
     assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]
     page.get_by_role("button", name="Leave safe mode").click()
     expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_hidden()
