@@ -42,16 +42,16 @@ def settings(tmp_path: Path, hub: Hub) -> dict[str, object]:
 
 @pytest.fixture
 async def pod(workspace: Path, settings: dict[str, object]):  # type: ignore[no-untyped-def]
+    own_file(workspace / "ComfyUI/models")
     async with running_control_plane(workspace, **settings) as plane:
-        own_file(plane)
         await fetch_all(plane)
         yield plane
 
 
-def own_file(pod: ControlPlane, content: bytes = b"my own!") -> Path:
-    path = pod.models / FIRST
+def own_file(models: Path) -> Path:
+    path = models / FIRST
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    path.write_bytes(b"my own!")
     return path
 
 
@@ -141,7 +141,7 @@ async def test_the_decision_is_about_that_very_file(pod: ControlPlane, change: s
     else:
         path.unlink()
         assert await states(pod) == ["partial", "missing", "installed"]
-        own_file(pod)
+        own_file(pod.models)
     assert await states(pod) == ["partial", "other", "installed"]
     assert await installed_presets(pod) == []
 
@@ -158,7 +158,7 @@ async def test_the_decision_ends_when_the_file_is_deleted(pod: ControlPlane) -> 
     await keep(pod)
     before = (pod.models / FIRST).stat()
     assert (await pod.client.delete(f"/api/storage/models/{FIRST}")).status_code == 204
-    os.utime(own_file(pod), ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(own_file(pod.models), ns=(before.st_atime_ns, before.st_mtime_ns))
     assert await states(pod) == ["partial", "other", "installed"]
 
 
