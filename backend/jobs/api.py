@@ -146,7 +146,11 @@ async def show_output(job_id: str, number: int, jobs: JobsService, files: Output
     )
 
 
-@router.get("/{job_id}/events", response_class=StreamingResponse, responses=responses(NotFound))
+@router.get(
+    "/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={**responses(NotFound), 200: {"content": {"text/event-stream": {}}}},
+)
 async def follow(job_id: str, jobs: JobsService, watch: Watch) -> StreamingResponse:
     """Server-sent events: `status`, `progress`, `output`. Outputs come before the last status."""
     await jobs.get(job_id)

@@ -79,16 +79,16 @@ async def act_on_service(name: str, action: Action, services: PodServices) -> Se
 
 @logs_router.get(
     "/api/system/services/{name}/log",
-    responses={**responses(NotFound), 200: {"content": {"text/plain": {}}}},
-    response_class=PlainTextResponse,
+    responses={**responses(NotFound), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    response_class=Response,  # of no media type, which FastAPI would declare for the errors too
 )
 async def show_log(
     name: str,
     services: PodServices,
     lines: Annotated[int, Query(ge=1, le=MAX_LINES)] = 200,
-) -> str:
+) -> PlainTextResponse:
     """Return the last lines that a service wrote, without colours and with secrets masked."""
-    return "".join(f"{line}\n" for line in await services.log(name, lines))
+    return PlainTextResponse("".join(f"{line}\n" for line in await services.log(name, lines)))
 
 
 class Paths(BaseModel):

@@ -116,3 +116,11 @@ async def test_pages_may_load_files_from_this_server_only(pod: ControlPlane) -> 
 async def test_other_origins_are_rejected(pod: ControlPlane) -> None:
     answer = await pod.client.get("/healthz", headers={"Origin": "https://elsewhere.example"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_openapi_documents_every_error_as_json(pod: ControlPlane) -> None:
+    for path, operations in pod.openapi.items():
+        for method, operation in operations.items():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400 and "content" in response:
+                    assert list(response["content"]) == ["application/json"], (method, path, status)
