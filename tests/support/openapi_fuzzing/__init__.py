@@ -1,0 +1,1 @@
+"""Configuration and hooks of Schemathesis, which sends generated requests."""
