@@ -1,6 +1,6 @@
 """Measure image sizes, start-up times of pods, the preparation of volumes, and builds.
 
-    python -m benchmarks.boot                             minimal-cpu, build_default_image if necessary
+    python -m benchmarks.boot                             minimal-cpu, built if necessary
     python -m benchmarks.boot --rounds 3 IMAGE…           other images
     python -m benchmarks.boot --only sizes --only boot    some parts
 
