@@ -139,7 +139,11 @@ class Storage:
         """Update the index for the files with these names."""
         by_place = (await self.snapshot()).by_place
         known = {place: by_place[place].path for place in places if place in by_place}
-        await self._index.refresh(*(known.get(place, self.models / place) for place in places))
+        paths = [known.get(place, self.models / place) for place in places]
+        await self._index.refresh(*paths)
+        new = {path.parent for path in paths if not self._index.has_directory(path.parent)}
+        if new and await asyncio.to_thread(lambda: any(directory.is_dir() for directory in new)):
+            await self._index.scan()
 
     async def remember(self, folder: str, filename: str, sha256: str) -> None:
         """Store the hash of a file of the workspace that was computed during the download."""
