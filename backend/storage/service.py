@@ -141,8 +141,8 @@ class Storage:
         known = {place: by_place[place].path for place in places if place in by_place}
         paths = [known.get(place, self.models / place) for place in places]
         await self._index.refresh(*paths)
-        new = {path.parent for path in paths if not self._index.has_directory(path.parent)}
-        if new and await asyncio.to_thread(lambda: any(directory.is_dir() for directory in new)):
+        unknown = {path.parent for path in paths if not self._index.has_directory(path.parent)}
+        if await asyncio.to_thread(_any_exists, unknown):
             await self._index.scan()
 
     async def remember(self, folder: str, filename: str, sha256: str) -> None:
@@ -225,3 +225,7 @@ class Storage:
         if now and now.state == file.state:
             await self._hashes.set(file, sha256)
         return sha256
+
+
+def _any_exists(directories: Iterable[Path]) -> bool:
+    return any(directory.is_dir() for directory in directories)
