@@ -17,7 +17,8 @@ from pathlib import Path
 from tests.support.coverage import unmeasured
 from tests.support.process import ROOT
 
-COMMAND = [sys.executable, "-P", "-m", "backend.cli"]
+# A shell starts background jobs with SIGINT ignored, and every child inherits that: Ctrl-C would do nothing.
+COMMAND = ["env", "--default-signal=INT", sys.executable, "-P", "-m", "backend.cli"]
 # Terminal control sequences.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 LIMIT_S = 60
