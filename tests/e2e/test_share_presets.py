@@ -69,7 +69,7 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page.get_by_label("On this pod").select_option("Not installed")
     expect(page.get_by_text("No preset matches")).to_be_visible()
     page.get_by_role("button", name="Refresh").click()
-    expect(page.get_by_text("0 added, 0 gone")).to_be_visible()
+    expect(page.get_by_text("0 added, 0 removed")).to_be_visible()
     expect(page.get_by_label("Search")).to_have_value("ink paper")
     expect(page.get_by_label("On this pod")).to_have_value("false")
     expect(page.get_by_text("No preset matches")).to_be_visible()

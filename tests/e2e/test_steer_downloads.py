@@ -69,10 +69,10 @@ def test_a_queue_in_every_state_is_steered(
     for name in ("ant.safetensors", "bee.safetensors", "cat.safetensors", "eel.safetensors"):
         ask(page, hub, models[name])
     expect(row(page, "eel.safetensors").get_by_text("Verified")).to_be_visible()
-    expect(row(page, "ant.safetensors").get_by_text("Quarantined")).to_be_visible()
+    expect(row(page, "ant.safetensors").get_by_text("Quarantined", exact=True)).to_be_visible()
     waiting = row(page, "cat.safetensors")
     expect(
-        waiting.get_by_text(re.compile(r"asks us to slow down\.\s+RetryPauses in 4 min \d+ s"))
+        waiting.get_by_text(re.compile(r"limits the rate of requests\.\s+Retries in 4 min \d+ s"))
     ).to_be_visible()
     policy(page, files_at_once=1)
     gate = hub.hold(models[LONG], after=SIZE // 4)
