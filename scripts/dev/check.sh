@@ -3,11 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-ruff format --check .
-ruff check .
-mypy
-lint-imports
-python -m scripts.dev.vocabulary
-git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
-scripts/dev/frontend.sh lint
+scripts/dev/lint.sh
 pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

@@ -2,9 +2,13 @@
 # Runs everything. Installs what it needs; with REQUIRE_ALL=1, as in CI, a skipped test fails.
 #
 # The suites run in their own processes, because the browser tests bring their own event loop. Browser and image tests
-# run at the same time: the image tests mostly wait for containers.
+# run at the same time: the image tests mostly wait for containers. All suites run, whatever the first ones find, and
+# the list of failed tests comes last.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+output=$(mktemp -d)
+trap 'rm -r "$output"' EXIT
 
 part() { printf '\n=== %s\n' "$1"; }
 
@@ -15,7 +19,7 @@ test_images() {
     if ((engine == 0)); then
         pytest tests/image
     elif [[ -n ${REQUIRE_ALL:-} ]]; then
-        echo "No container engine is available, and REQUIRE_ALL is set." >&2
+        echo "ERROR No container engine is available, and REQUIRE_ALL is set."
         return 1
     else
         echo "image tests skipped: no container engine, and no root to install one"
@@ -26,27 +30,25 @@ part "tools"
 scripts/dev/tools.sh
 
 part "linters, types, contracts"
-ruff format --check .
-ruff check .
-mypy
-lint-imports
-python -m scripts.dev.vocabulary
-git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck
-scripts/dev/frontend.sh lint
+scripts/dev/lint.sh
 scripts/dev/frontend.sh check
 
+result=0
 part "control plane and scripts"
-pytest --numprocesses 4 --cov --cov-report= tests/backend tests/scripts tests/stand_ins tests/nginx
-coverage report
+pytest --numprocesses 4 tests/backend tests/scripts tests/stand_ins tests/nginx 2>&1 | tee "$output/control-plane" || result=$?
 
 part "browser and images"
-images=$(mktemp)
-test_images >"$images" 2>&1 &
-images_pid=$!
-browser_result=0 images_result=0
-pytest tests/e2e || browser_result=$?
-wait $images_pid || images_result=$?
+test_images >"$output/images" 2>&1 &
+images=$!
+pytest tests/e2e 2>&1 | tee "$output/browser" || result=$?
+wait $images || result=$?
 part "images"
-cat "$images"
-rm "$images"
-((browser_result == 0 && images_result == 0))
+cat "$output/images"
+
+part "result"
+if ((result != 0)); then
+    grep --no-filename -E '^(FAILED|ERROR) ' "$output"/* || true
+    echo "Some tests failed."
+    exit 1
+fi
+echo "All tests passed."
