@@ -123,7 +123,7 @@ def _short(value: Detail) -> Detail:
 
 
 def _last(log: Log, seq: int) -> int:
-    """Where to go on: after a reset numbers are smaller than before."""
+    """Return where to go on: after a reset numbers are smaller than before."""
     if log.entries:
         return log.entries[-1].seq
     return min(seq, log.latest)

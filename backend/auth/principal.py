@@ -45,7 +45,7 @@ class Principal:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the session or the key is still valid; None: without end."""
+        """Return how long the session or the key is still valid; None: without end."""
         return (self.expires_at - clock.now()).total_seconds() if self.expires_at else None
 
     def has(self, scope: Scope) -> bool:

@@ -23,7 +23,7 @@ class TransferTracker:
 
     @property
     def over(self) -> bool:
-        """Whether no transfer moves any more."""
+        """Return whether no transfer moves any more."""
         return self._current and not any(row.moves for row in self.rows)
 
     def apply(self, update: "Update") -> None:

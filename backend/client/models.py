@@ -55,7 +55,7 @@ class Transfer(Model):
 
     @property
     def moves(self) -> bool:
-        """Whether it continues without a command of the user."""
+        """Return whether it continues without a command of the user."""
         return self.state in MOVING
 
     @property
@@ -214,12 +214,12 @@ class RequiredFile(Model):
 
     @property
     def downloadable(self) -> bool:
-        """Whether a download, or a second name for a file on the pod, provides it."""
+        """Return whether a download, or a second name for a file on the pod, provides it."""
         return self.state in ("fetchable", "same_content") and not self.switched_off
 
     @property
     def needs_attention(self) -> bool:
-        """Whether only the user can provide it."""
+        """Return whether only the user can provide it."""
         return self.state in ("unknown", "same_name", "other") and not self.switched_off
 
 

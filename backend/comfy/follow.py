@@ -72,18 +72,18 @@ class Follower:
         *,
         process_id: str | None = None,
         previews: bool = False,
-        patience: float | None = None,
+        unreachable_limit: float | None = None,
     ) -> AsyncGenerator[Update]:
         """Yield what happens to a prompt, and at last its outcome. Use `aclosing` to leave earlier.
 
         `process_id` is `ProcessIdentity.current` of the time of submitting; without it, of now. It only tells
-        whether a lost prompt was lost in a restart. While ComfyUI does not answer, go on asking; raise its error
-        when that has lasted for `patience` seconds, 15 minutes by default.
+        whether a lost prompt was lost in a restart. While ComfyUI does not answer, continue to poll; raise its
+        error after `unreachable_limit` seconds, 15 minutes by default.
         """
         watched = _Watched(
             prompt_id=prompt_id,
             process_id=process_id or await self._process_id(),
-            contact=_Contact(patience or self._timing.patience),
+            contact=_Contact(unreachable_limit or self._timing.unreachable_limit),
             watchdog=_Watchdog(self._events, self._timing),
         )
         async with self._events.subscribe(prompt_id, previews=previews) as events:
@@ -103,10 +103,12 @@ class Follower:
                     yield event
 
     async def wait(
-        self, prompt_id: str, *, process_id: str | None = None, patience: float | None = None
+        self, prompt_id: str, *, process_id: str | None = None, unreachable_limit: float | None = None
     ) -> Outcome:
         """Return how a prompt ends. The arguments are those of `follow`."""
-        async with aclosing(self.follow(prompt_id, process_id=process_id, patience=patience)) as updates:
+        async with aclosing(
+            self.follow(prompt_id, process_id=process_id, unreachable_limit=unreachable_limit)
+        ) as updates:
             async for update in updates:
                 if isinstance(update, OUTCOMES):
                     return update
@@ -173,8 +175,8 @@ class _Watched:
 class _Contact:
     """Whether ComfyUI answers, and for how long it has not."""
 
-    def __init__(self, patience: float):
-        self._patience = patience
+    def __init__(self, unreachable_limit: float):
+        self._limit = unreachable_limit
         self._lost_at: float | None = None
 
     @property
@@ -187,7 +189,7 @@ class _Contact:
         if self._lost_at is None:
             self._lost_at = now
             return True
-        if now - self._lost_at > self._patience:
+        if now - self._lost_at > self._limit:
             raise error
         return False
 

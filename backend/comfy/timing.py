@@ -24,5 +24,5 @@ class Timing:
     # that it was in vain: some nodes tell nothing for half an hour.
     silence: float = 30.0
     longest_silence: float = 600.0
-    # How long a ComfyUI that does not answer is waited for.
-    patience: float = 900.0
+    # How long to wait for a ComfyUI that does not answer.
+    unreachable_limit: float = 900.0

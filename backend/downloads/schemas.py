@@ -118,7 +118,7 @@ class TransferView(BaseModel):
 
     @property
     def moves(self) -> bool:
-        """Whether it continues without a user."""
+        """Return whether it continues without a user."""
         return self.state in ACTIVE
 
     @property

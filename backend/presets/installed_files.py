@@ -19,7 +19,7 @@ class InstalledFiles:
     kept: frozenset[str]
 
     def has(self, file: PresetFile) -> bool:
-        """Whether the file, or one that the user keeps instead, is installed, as far as its size and hash are known."""
+        """Return whether the file, or one kept instead, is installed, as far as size and hash are known."""
         return file.place in self.files and self.other(file) is None
 
     def has_all(self, files: Iterable[PresetFile]) -> bool:
@@ -36,11 +36,11 @@ class InstalledFiles:
         return None if same_size and same_hash else found
 
     def is_kept(self, file: PresetFile) -> bool:
-        """Whether the user keeps a file of their own under this name."""
+        """Return whether the user keeps a file of their own under this name."""
         return file.place in self.kept and not self.is_verified(file)
 
     def is_verified(self, file: PresetFile) -> bool:
-        """Whether the content had the expected hash and has not changed since."""
+        """Return whether the content had the expected hash and has not changed since."""
         found = self.files.get(file.place)
         return found is not None and file.sha256 is not None and self.hashes.get(found) == file.sha256
 

@@ -288,5 +288,5 @@ def _file_of(needed: _Needed, declared: DeclaredModel, known: list[PresetFile]) 
 
 
 def _may_be(entry: ModelFile, file: RequiredFile) -> bool:
-    """Whether a file of that name can be the one that is needed."""
+    """Return whether a file of that name can be the one that is needed."""
     return entry.filename == file.filename and file.bytes in (None, entry.bytes)

@@ -154,12 +154,12 @@ class RequiredFile(BaseModel):
 
     @property
     def can_be_got(self) -> bool:
-        """Whether a download or a second name provides it; files of muted nodes are not needed."""
+        """Return whether a download or a second name provides it; files of muted nodes are not needed."""
         return self.state in (Availability.FETCHABLE, Availability.SAME_CONTENT) and not self.switched_off
 
     @property
     def cannot_be_got(self) -> bool:
-        """Whether an active node needs it and only the user can provide it."""
+        """Return whether an active node needs it and only the user can provide it."""
         unclear = (Availability.UNKNOWN, Availability.SAME_NAME, Availability.OTHER)
         return self.state in unclear and not self.switched_off
 

@@ -19,7 +19,7 @@ from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
 # How long a request waits for a hub, or for a hash. A result that comes later is kept for the next one.
-PATIENCE_SECONDS = 10
+MAX_WAIT_SECONDS = 10
 
 
 class Presets:
@@ -73,7 +73,7 @@ class Presets:
         if ask:
             self.metadata_revision += 1
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(self._hubs.of(urls), PATIENCE_SECONDS)
+                return await asyncio.wait_for(self._hubs.of(urls), MAX_WAIT_SECONDS)
         return await self._hubs.cached(urls)
 
     async def download(
@@ -138,7 +138,7 @@ class Presets:
             return None
         with contextlib.suppress(TimeoutError):
             found = self._storage.find_content(file.sha256, file.bytes, among)
-            return await asyncio.wait_for(found, PATIENCE_SECONDS)
+            return await asyncio.wait_for(found, MAX_WAIT_SECONDS)
         return None
 
     async def linked(self, file: PresetFile) -> bool:
@@ -267,7 +267,7 @@ def summary_of(
 
 
 def _lacks_metadata(file: PresetFile) -> bool:
-    """Whether its hub publishes something that the preset lacks; for a pickle, the verdict of scanners matters."""
+    """Return whether its hub publishes something that the preset lacks, such as the scan result of a pickle."""
     return file.bytes is None or file.sha256 is None or file.is_pickle
 
 

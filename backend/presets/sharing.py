@@ -20,7 +20,7 @@ from backend.sources.service import Sources
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
 
-PATIENCE_SECONDS = 10
+HASHING_SECONDS = 10
 
 
 class Sharing:
@@ -35,10 +35,10 @@ class Sharing:
         self._sources = sources
         self._folder = folder
 
-    async def export(self, request: ExportRequest, patience: float = PATIENCE_SECONDS) -> ExportReport:
+    async def export(self, request: ExportRequest, time_limit: float = HASHING_SECONDS) -> ExportReport:
         """Describe files of this pod, pinned to size and hash, as far as their URLs are known.
 
-        Hash files for at most `patience` seconds; the next call continues.
+        Hash files for at most `time_limit` seconds; the next call continues.
         """
         selected = [file.place for file in await self._storage.files() if request.includes(file.place)]
         if len(selected) > MOST_FILES:
@@ -48,7 +48,7 @@ class Sharing:
             )
         await self._storage.look_again(selected)
         files = [file for file in await self._storage.files() if request.includes(file.place)]
-        hashes = await self._hashes(files, patience)
+        hashes = await self._hashes(files, time_limit)
         report = ExportReport(
             preset=None,
             hashing=[file.place for file in files if file not in hashes],
@@ -63,11 +63,11 @@ class Sharing:
         report.preset = _as_yaml(request, [file for file in pinned.values() if file])
         return report
 
-    async def _hashes(self, files: list[ModelFile], patience: float) -> dict[ModelFile, str | None]:
+    async def _hashes(self, files: list[ModelFile], time_limit: float) -> dict[ModelFile, str | None]:
         """Return the hashes that could be computed in time; None for files that cannot be read."""
         found: dict[ModelFile, str | None] = {}
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(time_limit):
                 for file in files:
                     try:
                         found[file] = await self._storage.hash(file)

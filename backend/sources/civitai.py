@@ -42,7 +42,7 @@ class File(BaseModel):
 
     @property
     def properties(self) -> tuple[tuple[str, str], ...]:
-        """What `?type=…&format=…` in a download URL selects by."""
+        """Return what `?type=…&format=…` in a download URL selects by."""
         details = self.details or Details()
         values = (str(self.id), self.type, details.format, details.size, details.fp)
         return tuple((name, value) for name, value in zip(FILTERS, values, strict=True) if value)

@@ -103,7 +103,7 @@ class WhoAmI(BaseModel):
 
     @property
     def reads_gated(self) -> bool:
-        """Whether the token may read gated repositories. A fine-grained one may lack that permission."""
+        """Return whether the token may read gated repositories. A fine-grained one may lack that permission."""
         token = self.auth.access_token
         if token is None or token.role != "fineGrained" or token.fine_grained is None:
             return True

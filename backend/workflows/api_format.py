@@ -38,7 +38,7 @@ def _node(key: str, item: Json, links: dict[LinkId, Link]) -> Node:
 
 
 def is_link(value: Any) -> bool:
-    """Whether an input is `[node id, output position]` and no value. Lists as values are wrapped in an object."""
+    """Return whether an input is `[node id, output position]`. Lists as values are wrapped in an object."""
     return (
         isinstance(value, list)
         and len(value) == 2

@@ -150,12 +150,12 @@ class Workflow:
             yield from graph.nodes
 
     def is_container(self, node_type: str) -> bool:
-        """Whether a node of this type stands for a subgraph or a group of this workflow."""
+        """Return whether a node of this type stands for a subgraph or a group of this workflow."""
         return node_type in self.subgraphs or node_type in self.groups
 
 
 def types_fit(one: str, other: str) -> bool:
-    """Whether types can be linked: `*` with any, a list with each of its types."""
+    """Return whether types can be linked: `*` with any, a list with each of its types."""
     if "*" in (one, other):
         return True
     return not set(one.lower().split(",")).isdisjoint(other.lower().split(","))

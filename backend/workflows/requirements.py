@@ -83,7 +83,7 @@ def requirements_of(workflow: Workflow) -> GraphRequirements:
 
 
 def is_model_file(text: str) -> bool:
-    """Whether a text looks like the name of a model file."""
+    """Return whether a text looks like the name of a model file."""
     return len(text) <= MAX_NAME and text.isprintable() and MODEL_FILE.fullmatch(text) is not None
 
 

@@ -69,7 +69,7 @@ class InputSignature:
 
     @property
     def has_control(self) -> bool:
-        """Whether `control_after_generate` follows it: the editor then changes the value after each run."""
+        """Return whether `control_after_generate` follows it: the editor then changes the value after each run."""
         told = self.options.get("control_after_generate")
         return bool(self.name in _SEEDS and self.type == "INT" if told is None else told)
 

@@ -45,7 +45,7 @@ def remove_vanished_files(tree: Path, copy: Path) -> int:
 
 
 def is_same(path: Path, other: Path) -> bool:
-    """Whether both names lead to the same content. Inode numbers cannot be compared across the layers of an overlay."""
+    """Return whether both names lead to the same content. Inode numbers differ between the layers of an overlay."""
     if not os.path.lexists(other):
         return False
     if path.is_symlink() or other.is_symlink():

@@ -38,7 +38,7 @@ class Layout:
 
     @property
     def venv_link(self) -> Path:
-        """For terminals. ComfyUI itself runs from the venv that this points to."""
+        """Return the link that terminals use. ComfyUI itself runs from the venv that it points to."""
         return self.workspace / "venv"
 
     @property

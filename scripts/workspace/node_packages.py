@@ -136,7 +136,7 @@ def _is_module(entry: Path) -> bool:
 
 
 def _has_files(info: Path) -> bool:
-    """Whether the package itself is in this venv. One of the image has only its record here."""
+    """Return whether the package itself is in this venv. One of the image has only its record here."""
     try:
         with (info / "RECORD").open(newline="") as record:
             paths = (row[0] for row in csv.reader(record) if row)

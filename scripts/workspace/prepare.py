@@ -178,7 +178,7 @@ def _locked(error: LockedElsewhere) -> Problem:
 
 
 def _is_filled_by_this_image(layout: Layout) -> bool:
-    """Whether Docker copied the same ComfyUI and the same packages."""
+    """Return whether Docker copied the same ComfyUI and the same packages."""
     code = (file for file in (layout.spare / "ComfyUI").glob("*.py") if file.is_file())
     same_code = all(_is_same(layout.comfyui / file.name, file) for file in code)
     return same_code and lock_id_of(layout.venv_link) == layout.facts()["lock_id"]

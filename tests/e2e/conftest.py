@@ -95,7 +95,7 @@ def write_log(workspace: Path, service: str, text: str) -> None:
 
 @pytest.fixture
 def console(page: Page) -> Iterator[list[str]]:
-    """What the browser complains about; checked at the end of every test that asks for it."""
+    """Collect what the browser complains about, and check at the end that there is nothing."""
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -154,7 +154,7 @@ def look_at(page: Page, name: str, keep_picture: Any, axe: str | None = None) ->
 
 
 def violations(page: Page, axe: str) -> list[str]:
-    """What axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
+    """Return what axe calls serious or critical. It is evaluated in the page's own world, past the CSP."""
     page.evaluate(axe)
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
     result = page.evaluate("options => axe.run(document, options)", options)

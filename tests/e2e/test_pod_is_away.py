@@ -21,7 +21,7 @@ SET_HIDDEN = """hidden => {
 
 
 def answer_for_the_pod(route: Route) -> None:
-    """What nginx, or the proxy of a host, says in place of the control plane."""
+    """Return what nginx, or the proxy of a host, says in place of the control plane."""
     route.fulfill(status=503, content_type="text/html", body=FOREIGN)
 
 

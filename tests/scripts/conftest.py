@@ -64,7 +64,7 @@ class Start:
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
-    """What an image holds, and an empty volume."""
+    """Return what an image holds, and an empty volume."""
     layout = Layout(
         workspace=tmp_path / "volume",
         spare=tmp_path / "image" / "spare",
@@ -112,7 +112,7 @@ def set_lock_id(layout: Layout, lock_id: str) -> None:
 
 
 def fill_from_image(layout: Layout) -> None:
-    """What Docker does with a new named volume."""
+    """Return what Docker does with a new named volume."""
     shutil.copytree(layout.spare / "ComfyUI", layout.comfyui)
     shutil.copytree(layout.spare / "venv", layout.venv_link, symlinks=True)
 

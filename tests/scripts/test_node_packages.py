@@ -68,13 +68,13 @@ def add_node(layout: Layout, name: str, requirements: str) -> Path:
 
 
 def install(started: Start, *packages: str, **variables: str) -> None:
-    """As ComfyUI-Manager does it while ComfyUI runs."""
+    """Install as ComfyUI-Manager does while ComfyUI runs."""
     command = ["uv", "pip", "install", "--quiet", "--python", started.program, *packages]
     subprocess.run(command, env=started.environment | variables, check=True)
 
 
 def version_of(started: Start, package: str) -> str:
-    """As ComfyUI sees it, empty where it is not there."""
+    """Return the version that ComfyUI sees, empty where the package is missing."""
     program = f"import {package}; print({package}.__version__)"
     asked = subprocess.run([started.program, "-c", program], capture_output=True, text=True, check=False)
     return asked.stdout.strip()

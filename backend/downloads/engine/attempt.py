@@ -35,7 +35,7 @@ class Attempt:
 
     @property
     def is_alternative(self) -> bool:
-        """Whether an alternative is requested. Its content must match what is on disk already."""
+        """Return whether an alternative is requested. Its content must match what is on disk already."""
         return self.url != self.spec.url
 
 

@@ -46,7 +46,7 @@ class ResumeState:
 
     @property
     def is_identifiable(self) -> bool:
-        """Whether parts that are fetched at different times can be shown to belong to the same content."""
+        """Return whether parts that are fetched at different times can be shown to belong to the same content."""
         return bool(self.validator or self.identity or self.sha256)
 
 

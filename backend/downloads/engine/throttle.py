@@ -22,7 +22,7 @@ class Throttle:
 
     @property
     def connections(self) -> int:
-        """How many connections one file may use: no more than the limit keeps busy."""
+        """Return how many connections one file may use: no more than the limit keeps busy."""
         if self._limit is None:
             return self._connections
         return max(1, min(self._connections, int(self._limit // MIN_BYTES_PER_CONNECTION)))

@@ -23,7 +23,7 @@ router = ProtectedRouter(
 )
 
 # How long one request of an export hashes files: the page shows progress and repeats it.
-PATIENCE_SECONDS = 1
+HASHING_SECONDS = 1
 MOST_FILES = 20_000
 
 
@@ -36,7 +36,7 @@ async def show_files(request: Request, storage: StorageService) -> Response:
 @router.post("/presets/export")
 async def export(request: Request, sharing: SharingService) -> Response:
     preset = await _export_request(request)
-    view = {"wanted": preset, "report": await sharing.export(preset, PATIENCE_SECONDS)}
+    view = {"wanted": preset, "report": await sharing.export(preset, HASHING_SECONDS)}
     return renderer_of(request).page(request, "presets/_export.html", view)
 
 

@@ -49,7 +49,7 @@ class Binding:
 
 
 def kind_of(signature: InputSignature, value: Any, title: str = "") -> Kind:
-    """What a widget is for, from its declaration, its name and what the file calls it."""
+    """Return what a widget is for, from its declaration, its name and what the file calls it."""
     name = signature.name.rpartition(".")[2]
     is_number, options = signature.type in ("INT", "FLOAT"), signature.options
     rules = {

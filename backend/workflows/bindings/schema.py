@@ -70,7 +70,7 @@ def _check_range(item: Binding, value: float, schema: Json) -> None:
 
 
 def _choices(item: Binding) -> list[Any]:
-    """What the menu offers, with the present value even if it is not installed yet."""
+    """Return what the menu offers, with the present value even if it is not installed yet."""
     signature = item.signature
     if signature.type == DYNAMIC_COMBO:
         offered = list(signature.branches)

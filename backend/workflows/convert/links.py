@@ -52,7 +52,7 @@ class Links:
         self._known: dict[tuple[int, str, int, str], Origin] = {}
 
     def origin(self, scope: Scope, item: Input) -> Origin:
-        """Where the value of an input comes from; None when nothing that runs is linked to it."""
+        """Return where the value of an input comes from; None when nothing that runs is linked to it."""
         step: _Step = _AtInput(scope, item.link, item.type)
         passed: dict[tuple[int, str, int, str], None] = {}
         while isinstance(step, (_AtInput, _AtOutput)):
@@ -80,7 +80,7 @@ class Links:
         return _AtOutput(step.scope, node, link.origin_slot, step.type) if node else None
 
     def _outside(self, step: _AtInput, link: Link) -> _Step:
-        """What the instance around the scope has for one of its inputs: a link, else a promoted value."""
+        """Return what the instance around the scope has for one of its inputs: a link, else a promoted value."""
         scope = step.scope
         if scope.parent is None:
             return None
@@ -110,7 +110,7 @@ class Links:
 
 
 def _inside(step: _AtOutput) -> _Step:
-    """What is linked to an output of an instance, inside it."""
+    """Return what is linked to an output of an instance, inside it."""
     inner = step.scope.inner[step.node.id]
     link = inner.definition.link_to_output.get(step.slot) if inner.definition else None
     return _AtInput(inner, link.id, step.type) if link else None

@@ -67,7 +67,7 @@ class Values:
         return next((Value(value) for value in (*shown, *own)), None)
 
     def promoted(self, scope: Scope, slot: int) -> Value | None:
-        """What an instance shows for one of its inputs that nothing is linked to."""
+        """Return what an instance shows for one of its inputs that nothing is linked to."""
         if scope.definition is not None and 0 <= slot < len(scope.definition.inputs):
             replaced = self._replaced.get(scope.prefix.rstrip(":"), {})
             name = scope.definition.inputs[slot].name
@@ -97,7 +97,7 @@ class Values:
         return next((widget for widget in widgets if widget.signature.name == name), None)
 
     def _set_outside(self, scope: Scope, slot: int) -> Value | None:
-        """What the instance around this instance shows for it."""
+        """Return what the instance around this instance shows for it."""
         if scope.parent is None or scope.instance is None or scope.definition is None:
             return None
         shown = self._proxies_of(scope.parent).get(scope.instance.id, {})

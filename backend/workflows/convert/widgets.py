@@ -33,7 +33,7 @@ def default_values(inputs: Iterable[InputSignature]) -> list[Any]:
 
 
 def widget_values(node: Node, signature: NodeSignature | None) -> Json:
-    """What each widget is set to; a widget without a saved value has the default of its type."""
+    """Return what each widget is set to; a widget without a saved value has the default of its type."""
     if signature is None:
         return {widget.name: widget.value for widget in node.widgets if widget.name is not None}
     values = _Values(node)

@@ -28,7 +28,7 @@ _BRANDS = (b"avif", b"avis", b"mif1")
 
 
 def is_media(start: bytes) -> bool:
-    """Whether a file that begins with these bytes is a picture, a video or a sound."""
+    """Return whether a file that begins with these bytes is a picture, a video or a sound."""
     return _reader_for(start) is not None
 
 

@@ -82,7 +82,7 @@ async def comfy(comfyui: ComfyUI) -> AsyncIterator[ComfyClient]:
 
 @pytest.fixture
 def http(comfyui: ComfyUI) -> Iterator[httpx.Client]:
-    """For what the client refuses to do."""
+    """Yield a plain HTTP client for what the client refuses to do."""
     with httpx.Client(base_url=comfyui.url) as http:
         yield http
 

@@ -299,9 +299,9 @@ def test_names_that_are_no_text_do_not_spoil_the_rest() -> None:
     ]
 
 
-async def test_a_prompt_is_followed_across_nonsense_until_patience_ends() -> None:
+async def test_a_prompt_is_followed_across_nonsense_until_the_time_limit() -> None:
     async with answering(NONSENSE["a page"]) as comfy:
-        updates = comfy.follow(ID, process_id="p", patience=0.3)
+        updates = comfy.follow(ID, process_id="p", unreachable_limit=0.3)
         assert isinstance(await anext(updates), ContactLost)
         with pytest.raises(InvalidResponse):
             await anext(updates)

@@ -161,7 +161,7 @@ async def test_an_adoption_that_was_interrupted_is_finished_and_undoes_nothing(
 
 
 async def test_a_change_that_reached_only_the_journal_is_applied_at_the_next_start(tmp_path: Path) -> None:
-    """As after a crash between the journal and the commit."""
+    """Start as after a crash between the journal and the commit."""
     async with pod(tmp_path, tmp_path / "state.db") as before:
         await before.submit(name="a")
         old = (tmp_path / "state.db").read_bytes()

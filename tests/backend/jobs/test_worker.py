@@ -23,7 +23,7 @@ from tests.backend.jobs.test_survival import pod
 from tests.support.comfyui.graphs import picture, through
 from tests.support.comfyui.process import ComfyUI, running
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Pod:
@@ -43,7 +43,7 @@ class Pod:
         """Wait until a job is as wanted."""
         changed = asyncio.Event()
         self.queue.events.subscribe(JobChanged, lambda _: changed.set())
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not reached(now := await self.queue.jobs.get(job.id)):
                 await changed.wait()
                 changed.clear()
@@ -55,7 +55,7 @@ class Pod:
     async def submitted(self, job: Job) -> None:
         """Wait until ComfyUI has the prompt of a job."""
         (attempt,) = await self.queue.jobs.attempts(job.id)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not await self.comfy.prompts.find(attempt.id):  # noqa: ASYNC110 - ComfyUI announces it to its submitter alone
                 await asyncio.sleep(0.02)
 
@@ -68,7 +68,7 @@ class Pod:
                 reported.set_result(progress)
 
         self.queue.events.subscribe(JobProgress, note)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await reported
 
     async def history(self) -> list[str]:

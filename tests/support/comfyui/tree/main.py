@@ -33,7 +33,7 @@ from server import PromptServer
 
 
 def lock_database(url: str) -> object:
-    """For as long as what it returns is kept. Newer versions of the real one wait for five seconds before they give up."""
+    """Lock it while the returned file is open. Newer versions of ComfyUI wait five seconds before they give up."""
     if url == "sqlite:///:memory:":
         return None
     lock = Path(f"{url.removeprefix('sqlite:///')}.lock").open("w")

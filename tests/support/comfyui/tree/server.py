@@ -166,7 +166,7 @@ class PromptServer:
         self.send_sync(TEXT, struct.pack(">I", len(name)) + name + text.encode(), sid)
 
     async def reboot(self, _: web.Request) -> web.Response:
-        """As ComfyUI-Manager 4.3 does where a supervisor is said to be there: leave a mark, and end."""
+        """Leave a mark and exit, as ComfyUI-Manager 4.3 does under a supervisor."""
         Path(os.environ["__COMFY_CLI_SESSION__"] + ".reboot").touch()
         print("\nRestarting...\n\n", flush=True)
         sys.exit(0)
