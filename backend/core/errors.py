@@ -7,6 +7,7 @@
     │   ├── Forbidden             403
     │   ├── NotFound              404
     │   ├── Conflict              409
+    │   ├── RangeOutsideFile      416
     │   └── TooManyRequests       429
     ├── the pod's owner
     │   └── OutOfSpace            507
@@ -71,6 +72,13 @@ class Conflict(AppError):
 
     status = 409
     code = "conflict"
+
+
+class RangeOutsideFile(AppError):
+    """The range begins after the end of the file; `details.size` says how many bytes it has."""
+
+    status = 416
+    code = "range_outside_file"
 
 
 class TooManyRequests(AppError):

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
-from backend.core.errors import Conflict, NotFound, OutOfSpace, TooManyRequests
+from backend.core.errors import Conflict, NotFound, OutOfSpace, RangeOutsideFile, TooManyRequests
 from backend.jobs.dependencies import JobsService, OutputFiles, Watch
 from backend.jobs.event_stream import events_of
 from backend.jobs.paging import decode, encode
@@ -26,16 +26,14 @@ from backend.jobs.schemas import (
 )
 from backend.jobs.store import JobFilter
 from backend.web.errors import Responses, responses
+from backend.web.file_response import RangedFile
 from backend.web.paging import Limit, Page
 
 router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, prefix="/api/jobs", tags=["jobs"]
 )
 
-RANGES: Responses = {
-    206: {"description": "The range that was asked for."},
-    416: {"description": "The range is not in the file."},
-}
+RANGES: Responses = {206: {"description": "The range that was asked for."}}
 CHANGE = responses(NotFound, Conflict, OutOfSpace)
 
 
@@ -132,16 +130,18 @@ async def show_workflow(job_id: str, jobs: JobsService) -> dict[str, Any]:
 
 
 @router.get(
-    "/{job_id}/outputs/{number}", response_class=FileResponse, responses={**responses(NotFound), **RANGES}
+    "/{job_id}/outputs/{number}",
+    response_class=RangedFile,
+    responses={**responses(NotFound, RangeOutsideFile), **RANGES},
 )
-async def show_output(job_id: str, number: int, jobs: JobsService, files: OutputFiles) -> FileResponse:
+async def show_output(job_id: str, number: int, jobs: JobsService, files: OutputFiles) -> RangedFile:
     """The bytes of one output; `number` counts from 0. Answers range requests."""
     outputs = await jobs.outputs(job_id)
     if not 0 <= number < len(outputs):
         raise NotFound(f"Job {job_id} has no output {number}.")
     output = outputs[number]
     path = await files.find(output)
-    return FileResponse(
+    return RangedFile(
         path, media_type=output.media_type, filename=path.name, content_disposition_type="inline"
     )
 

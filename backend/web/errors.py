@@ -14,7 +14,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from backend.core.errors import AppError, Details, InvalidRequest, SignInRequired
+from backend.core.errors import AppError, Details, InvalidRequest, RangeOutsideFile, SignInRequired
 from backend.web import htmx
 from backend.web.requests import current_request_id
 from backend.web.templating import renderer_of
@@ -178,6 +178,8 @@ def _headers_for(status: int, details: dict[str, Any]) -> dict[str, str]:
         headers["WWW-Authenticate"] = "Bearer"
     if "retry_after" in details:
         headers["Retry-After"] = str(details["retry_after"])
+    if status == RangeOutsideFile.status:
+        headers["Content-Range"] = f"bytes */{details['size']}"
     return headers
 
 

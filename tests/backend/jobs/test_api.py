@@ -66,6 +66,11 @@ async def test_a_job_is_submitted_followed_and_its_picture_downloaded(pod: Contr
     assert [attempt["state"] for attempt in details["attempts"]] == ["succeeded"]
     image = await pod.client.get(f"/api/jobs/{job['id']}/outputs/0", headers={"Range": "bytes=0-7"})
     assert (image.status_code, image.content) == (206, b"\x89PNG\r\n\x1a\n")
+    outside = await pod.client.get(f"/api/jobs/{job['id']}/outputs/0", headers={"Range": "bytes=9999999-"})
+    assert (outside.status_code, outside.json()["error"]["code"]) == (416, "range_outside_file")
+    assert outside.headers["Content-Range"] == f"bytes */{details['outputs'][0]['bytes']}"
+    malformed = await pod.client.get(f"/api/jobs/{job['id']}/outputs/0", headers={"Range": "lines=1"})
+    assert (malformed.status_code, malformed.json()["error"]["code"]) == (400, "invalid_request")
 
 
 async def test_a_job_that_fails_says_where_and_why(pod: ControlPlane) -> None:
