@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -23,6 +24,15 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644, draft: Path 
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_all(descriptor: int, chunks: Sequence[bytes], offset: int) -> None:
+    """Write every byte of `chunks` at `offset`."""
+    written = os.pwritev(descriptor, chunks, offset)
+    if written < sum(map(len, chunks)):  # an interrupted write, or the last bytes of a full disk
+        rest = memoryview(b"".join(chunks))
+        while written < len(rest):
+            written += os.pwrite(descriptor, rest[written:], offset + written)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from backend.core.async_tools import run_to_completion
 from backend.core.errors import CannotRecord
-from backend.core.files import write_atomically
+from backend.core.files import write_all, write_atomically
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +92,7 @@ def _append(path: Path, lines: bytes) -> None:
     try:
         end = _end_of_last_line(descriptor)
         try:
-            _write_all(descriptor, lines, end)
+            write_all(descriptor, [lines], end)
             os.ftruncate(descriptor, end + len(lines))
             os.fsync(descriptor)
         except OSError:
@@ -100,13 +100,6 @@ def _append(path: Path, lines: bytes) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, content: bytes, offset: int) -> None:
-    view = memoryview(content)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written
 
 
 def _end_of_last_line(descriptor: int) -> int:

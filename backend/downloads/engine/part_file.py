@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 
 from backend.core.async_tools import cancel_and_wait, run_to_completion
+from backend.core.files import write_all
 from backend.downloads.engine.byte_ranges import ByteRanges, add, length, prefix
 from backend.downloads.engine.models import Progress
 from backend.downloads.engine.resume_state import PartialFile, ResumeState
@@ -85,7 +86,7 @@ class PartFile:
         """Write `chunks` at `offset`. Raise PermanentError when the file begins like something else."""
         if offset == 0:
             formats.check_beginning(self.name, b"".join(chunks)[:64])
-        await self._in_thread(_write_all, self._descriptor, chunks, offset)
+        await self._in_thread(write_all, self._descriptor, chunks, offset)
         self.ranges = add(self.ranges, offset, offset + sum(map(len, chunks)))
         self._written.set()
 
@@ -192,14 +193,6 @@ async def open_part_file(
         yield file
     finally:
         await run_to_completion(file.close())
-
-
-def _write_all(descriptor: int, chunks: Sequence[bytes], offset: int) -> None:
-    written = os.pwritev(descriptor, chunks, offset)
-    if written < sum(map(len, chunks)):  # an interrupted write, or the last bytes of a full disk
-        rest = memoryview(b"".join(chunks))
-        while written < len(rest):
-            written += os.pwrite(descriptor, rest[written:], offset + written)
 
 
 def _hash_range(descriptor: int, digest: "hashlib._Hash", start: int, stop: int) -> None:
