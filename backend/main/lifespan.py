@@ -40,8 +40,12 @@ def lifespan_of(settings: Settings, features: Sequence[Feature]) -> Lifespan:
 
 
 async def _context(app: Application, settings: Settings, stack: AsyncExitStack) -> Context:
-    # Loading certificates takes 0.1 s, and plain HTTP needs none.
-    client = httpx.AsyncClient(verify=settings.comfyui_url.scheme == "https")
+    client = httpx.AsyncClient(
+        # Loading certificates takes 0.1 s, and plain HTTP needs none.
+        verify=settings.comfyui_url.scheme == "https",
+        # ComfyUI is on this machine: a proxy for the internet, named in the environment, cannot reach it.
+        trust_env=False,
+    )
     app.registry.add(ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client)))
     return Context(
         settings=settings,
