@@ -1,4 +1,4 @@
-"""Running jobs that a user wants to stop. Kept in memory: after a restart of the control plane the user asks again."""
+"""Tells the worker which running jobs a user wants to stop. `Job.cancel_requested` says it after a restart."""
 
 import asyncio
 from collections import defaultdict

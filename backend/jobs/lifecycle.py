@@ -1,7 +1,7 @@
 """How jobs move on by themselves: claimed, ended, tried again, released by what they waited for."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -61,6 +61,10 @@ class Lifecycle:
     async def renew(self, attempt: Attempt, lease_expires_at: datetime) -> bool:
         """Return whether the worker still owns the attempt."""
         return await self._store.renew_lease(attempt, lease_expires_at)
+
+    async def ended_attempts(self, attempt_ids: Sequence[str]) -> list[str]:
+        """Return those of the attempts that are known here and have ended."""
+        return await self._store.ended_attempts(attempt_ids)
 
     async def note_attempt(self, attempt: Attempt) -> None:
         """Keep what is new about an attempt under way."""

@@ -120,6 +120,8 @@ class Job:
     crashes: int = 0
     # All attempts.
     run_count: int = 0
+    # A user wants the attempt under way to stop.
+    cancel_requested: bool = False
     error: JobError | None = None
     created_at: datetime
     # Not before.

@@ -195,6 +195,8 @@ class Jobs:
                 return job
             if job.state == JobState.RUNNING:
                 after(job.state, Event.CANCELLED)
+                job = job.changed(cancel_requested=True)
+                await self._store.save(Changes(jobs=[job]))
                 self.cancellations.request(job_id)
             else:
                 job = ended(job, Event.CANCELLED)
@@ -210,6 +212,7 @@ class Jobs:
                 state=after(job.state, Event.RETRIED),
                 failures=0,
                 crashes=0,
+                cancel_requested=False,
                 error=None,
                 finished_at=None,
                 deadline=None,

@@ -224,6 +224,11 @@ class JobStore:
         rows = await self._database.fetch_all(SQL.attempts_of_job, {"job_id": job_id})
         return [attempt_from(row["record"]) for row in rows]
 
+    async def ended_attempts(self, attempt_ids: Sequence[str]) -> list[str]:
+        """Return those of the attempts that are known here and have ended."""
+        rows = await self._database.fetch_all(SQL.ended_attempts, {"ids": as_json(attempt_ids)})
+        return [row["id"] for row in rows]
+
     async def outputs(self, job_id: str) -> tuple[Output, ...]:
         row = await self._database.fetch_one(SQL.outputs_of_job, {"job_id": job_id})
         return outputs_from(row["outputs"]) if row else ()

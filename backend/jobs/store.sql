@@ -122,6 +122,9 @@ SELECT prompt, workflow FROM job_prompts WHERE hash = :hash;
 -- name: attempts_of_job
 SELECT record FROM attempts WHERE job_id = :job_id ORDER BY number;
 
+-- name: ended_attempts
+SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'started';
+
 -- name: outputs_of_job
 SELECT outputs FROM job_outputs WHERE job_id = :job_id;
 

@@ -19,8 +19,9 @@ from backend.core.errors import AppError, OutOfSpace
 from backend.jobs.errors import error_of_connection, error_of_execution, error_of_rejection
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
-from backend.jobs.models import Attempt, ErrorKind, Job, JobError, new_id
-from backend.jobs.results import Finished, Results
+from backend.jobs.models import Attempt, ErrorKind, Job, JobError, Output, new_id
+from backend.jobs.provenance import Finished
+from backend.jobs.results import Results
 from backend.jobs.service import Jobs
 from backend.jobs.values import with_values
 
@@ -45,6 +46,7 @@ class Worker:
 
     async def run(self) -> None:
         """Run jobs until cancelled. Prompts under way go on at ComfyUI, and are found again by the next worker."""
+        await self._discard_leftovers()
         work = self._lifecycle.work_available
         while True:
             work.clear()
@@ -53,12 +55,17 @@ class Worker:
                     async with asyncio.timeout(LOOK_SECONDS):
                         await work.wait()
 
+    async def _discard_leftovers(self) -> None:
+        """Delete what processes that were killed have left of attempts that have ended."""
+        staged = await self._results.staged()
+        await self._results.discard(*await self._lifecycle.ended_attempts(staged))
+
     async def _run_one(self) -> bool:
         """Return whether there was a job to run."""
         await until_recorded(self._lifecycle.release_waiting)
         orphan = await self._take_over()
         if orphan:
-            await self._finish(*orphan)
+            await self._resume(*orphan)
             return True
         if not (await self._jobs.can_start() and await self._comfyui_is_free()):
             return False
@@ -82,6 +89,23 @@ class Worker:
         except ComfyError:
             return False
 
+    async def _resume(self, job: Job, attempt: Attempt) -> None:
+        """End an attempt of a worker that is gone. It may have had all outputs already, or a user wants it to stop."""
+        outputs = await self._outputs_of_before(attempt)
+        if outputs is not None:
+            await until_recorded(lambda: self._lifecycle.succeed(job.id, attempt, outputs))
+            await self._results.discard(attempt.id)
+            return
+        if job.cancel_requested:
+            self._jobs.cancellations.request(job.id)
+        await self._finish(job, attempt)
+
+    async def _outputs_of_before(self, attempt: Attempt) -> tuple[Output, ...] | None:
+        try:
+            return await self._results.resume(attempt.id)
+        except OutOfSpace:  # reported when they are collected
+            return None
+
     async def _finish(self, job: Job, attempt: Attempt) -> None:
         """See an attempt through to its end, whatever happens at ComfyUI."""
         with structlog.contextvars.bound_contextvars(job=job.id, prompt_id=attempt.id):
@@ -99,6 +123,7 @@ class Worker:
                     await self._fail(job, attempt, JobError(kind=ErrorKind.STORAGE, message=error.message))
                 except AppError as error:
                     await self._fail(job, attempt, JobError(kind=ErrorKind.INVALID, message=error.message))
+                await self._results.discard(attempt.id)
 
     async def _attempt(self, job: Job, attempt: Attempt) -> None:
         content = await self._jobs.prompt(job)

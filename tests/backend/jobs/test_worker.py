@@ -13,12 +13,15 @@ import httpx
 import pytest
 
 from backend.comfy.client import ComfyClient
+from backend.jobs.cancellations import Cancellations
 from backend.jobs.live import JobProgress, Live
 from backend.jobs.models import ErrorKind, Job, JobChanged, JobState
-from backend.jobs.results import SIDECAR, Results
+from backend.jobs.results import Results
 from backend.jobs.schemas import JobRequest, SubmitRequest
+from backend.jobs.staging import SIDECAR, Staging
 from backend.jobs.worker import Worker
 from tests.backend.jobs.queue import Queue
+from tests.backend.jobs.test_staging import commit
 from tests.backend.jobs.test_survival import pod
 from tests.support.comfyui.graphs import picture, through
 from tests.support.comfyui.process import ComfyUI, running
@@ -125,7 +128,11 @@ async def test_results_never_overwrite_each_other(plane: Pod) -> None:
     ended = [await plane.ended(job) for job in jobs]
     paths = {output.path for job in ended for output in await plane.queue.jobs.outputs(job.id)}
     assert {Path(path).name for path in paths} == {"cat.png", "cat (2).png", "cat (3).png"}
-    assert not list(plane.outputs.rglob("*.tmp"))
+    assert {Path(path).name for path in plane.outputs.rglob("*.json")} == {
+        "cat.job.json",
+        "cat (2).job.json",
+        "cat (3).job.json",
+    }
 
 
 async def test_an_identical_job_is_marked_as_reused(plane: Pod) -> None:
@@ -207,6 +214,34 @@ async def test_a_control_plane_that_dies_finds_its_prompt_again_instead_of_sendi
         assert (await last.ended(job)).state == JobState.SUCCEEDED
         (attempt,) = await last.queue.jobs.attempts(job.id)
         assert await last.history() == [attempt.id]
+
+
+async def test_outputs_that_a_killed_process_had_complete_are_not_made_again(
+    comfyui: ComfyUI, tmp_path: Path
+) -> None:
+    outputs = tmp_path / "outputs"
+    async with pod(tmp_path, tmp_path / "state.db") as before:
+        job = await before.submit(name="cat")
+        _, attempt = await before.claim()
+        commit(Staging(outputs, attempt.id), outputs / "day" / "cat", b"a picture")
+    comfyui.stop()
+    async with running_pod(comfyui, tmp_path, "new.db") as after:
+        assert (await after.ended(job)).state == JobState.SUCCEEDED
+        (output,) = await after.queue.jobs.outputs(job.id)
+        assert (outputs / output.path).read_bytes() == b"a picture"
+
+
+async def test_a_running_job_that_a_user_cancelled_stays_cancelled_after_a_crash(
+    comfyui: ComfyUI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_pod(comfyui, tmp_path) as before:
+        job = await before.submit(through("TestSlow", steps=10_000, seconds=0.01))
+        await before.until(job, lambda now: now.state == JobState.RUNNING)
+        await before.submitted(job)
+        monkeypatch.setattr(before.queue.jobs, "cancellations", Cancellations())  # the worker learns nothing
+        await before.queue.jobs.cancel(job.id)
+    async with running_pod(comfyui, tmp_path, "new.db") as after:
+        assert (await after.ended(job)).state == JobState.CANCELLED
 
 
 async def test_prompts_of_comfyuis_own_page_go_first(plane: Pod, tmp_path: Path) -> None:
