@@ -18,7 +18,7 @@ from backend.core.files import sync_folder
 log = structlog.get_logger(__name__)
 
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
-QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
+QUEUE, JOBS, KEPT_FILES, TEMPLATES = "queue", "jobs", "kept-files", "templates"
 TIMEOUT_SECONDS = 1
 
 
@@ -33,6 +33,7 @@ class PersistentPaths:
     queue: Path
     jobs: Path
     kept_files: Path
+    templates: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -55,6 +56,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / PRESETS, general / PRESETS)
     _move(state / LIMITS, general / LIMITS)
     _move(state / KEPT_FILES, general / KEPT_FILES)
+    _move(state / TEMPLATES, general / TEMPLATES)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
     return _below(general, secret)
@@ -69,6 +71,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         queue=general / QUEUE,
         jobs=secret / JOBS,
         kept_files=general / KEPT_FILES,
+        templates=general / TEMPLATES,
     )
 
 

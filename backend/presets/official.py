@@ -6,10 +6,9 @@ tags for each, and the workflow itself, whose nodes list their files in `propert
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import structlog
@@ -24,31 +23,31 @@ NAMES_MODELS = b'"directory"'  # avoids parsing 20 MB of workflows that need no 
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
+def index() -> list[dict[str, Any]]:
+    """Return the groups of the index, each with a `title`, a `type` and its `templates`."""
+    groups: list[dict[str, Any]] = json.loads(content_of("index"))
+    return groups
+
+
+def content_of(name: str) -> bytes:
+    """Return the JSON of a template. FileNotFoundError when there is none of that name."""
+    return (resources.files(PACKAGE) / "templates" / f"{name}.json").read_bytes()
+
+
 @cache
 def read_official() -> tuple[Preset, ...]:
     """Return every template that needs files; those that only call paid services need none.
 
     The package cannot change while the process runs, so it is read once.
     """
-    templates = resources.files(PACKAGE) / "templates"
-    presets = []
-    for category, entry in _entries(templates):
-        preset = _preset(templates, category, entry)
-        if preset:
-            presets.append(preset)
-    return tuple(presets)
+    presets = (_preset(group["title"], entry) for group in index() for entry in group["templates"])
+    return tuple(preset for preset in presets if preset)
 
 
-def _entries(templates: Traversable) -> Iterator[tuple[str, dict[str, Any]]]:
-    for group in json.loads((templates / "index.json").read_text(encoding="utf-8")):
-        for entry in group["templates"]:
-            yield group["title"], entry
-
-
-def _preset(templates: Traversable, category: str, entry: dict[str, Any]) -> Preset | None:
+def _preset(category: str, entry: dict[str, Any]) -> Preset | None:
     name = entry["name"]
     try:
-        content = (templates / f"{name}.json").read_bytes()
+        content = content_of(name)
         files = _files(json.loads(content)) if NAMES_MODELS in content else ()
         if not files:
             return None

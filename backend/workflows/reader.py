@@ -1,12 +1,12 @@
 """Reads a workflow from a file: JSON in either format, or a picture, video or sound that ComfyUI saved."""
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from backend.core.errors import InvalidRequest
 from backend.workflows.api_format import read_api
 from backend.workflows.graph import Json, Workflow
 from backend.workflows.metadata import NAMES, embedded_texts, is_media
-from backend.workflows.parsing import as_dict, parse_json
+from backend.workflows.parsing import MAX_BYTES, as_dict, parse_json
 from backend.workflows.ui_format import read_ui
 
 MAX_NODES = 20_000
@@ -22,6 +22,15 @@ def read_workflow(content: bytes) -> Workflow:
     if not content.strip():
         raise InvalidRequest("The workflow is empty. Drop a workflow file, or paste its JSON.", code="empty")
     return workflow_of(parse_json(content))
+
+
+def read_workflow_file(file: BinaryIO) -> Workflow:
+    """The same for an open file. Of a video only the headers are read, however long it is."""
+    start = file.read(16)
+    file.seek(0)
+    if is_media(start):
+        return _read_media(file)
+    return read_workflow(file.read(MAX_BYTES + 1))
 
 
 def workflow_of(document: Any) -> Workflow:
@@ -53,7 +62,7 @@ def _decoded(document: Any) -> Json:
     return outer | {name: as_dict(parse_json(text)) for name, text in graphs.items()}
 
 
-def _read_media(content: bytes) -> Workflow:
+def _read_media(content: bytes | BinaryIO) -> Workflow:
     texts = embedded_texts(content)
     text = texts.get("workflow") or texts.get("prompt")
     if text is None:

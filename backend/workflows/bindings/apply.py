@@ -22,15 +22,17 @@ def apply(
     replaced: dict[str, Json] = {}
     for name, value in values.items():
         if name not in known:
-            raise _unknown(name, bindings)
+            raise unknown_input(name, bindings)
         item = known[name]
         replaced.setdefault(item.node_id, {})[item.input] = checked(item, value)
     return convert(workflow, object_info, replaced)
 
 
-def _unknown(name: str, bindings: Iterable[Binding]) -> InvalidRequest:
+def unknown_input(name: str, bindings: Iterable[Binding]) -> InvalidRequest:
+    """The error for a name that no input has."""
     names = [item.name for item in bindings if item.natural]
     return InvalidRequest(
         f"The workflow has no input `{name[:100]}`. Its inputs are: {', '.join(names[:30]) or 'none'}.",
         code="unknown_input",
+        input=name[:100],
     )

@@ -66,18 +66,18 @@ def _refuse_group_nodes(workflow: Workflow) -> None:
 def _entry(scope: Scope, node: Node, values: Values, links: Links, signatures: Signatures) -> Json:
     signature = signatures.get(node.type)
     curves = {item.name for item in signature.inputs if item.type == "CURVE"} if signature else set()
-    inputs = {name: _literal(value, curve=name in curves) for name, value in values.of(scope, node).items()}
+    inputs = {name: literal(value, curve=name in curves) for name, value in values.of(scope, node).items()}
     for item in node.inputs:
         match links.origin(scope, item):
             case Output(node_id, slot):
                 inputs[item.name] = [node_id, slot]
             case Value(value):
-                inputs[item.name] = _literal(value, curve=False)
+                inputs[item.name] = literal(value)
     title = node.title or (signature.title if signature else node.type)
     return {"class_type": node.type, "inputs": inputs, "_meta": {"title": title}}
 
 
-def _literal(value: Any, *, curve: bool) -> Any:
+def literal(value: Any, *, curve: bool = False) -> Any:
     """A value as ComfyUI takes it: a bare list would be a link."""
     if curve and value is not None:
         return {"__type__": "CURVE", "__value__": value}
@@ -95,4 +95,4 @@ def _with(prompt: Json, replaced: Replacements) -> Json:
 
 
 def _literals(values: Mapping[str, Any]) -> Json:
-    return {name: _literal(value, curve=False) for name, value in values.items()}
+    return {name: literal(value) for name, value in values.items()}
