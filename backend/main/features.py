@@ -9,6 +9,7 @@ from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
 from backend.storage.feature import FEATURE as STORAGE
 from backend.system.feature import FEATURE as SYSTEM
+from backend.templates.feature import FEATURE as TEMPLATES
 from backend.web.features import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -20,5 +21,6 @@ FEATURES: tuple[Feature, ...] = (
     DOWNLOADS,
     PRESETS,
     SETTINGS,
+    TEMPLATES,
     JOBS,
 )

@@ -65,6 +65,16 @@ class ControlPlane:
             event_hooks={"response": [self._check_declared]},
         )
 
+    def blocking(self) -> httpx.Client:
+        """Return a signed-in client for tests without an event loop."""
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=60,
+            verify=False,
+            event_hooks={"response": [_check_declared]},
+        )
+
     async def sign_in(self) -> None:
         answer = await self.client.post("/api/auth/login", json={"password": PASSWORD})
         self._token = answer.json()["access_token"]
@@ -116,12 +126,16 @@ class ControlPlane:
         return sorted(path.name for path in self.models.rglob("*") if path.suffix in suffixes)
 
     async def _check_declared(self, response: httpx.Response) -> None:
-        path = response.request.url.path
-        declared = _operation(_documented(), path, response.request.method)
-        if declared is not None:
-            assert str(response.status_code) in declared["responses"], (
-                f"{response.request.method} {path} answered {response.status_code}, which its OpenAPI does not declare"
-            )
+        _check_declared(response)
+
+
+def _check_declared(response: httpx.Response) -> None:
+    path = response.request.url.path
+    declared = _operation(_documented(), path, response.request.method)
+    if declared is not None:
+        assert str(response.status_code) in declared["responses"], (
+            f"{response.request.method} {path} answered {response.status_code}, which its OpenAPI does not declare"
+        )
 
 
 @cache

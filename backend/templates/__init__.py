@@ -1,0 +1,1 @@
+"""Templates: workflows with named inputs, from every place where a pod has workflows."""
