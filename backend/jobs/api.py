@@ -37,7 +37,7 @@ RANGES: Responses = {206: {"description": "The range that was asked for."}}
 CHANGE = responses(NotFound, Conflict, OutOfSpace)
 
 
-@router.post("", status_code=201, responses=responses(NotFound, OutOfSpace, TooManyRequests))
+@router.post("", status_code=201, responses=responses(NotFound, Conflict, OutOfSpace, TooManyRequests))
 async def submit(request: SubmitRequest, jobs: JobsService, principal: CurrentPrincipal) -> SubmitReport:
     """Queue one or many runs of a workflow: all of them or none."""
     submitted = await jobs.submit(request, principal.label)

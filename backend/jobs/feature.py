@@ -5,17 +5,22 @@ import socket
 from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.core.journal import Journal
+from backend.downloads.service import Downloads
+from backend.downloads.transfer_start import TransferStart
 from backend.jobs import api, sockets
 from backend.jobs.adoption import SUFFIX, Adoption
+from backend.jobs.download_watch import DownloadWatch
 from backend.jobs.history import JobHistory
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
+from backend.jobs.models_needed import ModelDownloads
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.results import Results
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
 from backend.jobs.watch import JobWatch
 from backend.jobs.worker import Worker
+from backend.presets.requirements import Requirements
 from backend.web.features import Context, Feature, Running
 
 OUTPUTS = "ComfyUI/output/jobs"
@@ -29,7 +34,8 @@ async def start(context: Context) -> Running:
     store = JobStore(context.database, Journal(journal))
     await store.prepare()
     lifecycle = Lifecycle(store, events)
-    jobs = Jobs(store, lifecycle, events)
+    downloads = context.registry.get(Downloads)
+    jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
     await jobs.load()
     JobHistory(context.registry.get(Activity), events)
     watch, channel = JobWatch(events), sockets.JobsChannel(events)
@@ -37,7 +43,11 @@ async def start(context: Context) -> Running:
     return Running(
         services=(jobs, watch, channel, JobOutputFiles(workspace / OUTPUTS)),
         channels=(channel, watch),
-        background=(worker.run, Adoption(journal, store, lifecycle).run),
+        background=(
+            worker.run,
+            Adoption(journal, store, lifecycle).run,
+            DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """How jobs move on by themselves: claimed, ended, tried again, released by what they waited for."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -90,10 +90,15 @@ class Lifecycle:
         await self._published_end(job)
         return job
 
-    async def fail(self, job_id: str, attempt: Attempt, error: JobError) -> tuple[Job, Decision]:
-        """End an attempt with an error, and the job too unless it is to be tried again."""
+    async def fail(
+        self, job_id: str, attempt: Attempt, error: JobError, downloads: tuple[str, ...] = ()
+    ) -> tuple[Job, Decision]:
+        """End an attempt with an error, and the job too unless it is to be tried again.
+
+        `downloads` are transfers that were started because a model is missing.
+        """
         async with self.lock:
-            job = await self.get(job_id)
+            job = (await self.get(job_id)).changed(downloads=downloads)
             decision = decide(job, error.kind)
             job = _after_failure(job, decision, error)
             lost = error.kind in LOSSES
@@ -117,6 +122,34 @@ class Lifecycle:
             if changes.jobs:
                 await self._store.save(changes)
         self.publish(changes.jobs)
+
+    async def downloads_awaited(self) -> set[str]:
+        """Return the transfers that jobs wait for."""
+        return await self._store.downloads_awaited()
+
+    async def downloads_ended(self, done: frozenset[str], stopped: Mapping[str, str]) -> None:
+        """Queue the jobs whose last transfer is done. Block those that wait for one in `stopped`, which says why."""
+        async with self.lock:
+            changes = Changes()
+            for job in await self._store.of_downloads([*done, *stopped]):
+                changed = await self._after_downloads(job, done, stopped)
+                changes.jobs.append(changed)
+                if changed.state == JobState.BLOCKED:
+                    changes.jobs.extend(await self._released_by(changed))
+            if changes.jobs:
+                await self._store.save(changes)
+        self.publish(changes.jobs)
+
+    async def _after_downloads(self, job: Job, done: frozenset[str], stopped: Mapping[str, str]) -> Job:
+        reason = next((stopped[each] for each in job.downloads if each in stopped), None)
+        if reason:
+            error = JobError(kind=ErrorKind.MISSING_MODEL, message=reason)
+            return job.changed(state=JobState.BLOCKED, error=error)
+        job = job.changed(downloads=tuple(each for each in job.downloads if each not in done))
+        if job.downloads:
+            return job
+        state = waiting_state(job, await self._store.states(job.depends_on))
+        return job.changed(state=state, error=None)
 
     async def _if_ready(self, job: Job) -> Job | None:
         state = waiting_state(job, await self._store.states(job.depends_on))
@@ -188,7 +221,7 @@ def waiting_state(job: Job, states: dict[str, JobState]) -> JobState:
         for state in ends
     ):
         return JobState.BLOCKED
-    if _is_later(job.start_at) or any(state != JobState.SUCCEEDED for state in ends):
+    if job.downloads or _is_later(job.start_at) or any(state != JobState.SUCCEEDED for state in ends):
         return JobState.WAITING
     return JobState.QUEUED
 

@@ -29,7 +29,7 @@ class JobState(StrEnum):
     FAILED = "failed"
     # Stopped by a user.
     CANCELLED = "cancelled"
-    # Needs a user: a job that it depends on did not succeed, or it has killed ComfyUI twice.
+    # Needs a user: a job that it depends on did not succeed, a download failed, or it has killed ComfyUI twice.
     BLOCKED = "blocked"
     # Its deadline passed before it could run.
     EXPIRED = "expired"
@@ -41,6 +41,20 @@ class JobState(StrEnum):
 
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED})
 UNFINISHED = frozenset(JobState) - FINAL
+
+
+class JobSource(StrEnum):
+    """What submitted a job."""
+
+    PAGE = "page"
+    API = "api"
+    CLI = "cli"
+    FOLDER = "folder"
+    SCHEDULE = "schedule"
+    COMFY_API = "comfy-api"
+    # Taken over from ComfyUI's own queue.
+    COMFYUI = "comfyui"
+    MCP = "mcp"
 
 
 class AttemptState(StrEnum):
@@ -110,8 +124,9 @@ class Job:
     metadata: Mapping[str, str] = field(default_factory=dict)
     # A second submission with the same key returns this job.
     idempotency_key: str | None = None
-    # Who submitted it.
+    # Who submitted it, and by what means.
     principal: str = "owner"
+    source: JobSource = JobSource.API
     # Tries after the first that failed by itself.
     retry_limit: int = 2
     # Attempts that count against `retry_limit`.
@@ -130,7 +145,7 @@ class Job:
     deadline: datetime | None = None
     # Jobs that must succeed first.
     depends_on: tuple[str, ...] = ()
-    # Transfers that must end first.
+    # Transfers that must end first; each is removed when it is done.
     downloads: tuple[str, ...] = ()
     started_at: datetime | None = None
     finished_at: datetime | None = None

@@ -31,7 +31,8 @@ Rule = Callable[[Job], Decision]
 def decide(job: Job, kind: ErrorKind) -> Decision:
     """Return what becomes of `job`, whose newest attempt ended with an error of this kind.
 
-    `job.run_count` already counts this attempt; `job.failures` and `job.crashes` do not.
+    `job.run_count` already counts this attempt; `job.failures` and `job.crashes` do not. `job.downloads` are the transfers
+    that were started for a missing model.
     """
     return RULES[kind](job)
 
@@ -66,6 +67,13 @@ def _comfyui_died(job: Job) -> Decision:
     return Decision(event=Event.BLOCKED, advice=advice)
 
 
+def _missing_model(job: Job) -> Decision:
+    """Wait for the downloads that were started. Without any, no source is known."""
+    if job.downloads and job.run_count < MOST_FREE_ATTEMPTS:
+        return Decision(event=Event.HELD)
+    return Decision(event=Event.FAILED, advice="Install the model, then retry the job.")
+
+
 def _connection_lost(job: Job) -> Decision:
     if job.run_count < MOST_FREE_ATTEMPTS:
         return Decision(event=Event.REQUEUED)
@@ -74,7 +82,7 @@ def _connection_lost(job: Job) -> Decision:
 
 RULES: dict[ErrorKind, Rule] = {
     ErrorKind.INVALID: _never("Correct the workflow; the same one will be refused again."),
-    ErrorKind.MISSING_MODEL: _never("Install the model, then retry the job."),
+    ErrorKind.MISSING_MODEL: _missing_model,
     ErrorKind.OUT_OF_MEMORY: _out_of_memory,
     ErrorKind.NODE: _within_limit(),
     ErrorKind.STORAGE: _within_limit("Free some disk space, then retry the job."),

@@ -14,6 +14,7 @@ from backend.jobs.models import (
     AttemptState,
     ErrorKind,
     Job,
+    JobSource,
     JobState,
     Output,
 )
@@ -61,6 +62,14 @@ class SubmitRequest(BaseModel):
         default=None, description="The graph as the editor draws it, kept for provenance."
     )
     template: str | None = Field(default=None, max_length=200, description="Name of the workflow.")
+    download_models: bool = Field(
+        default=False,
+        description="Download models that are not on this pod; the jobs wait for them. Without it such a request fails with "
+        "`missing_models`, which lists them.",
+    )
+    allow_pickle: bool = Field(
+        default=False, description="Also download `.ckpt`, `.pt` and other files whose loading can run code."
+    )
     jobs: list[JobRequest] = Field(
         default_factory=lambda: [JobRequest()], min_length=1, max_length=MAX_JOBS_AT_ONCE
     )
@@ -110,6 +119,7 @@ class JobView(BaseModel):
     values: Mapping[str, Any]
     metadata: Mapping[str, str]
     principal: str
+    source: JobSource
     retry_limit: int
     failures: int
     run_count: int
@@ -118,6 +128,7 @@ class JobView(BaseModel):
     start_at: datetime | None
     deadline: datetime | None
     depends_on: tuple[str, ...]
+    downloads: tuple[str, ...] = Field(description="Transfers that the job waits for.")
     started_at: datetime | None
     finished_at: datetime | None
 

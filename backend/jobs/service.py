@@ -1,7 +1,7 @@
 """Jobs as users and other features handle them: submit, look, change, cancel, retry, pause."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from backend.core import clock
@@ -12,12 +12,15 @@ from backend.jobs.lifecycle import Lifecycle, ended, waiting_state
 from backend.jobs.models import (
     HIGHEST_PRIORITY,
     Attempt,
+    ErrorKind,
     Job,
+    JobSource,
     JobState,
     Output,
     QueueChanged,
     new_id,
 )
+from backend.jobs.models_needed import ModelSupply, NoSupply
 from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
 from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
 from backend.jobs.transitions import Event, after
@@ -27,11 +30,28 @@ MAX_UNFINISHED = 100_000
 PAUSED = "paused"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """What the new jobs of one submission share, and the transfers that each waits for."""
+
+    prompt_hash: str
+    principal: str
+    source: JobSource
+    downloads: Sequence[tuple[str, ...]]
+
+
 class Jobs:
     """The queue. Every change is on disk before it is returned or published."""
 
-    def __init__(self, store: JobStore, lifecycle: Lifecycle, events: EventBus):
+    def __init__(
+        self,
+        store: JobStore,
+        lifecycle: Lifecycle,
+        events: EventBus,
+        models: ModelSupply = NoSupply(),  # noqa: B008 - it has no state
+    ):
         self._store = store
+        self._models = models
         self._lifecycle = lifecycle
         self._events = events
         # Running jobs that a user wants to stop, for the worker.
@@ -77,18 +97,32 @@ class Jobs:
 
     # Submitting
 
-    async def submit(self, request: SubmitRequest, principal: str) -> list[Job]:
+    async def submit(
+        self, request: SubmitRequest, principal: str, source: JobSource = JobSource.API
+    ) -> list[Job]:
         """Queue one job for each of `request.jobs`: all of them or none.
 
         A job whose idempotency key this principal has used before is not created again; the earlier one is returned.
+        Jobs whose models are being downloaded wait for them.
         """
         check_prompt(request.prompt)
         content = PromptContent(prompt=request.prompt, workflow=request.workflow)
         for wanted in request.jobs:
             with_values(request.prompt, wanted.values)
+        earlier = [await self._earlier(wanted, principal) for wanted in request.jobs]
+        if all(earlier):
+            return [job for job in earlier if job]
+        await self._check_limit(len(request.jobs))
+        downloads = await self._models.prepare(
+            content,
+            [wanted.values for wanted in request.jobs],
+            download=request.download_models,
+            allow_pickle=request.allow_pickle,
+        )
         async with self._lifecycle.lock:
             await self._check_limit(len(request.jobs))
-            jobs, new = await self._new_jobs(request, content.hash, principal)
+            made = _Made(prompt_hash=content.hash, principal=principal, source=source, downloads=downloads)
+            jobs, new = await self._new_jobs(request, made)
             await self._store.save(Changes(prompts=[content] if new else [], jobs=new))
         self._lifecycle.publish(new)
         return jobs
@@ -103,15 +137,13 @@ class Jobs:
                 retry_after=60,
             )
 
-    async def _new_jobs(
-        self, request: SubmitRequest, prompt_hash: str, principal: str
-    ) -> tuple[list[Job], list[Job]]:
+    async def _new_jobs(self, request: SubmitRequest, made: "_Made") -> tuple[list[Job], list[Job]]:
         """Return all jobs of the request, and those of them that are new."""
         _, last = await self._store.positions()
         batch_id = new_id() if len(request.jobs) > 1 else None
         jobs, new = [], []
         for number, wanted in enumerate(request.jobs, start=1):
-            earlier = await self._earlier(wanted, principal)
+            earlier = await self._earlier(wanted, made.principal)
             if earlier:
                 jobs.append(earlier)
                 continue
@@ -121,17 +153,19 @@ class Jobs:
                 priority=wanted.priority,
                 position=last + number,
                 batch_id=batch_id,
-                prompt_hash=prompt_hash,
+                prompt_hash=made.prompt_hash,
                 values=wanted.values,
                 template=request.template,
                 metadata=wanted.metadata,
                 idempotency_key=wanted.idempotency_key,
-                principal=principal,
+                principal=made.principal,
+                source=made.source,
                 retry_limit=wanted.retry_limit,
                 created_at=clock.now(),
                 start_at=wanted.start_at,
                 deadline=wanted.deadline,
                 depends_on=tuple(dict.fromkeys(wanted.depends_on)),
+                downloads=made.downloads[number - 1],
             )
             job = job.changed(state=await self._first_state(job))
             jobs.append(job)
@@ -205,11 +239,17 @@ class Jobs:
         return job
 
     async def retry(self, job_id: str) -> Job:
-        """Queue a job again that has failed, was cancelled, is blocked or has expired; its counters start again."""
+        """Queue a job again that has failed, was cancelled, is blocked or has expired; its counters start again.
+
+        Where a model is missing, its download is started again, and the job waits for it.
+        """
+        downloads = await self._models_again(await self.get(job_id))
         async with self._lifecycle.lock:
             job = await self.get(job_id)
+            state = after(job.state, Event.RETRIED)
             job = job.changed(
-                state=after(job.state, Event.RETRIED),
+                state=after(state, Event.HELD) if downloads else state,
+                downloads=downloads,
                 failures=0,
                 crashes=0,
                 cancel_requested=False,
@@ -220,6 +260,19 @@ class Jobs:
             await self._store.save(Changes(jobs=[job]))
         self._lifecycle.publish([job])
         return job
+
+    async def _models_again(self, job: Job) -> tuple[str, ...]:
+        after(job.state, Event.RETRIED)
+        if not (job.downloads or (job.error and job.error.kind == ErrorKind.MISSING_MODEL)):
+            return ()
+        await self._models.retry(job.downloads)
+        return await self.download_models(job)
+
+    async def download_models(self, job: Job) -> tuple[str, ...]:
+        """Start what the job lacks, and return the transfers. Raise AppError when a file cannot be had."""
+        content = await self.prompt(job)
+        (downloads,) = await self._models.prepare(content, [job.values], download=True)
+        return downloads
 
     @property
     def is_paused(self) -> bool:

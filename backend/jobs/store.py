@@ -268,6 +268,14 @@ class JobStore:
         """Return jobs that have not started before their deadline."""
         return await self._jobs(SQL.overdue_jobs, {"now": clock.to_text(clock.now())})
 
+    async def downloads_awaited(self) -> set[str]:
+        """Return the transfers that waiting jobs wait for."""
+        return {row["id"] for row in await self._database.fetch_all(SQL.downloads_awaited)}
+
+    async def of_downloads(self, transfer_ids: Sequence[str]) -> list[Job]:
+        """Return the jobs that wait for one of these transfers, or are blocked because one has stopped."""
+        return await self._jobs(SQL.jobs_of_downloads, {"ids": as_json(transfer_ids)})
+
     async def dependants(self, job_id: str) -> list[Job]:
         """Return the jobs that wait for this one."""
         return await self._jobs(SQL.dependants, {"id": job_id})

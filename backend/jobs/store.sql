@@ -159,6 +159,16 @@ SELECT record FROM jobs WHERE state IN ('waiting', 'queued') AND deadline <= :no
 SELECT jobs.record FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = :id AND jobs.state = 'waiting';
 
+-- name: downloads_awaited
+SELECT DISTINCT value AS id FROM jobs, json_each(jobs.record, '$.downloads') WHERE state = 'waiting';
+
+-- name: jobs_of_downloads
+-- Return the jobs that wait for one of these transfers, or are blocked because one has stopped.
+SELECT record FROM jobs
+WHERE state IN ('waiting', 'blocked')
+  AND EXISTS (SELECT 1 FROM json_each(jobs.record, '$.downloads')
+              WHERE value IN (SELECT value FROM json_each(:ids)));
+
 -- name: states_of
 SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 

@@ -11,7 +11,7 @@ class Event(StrEnum):
 
     # Its start time has come, its dependencies succeeded and its models are there.
     READY = "ready"
-    # It has to wait for one of these again.
+    # It has to wait for one of these.
     HELD = "held"
     # A worker claims it and starts an attempt.
     CLAIMED = "claimed"
@@ -30,8 +30,8 @@ W, Q, R = JobState.WAITING, JobState.QUEUED, JobState.RUNNING
 S, F, C, B, E = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.BLOCKED, JobState.EXPIRED
 
 TRANSITIONS: dict[Event, dict[JobState, JobState]] = {
-    Event.READY: {W: Q},
-    Event.HELD: {Q: W, R: W},
+    Event.READY: {W: Q, B: Q},
+    Event.HELD: {Q: W, R: W, B: W},
     Event.CLAIMED: {Q: R},
     Event.REQUEUED: {R: Q},
     Event.SUCCEEDED: {R: S},

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -20,6 +21,7 @@ from backend.jobs.errors import error_of_connection, error_of_execution, error_o
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
 from backend.jobs.models import Attempt, ErrorKind, Job, JobError, Output, new_id
+from backend.jobs.models_needed import MISSING
 from backend.jobs.provenance import Finished
 from backend.jobs.results import Results
 from backend.jobs.service import Jobs
@@ -194,11 +196,22 @@ class Worker:
         if job.id in self._jobs.cancellations:
             await self._end_interrupted(job, attempt)
             return
-        _, decision = await until_recorded(lambda: self._lifecycle.fail(job.id, attempt, error))
+        downloads, error = await self._downloads_for(job, error)
+        _, decision = await until_recorded(lambda: self._lifecycle.fail(job.id, attempt, error, downloads))
         log.info("an attempt has failed", kind=error.kind, reason=error.message, next=decision.event)
         if decision.free_memory:
             with contextlib.suppress(ComfyError):
                 await self._comfy.server.free()
+
+    async def _downloads_for(self, job: Job, error: JobError) -> tuple[tuple[str, ...], JobError]:
+        """Download what is missing, if that is why the job failed; the error says why that is not possible."""
+        if error.kind != ErrorKind.MISSING_MODEL:
+            return (), error
+        try:
+            return await self._jobs.download_models(job), error
+        except AppError as reason:
+            known = reason.error_code == MISSING  # what ComfyUI says already
+            return (), error if known else replace(error, message=f"{error.message} {reason.message}")
 
     @asynccontextmanager
     async def _leased(self, attempt: Attempt) -> AsyncIterator[None]:

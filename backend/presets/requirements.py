@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
@@ -82,6 +82,40 @@ class Requirements:
         """Queue every available file that the workflow lacks."""
         workflow = await asyncio.to_thread(read_requirements, content)
         files = await self._files(workflow, await self._node_types(workflow) or {})
+        return await self._fetch(files, allow_pickle=allow_pickle)
+
+    async def missing(self, workflow: GraphRequirements) -> list[RequiredFile]:
+        """Return the files without which the workflow cannot run.
+
+        A file that ComfyUI offers for an input is there, wherever it is. One that is not a choice of any menu and has no
+        known source is left out: it may be a name for something that the workflow writes.
+        """
+        return [file for file, _ in await self._missing(workflow)]
+
+    async def fetch_missing(self, workflow: GraphRequirements, *, allow_pickle: bool = False) -> FetchReport:
+        """Queue every available file of those that are missing."""
+        return await self._fetch(await self._missing(workflow), allow_pickle=allow_pickle)
+
+    async def _missing(self, workflow: GraphRequirements) -> list[tuple[RequiredFile, _Source | None]]:
+        if not workflow.choices:
+            return []
+        await self._presets.catalogue.until_loaded()
+        choosing: dict[str, str | None] = {choice.node_type: None for choice in workflow.choices}
+        types = await self._node_types(replace(workflow, node_types=choosing)) or {}
+        open_choices = [
+            choice
+            for choice in workflow.choices
+            if not choice.switched_off and choice.value not in (_menu_of(choice, types) or ())
+        ]
+        if not open_choices:
+            return []
+        refused = {choice.filename for choice in open_choices if _menu_of(choice, types) is not None}
+        files = await self._files(replace(workflow, choices=open_choices), types)
+        return [(file, source) for file, source in files if _is_missing(file, refused)]
+
+    async def _fetch(
+        self, files: list[tuple[RequiredFile, _Source | None]], *, allow_pickle: bool
+    ) -> FetchReport:
         requested = [(file, source) for file, source in files if file.can_be_got and source]
         check_consent((source.file for _, source in requested), allow_pickle=allow_pickle)
         fetchable = [file for file, _ in requested if file.state == Availability.FETCHABLE]
@@ -99,6 +133,7 @@ class Requirements:
     ) -> list[tuple[RequiredFile, _Source | None]]:
         """Return every file of the workflow with its availability and its source."""
         needed = _needed(workflow, await self._folders(workflow, types))
+        await self._storage.look_again([entry.place for entry in needed if entry.folder])
         sources = [self._source(entry, workflow) for entry in needed]
         known = iter(await self._presets.known([source.file for source in sources if source], ask=True))
         installed = await installed_files_of(self._storage)
@@ -206,6 +241,21 @@ class Requirements:
             report.transfers.append(self._downloads.view(transfer))
         except AppError as error:
             report.refused.append(Refusal(filename=source.file.filename, message=error.message))
+
+
+def _menu_of(choice: ModelChoice, types: dict[str, NodeType]) -> list[str] | None:
+    """Return what ComfyUI offers for the input, with its separators as ours; None where that is unknown."""
+    node = types.get(choice.node_type)
+    menu = node.menus.get(choice.widget or "") if node else None
+    return None if menu is None else [option.replace("\\", "/") for option in menu]
+
+
+def _is_missing(file: RequiredFile, refused: set[str]) -> bool:
+    """`refused` are the names that ComfyUI has a menu for, in which they are not."""
+    if file.state == Availability.HERE:
+        return False
+    obtainable = (Availability.FETCHABLE, Availability.SAME_CONTENT, Availability.COMING)
+    return file.state in obtainable or file.filename in refused
 
 
 def _described(needed: _Needed, source: _Source | None, known: KnownFile | None) -> RequiredFile:
