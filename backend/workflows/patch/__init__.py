@@ -1,6 +1,7 @@
 """Changes to a workflow document that keep its layout and subgraphs, each with its inverse and a text."""
 
 from backend.workflows.patch.changes import Change, Patched, apply_changes, inverse
+from backend.workflows.patch.compare import compare
 from backend.workflows.patch.operations import (
     AddNode,
     Connect,
@@ -31,6 +32,7 @@ __all__ = [
     "SwapModel",
     "apply_changes",
     "as_text",
+    "compare",
     "inverse",
     "patch",
 ]

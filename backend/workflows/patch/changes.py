@@ -132,6 +132,8 @@ def _prompt_changed(prompt: Json, change: Change) -> Json:
 def _field_changed(graph: Json, change: Change) -> Json:
     if graph.get(change.key) != change.before:
         raise _conflict(change)
+    if change.after is None:
+        return {name: value for name, value in graph.items() if name != change.key}
     return {**graph, change.key: change.after}
 
 

@@ -46,7 +46,8 @@ class Draft:
         self._record(section, key, position, before, after)
 
     def put_field(self, name: str, after: Any) -> None:
-        if name in self.graph:
+        """Set a field that the graph has. A change cannot tell null from missing, so null stays."""
+        if self.graph.get(name) is not None:
             self._record(Section.FIELD, name, 0, self.graph[name], after)
 
     def change_node(self, key: str, **fields: Any) -> None:

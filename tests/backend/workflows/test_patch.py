@@ -1,5 +1,6 @@
 """A user, or an assistant, changes a workflow step by step, and takes steps back."""
 
+import contextlib
 import copy
 import json
 from typing import Any
@@ -24,6 +25,8 @@ from backend.workflows.patch import (
     SwapModel,
     apply_changes,
     as_text,
+    compare,
+    inverse,
     patch,
 )
 from backend.workflows.reader import workflow_of
@@ -254,3 +257,47 @@ def test_a_model_is_swapped_inside_subgraphs_too() -> None:
     assert "other.safetensors" in json.dumps(convert(workflow_of(done.document), object_info()).prompt)
     assert '"ae.safetensors"' not in json.dumps(convert(workflow_of(done.document), object_info()).prompt)
     assert apply_changes(done.document, done.inverse) == document
+
+
+def _after(document: Json, operations: list[Operation]) -> Json:
+    """Apply the operations that can be applied."""
+    for operation in operations:
+        with contextlib.suppress(InvalidRequest):
+            document = patched(document, operation).document
+    return document
+
+
+@given(st.lists(OPERATIONS, max_size=8), st.lists(OPERATIONS, max_size=8), st.booleans())
+def test_the_comparison_of_two_versions_turns_one_into_the_other(
+    one: list[Operation], other: list[Operation], as_prompt: bool
+) -> None:
+    start = prompt_of(pipeline()) if as_prompt else pipeline()
+    before, after = _after(start, one), _after(start, other)
+    changes = compare(before, after)
+    assert apply_changes(before, changes) == after
+    assert apply_changes(after, inverse(changes)) == before
+    assert bool(changes) == (before != after)
+
+
+def test_versions_of_an_official_template_are_compared_inside_its_subgraphs() -> None:
+    before = template("image_z_image_turbo")
+    done = patch(before, [SwapModel(old="ae.safetensors", new="other.safetensors")], object_info())
+    changes = compare(before, done.document)
+    assert as_text(changes) == as_text(done.changes)
+    assert apply_changes(before, changes) == done.document
+
+
+def test_subgraphs_and_order_that_differ_are_compared_too() -> None:
+    before = template("image_z_image_turbo")
+    after = {**before, "nodes": before["nodes"][::-1], "definitions": {"subgraphs": []}, "version": None}
+    changes = compare(before, after)
+    assert apply_changes(before, changes) == {
+        name: value for name, value in after.items() if name != "version"
+    }
+    assert apply_changes(apply_changes(before, changes), inverse(changes)) == before
+
+
+def test_versions_in_different_formats_cannot_be_compared() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        compare(pipeline(), prompt_of(pipeline()))
+    assert caught.value.error_code == "formats_differ"
