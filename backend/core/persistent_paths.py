@@ -18,7 +18,8 @@ from backend.core.files import sync_folder
 log = structlog.get_logger(__name__)
 
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
-QUEUE, JOBS, KEPT_FILES, TEMPLATES = "queue", "jobs", "kept-files", "templates"
+QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
+TEMPLATES, WORKFLOWS = "templates", "workflows"
 TIMEOUT_SECONDS = 1
 
 
@@ -34,6 +35,7 @@ class PersistentPaths:
     jobs: Path
     kept_files: Path
     templates: Path
+    workflows: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -57,6 +59,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / LIMITS, general / LIMITS)
     _move(state / KEPT_FILES, general / KEPT_FILES)
     _move(state / TEMPLATES, general / TEMPLATES)
+    _move(state / WORKFLOWS, secret / WORKFLOWS)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
     return _below(general, secret)
@@ -72,6 +75,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         jobs=secret / JOBS,
         kept_files=general / KEPT_FILES,
         templates=general / TEMPLATES,
+        workflows=secret / WORKFLOWS,
     )
 
 

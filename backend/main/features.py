@@ -2,6 +2,7 @@
 
 from backend.activity.feature import FEATURE as ACTIVITY
 from backend.auth.feature import FEATURE as AUTH
+from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.presets.feature import FEATURE as PRESETS
@@ -23,4 +24,5 @@ FEATURES: tuple[Feature, ...] = (
     SETTINGS,
     TEMPLATES,
     JOBS,
+    DOCUMENTS,
 )

@@ -44,7 +44,7 @@ def test_a_valid_prompt_has_no_problems() -> None:
     assert validate(prompt(sample={"model": ["load", 0], "steps": "20", "unknown": 1}), TYPES) == ()
 
 
-WRONG = {
+WRONG: dict[str, tuple[str, str, Any]] = {
     "required_input_missing": ("sample", "model", {"steps": 1}),
     "value_smaller_than_min": ("sample", "steps", {"model": ["load", 0], "steps": 0}),
     "value_bigger_than_max": ("sample", "denoise", {"model": ["load", 0], "steps": 1, "denoise": 1.5}),
