@@ -1,4 +1,7 @@
-"""A control plane is killed a hundred times at random moments: correct bytes or none, and downloads always resume."""
+"""A control plane is killed at random moments: correct bytes or none, and downloads always resume.
+
+`KILLS=100` kills it a hundred times, for about two minutes.
+"""
 
 import hashlib
 import multiprocessing
@@ -21,7 +24,7 @@ from tests.support.hub.formats import gguf, safetensors
 from tests.support.hub.state import Recorded
 from tests.support.process import free_port
 
-KILLS = 100
+KILLS = int(os.environ.get("KILLS", "25"))
 # Counted from the first request; long enough that some runs finish.
 MAX_RUN_SECONDS = 1.2
 # One run in so many is killed during its start.
@@ -115,7 +118,7 @@ def resumes(requests: list[Recorded]) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_hundred_kills_lose_no_bytes_and_leave_no_files(
+async def test_kills_at_random_moments_lose_no_bytes_and_leave_no_files(
     workspace: Path, tmp_path: Path, hub: Hub, wanted: dict[str, str]
 ) -> None:
     moments = random.Random(20261121)
