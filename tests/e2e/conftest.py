@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.support.browser import browser_context_args, browser_type_launch_args, follow
 from tests.support.hub import Hub, running_hub
@@ -36,6 +36,9 @@ Traceback (most recent call last):
 ModuleNotFoundError: No module named 'sharpness_of_everything_that_has_edges_and_some_things_that_have_none_at_all'
 """
 AXE = ROOT / "frontend/node_modules/axe-core/axe.min.js"
+# Playwright gives up after five seconds, in which a busy machine may not even have started a process.
+expect.set_options(timeout=20_000)
+
 # What browsers and htmx say about a control plane that is away.
 EXPECTED_CONSOLE = (
     "Failed to load resource",
