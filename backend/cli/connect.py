@@ -14,6 +14,7 @@ from backend.cli.control_plane import ControlPlane, run
 from backend.cli.errors import Misused, NoControlPlane, NotSignedIn
 from backend.client.client import ApiClient, sign_in
 from backend.client.connection import TIMEOUT, Credentials
+from backend.client.errors import ClientError
 from backend.config.settings import VITAL, Settings, SettingsError, load_settings
 
 # A pod's control plane is up a second or two after the container; one that restarts takes no longer.
@@ -21,6 +22,7 @@ START_SECONDS = 30.0
 RETRY_SECONDS = 0.5
 # How long a shell waits for completions.
 COMPLETION_SECONDS = 2.0
+SIGN_OUT_SECONDS = 2.0
 STARTING = {httpx.codes.BAD_GATEWAY, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT}
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -43,8 +45,8 @@ def connected(*, outlives: bool) -> Iterator[ControlPlane]:
     with asyncio.Runner() as runner:
         with _http(runner, settings) as http:
             if _answers(runner, http, settings):
-                token = _token(runner, http, settings, may_ask=sys.stdin.isatty())
-                yield ControlPlane(runner, ApiClient(http, Credentials(token=token)))
+                with _signed_in(runner, http, settings, may_ask=sys.stdin.isatty()) as client:
+                    yield ControlPlane(runner, client)
                 return
         if outlives:
             raise Misused(
@@ -63,8 +65,8 @@ def connected_now() -> Iterator[ControlPlane]:
         http.timeout = httpx.Timeout(COMPLETION_SECONDS)
         if runner.run(_find(http)) is not Found.CONTROL_PLANE:
             raise NoControlPlane(f"No control plane answers at {http.base_url}.")
-        token = _token(runner, http, settings, may_ask=False)
-        yield ControlPlane(runner, ApiClient(http, Credentials(token=token)))
+        with _signed_in(runner, http, settings, may_ask=False) as client:
+            yield ControlPlane(runner, client)
 
 
 @contextlib.contextmanager
@@ -141,9 +143,27 @@ async def _find(http: httpx.AsyncClient) -> Found:
     )
 
 
-def _token(runner: asyncio.Runner, http: httpx.AsyncClient, settings: Settings, *, may_ask: bool) -> str:
+@contextlib.contextmanager
+def _signed_in(
+    runner: asyncio.Runner, http: httpx.AsyncClient, settings: Settings, *, may_ask: bool
+) -> Iterator[ApiClient]:
+    """Yield a client. A session that was started for this command ends with it."""
     if settings.comfypod_token:
-        return settings.comfypod_token.get_secret_value()
+        yield ApiClient(http, Credentials(token=settings.comfypod_token.get_secret_value()))
+        return
+    client = ApiClient(http, Credentials(token=_new_session(runner, http, settings, may_ask=may_ask)))
+    try:
+        yield client
+    finally:
+        http.timeout = httpx.Timeout(SIGN_OUT_SECONDS)
+        # The command has done its work; a session that could not be ended expires by itself.
+        with contextlib.suppress(ClientError):
+            runner.run(client.access.sign_out())
+
+
+def _new_session(
+    runner: asyncio.Runner, http: httpx.AsyncClient, settings: Settings, *, may_ask: bool
+) -> str:
     password = _known_password(settings)
     token = run(runner, sign_in(http, password)) if password else None
     if token is None and may_ask:

@@ -8,6 +8,7 @@ from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
 from backend.client.client import ApiClient
 from backend.client.downloads import Update
 from backend.client.errors import ClientError, ConnectionLost, Rejected
+from backend.core.async_tools import cancel_and_wait
 
 Result = TypeVar("Result")
 
@@ -46,13 +47,18 @@ class ControlPlane:
         """Yield what changes in the queue without end, and every second an update without a change."""
         updates = self.downloads.follow()
         following: asyncio.Task[Update] | None = None
-        while True:
-            following = following or self.run(_started(updates))
-            if self.run(_done(following, TICK_SECONDS)):
-                yield self.run(_result(following))
-                following = None
-            else:
-                yield Update()
+        try:
+            while True:
+                following = following or self.run(_started(updates))
+                if self.run(_done(following, TICK_SECONDS)):
+                    yield self.run(_result(following))
+                    following = None
+                else:
+                    yield Update()
+        finally:
+            # Otherwise it would connect again while the command ends, after its session has ended.
+            if following:
+                self._runner.run(cancel_and_wait(following))
 
 
 def run(runner: asyncio.Runner, request: Coroutine[Any, Any, Result]) -> Result:

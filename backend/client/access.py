@@ -27,6 +27,10 @@ class AccessClient:
     async def revoke_key(self, key_id: str) -> None:
         await self._connection.request("DELETE", f"{KEYS}/{part(key_id)}")
 
+    async def sign_out(self) -> None:
+        """End the session whose token this client sends."""
+        await self._connection.request("POST", "/api/auth/logout")
+
     async def sessions(self) -> SessionList:
         return await self._connection.get(SESSIONS, SessionList)
 

@@ -22,3 +22,11 @@ def test_a_key_is_created_used_and_revoked(comfypod: CommandLine, plane: Control
     assert "No API key named 'backup'" in refused.stderr
     assert comfypod.run("activity").returncode == 0
     assert "(this command)" in comfypod.run("sessions", "list").stdout
+
+
+def test_a_command_leaves_no_session(comfypod: CommandLine, plane: ControlPlane) -> None:
+    assert comfypod.run("presets", "list").returncode == 0
+    assert comfypod.run("presets", "show", "unknown").returncode == 1
+    headers = {"Authorization": plane.client.headers["Authorization"]}
+    sessions = httpx.get(f"{plane.url}/api/sessions", headers=headers).json()["sessions"]
+    assert [session["current"] for session in sessions] == [True]
