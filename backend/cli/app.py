@@ -11,6 +11,7 @@ from backend.cli import (
     keys,
     presets,
     rate_limits,
+    services,
     sessions,
     sharing,
     storage,
@@ -34,6 +35,7 @@ app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(services.app, name="services")
 app.command()(activity.activity)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)

@@ -37,6 +37,7 @@ class ControlPlane:
         self.downloads = client.downloads
         self.presets = client.presets
         self.storage = client.storage
+        self.system = client.system
         self._runner = runner
 
     def run(self, request: Coroutine[Any, Any, Result]) -> Result:

@@ -13,6 +13,7 @@ from backend.client.errors import Rejected
 from backend.client.models import Token
 from backend.client.presets import PresetsClient
 from backend.client.storage import StorageClient
+from backend.client.system import SystemClient
 
 
 class ApiClient:
@@ -26,6 +27,7 @@ class ApiClient:
         self.downloads = DownloadsClient(connection)
         self.presets = PresetsClient(connection)
         self.storage = StorageClient(connection)
+        self.system = SystemClient(connection)
 
 
 @asynccontextmanager

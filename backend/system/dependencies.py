@@ -7,6 +7,7 @@ from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
 
 from backend.system.addresses import Addresses
+from backend.system.comfyui import ComfyStatus
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
 from backend.system.service import System
@@ -21,6 +22,7 @@ def page_address(connection: HTTPConnection) -> URL:
 
 
 SystemService = Annotated[System, Depends(provided(System))]
+ComfyStatusService = Annotated[ComfyStatus, Depends(provided(ComfyStatus))]
 PodServices = Annotated[Services, Depends(provided(Services))]
 ModelPathsService = Annotated[ModelPaths, Depends(provided(ModelPaths))]
 AddressesService = Annotated[Addresses, Depends(provided(Addresses))]

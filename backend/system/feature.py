@@ -7,6 +7,7 @@ from backend.comfy.client import ComfyClient
 from backend.config.settings import Settings
 from backend.system import api, pages, sockets
 from backend.system.addresses import Addresses
+from backend.system.comfyui import ComfyStatus
 from backend.system.database_watch import DatabaseWatch
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
@@ -20,15 +21,19 @@ from backend.web.ticker import publish_every
 async def start(context: Context) -> Running:
     settings = context.settings
     services = Services(
-        Supervisor(settings.supervisor_socket), settings.log_dir, context.registry.get(Activity)
+        Supervisor(settings.supervisor_socket),
+        settings.run_dir,
+        settings.log_dir,
+        context.registry.get(Activity),
     )
-    comfy = context.registry.get(ComfyClient)
+    comfy = ComfyStatus(context.registry.get(ComfyClient), services)
     database = DatabaseWatch(context.database)
     system = System(settings.workspace, settings.run_dir, comfy, services, database, settings.problems)
     channel, logs = sockets.SystemChannel(), sockets.LogChannel()
     return Running(
         services=(
             services,
+            comfy,
             system,
             channel,
             logs,

@@ -36,10 +36,35 @@ class Accelerator(BaseModel):
     )
 
 
+class Crash(BaseModel):
+    """Why ComfyUI has exited by itself."""
+
+    at: datetime
+    exit_code: int = Field(description="Negative is the number of the signal that ended it.")
+    message: str
+    remedy: str
+    lines: list[str] = Field(description="The lines of the log that belong to it, with secrets masked.")
+    count: int = Field(description="How many times in a row.")
+    restart_at: datetime | None = Field(description="When it will be started again; null when it is not.")
+    stays_down: bool = Field(description="Whether it has crashed too often, so that it waits for a user.")
+
+    def as_problem(self) -> "Problem":
+        return Problem(code="comfyui_crashed", message=self.message, remedy=self.remedy)
+
+
+class FailedNode(BaseModel):
+    """A custom node that ComfyUI could not import."""
+
+    name: str = Field(description="The node's folder or file.")
+    error: str = Field(description="The reason; empty when the log has none.")
+
+
 class ComfyState(BaseModel):
-    up: bool
+    up: bool = Field(description="Whether it answers.")
     version: str | None
-    state: str = Field(description="The supervisor's state, or `unknown` without a supervisor.")
+    state: str = Field(description="The state of its service, or `unknown` without a supervisor.")
+    crash: Crash | None = Field(default=None, description="The last crash, until ComfyUI works again.")
+    failed_nodes: list[FailedNode] = Field(default=[], description="Custom nodes that could not be imported.")
 
 
 class Action(StrEnum):
@@ -52,8 +77,8 @@ class Service(BaseModel):
     name: str
     title: str = Field(description="The name that pages show.")
     state: str = Field(
-        description="The supervisor's state: `running`, `starting`, `backoff` (crashed, will be restarted), "
-        "`stopping`, `stopped`, `exited` or `fatal`."
+        description="`running` (ComfyUI: it listens), `starting`, `backoff` (crashed, will be restarted), `stopping`, "
+        "`stopped`, `exited`, or `fatal` (crashed too often, waits for a user)."
     )
     description: str = Field(description="The supervisor's description, such as why the service ended.")
     started_at: datetime | None = Field(description="Null while it is not running.")
@@ -103,5 +128,5 @@ class SystemView(BaseModel):
     services: list[Service]
     workspace: Workspace | None = Field(description="Null outside a pod.")
     problems: list[Problem] = Field(
-        description="Variables with unusable values, and problems with the database."
+        description="Variables with unusable values, a database that cannot be written, and why ComfyUI crashed."
     )

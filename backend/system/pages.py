@@ -8,8 +8,11 @@ from fastapi import Form, Request, Response
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Unavailable
+from backend.system.comfyui import ComfyStatus
+from backend.system.comfyui_runs import COMFYUI
 from backend.system.dependencies import (
     AddressesService,
+    ComfyStatusService,
     ModelPathsService,
     PageAddress,
     PodServices,
@@ -37,7 +40,7 @@ UNAVAILABLE_REASONS = {
     "stopped": "It was stopped. Start it on the Services page.",
     "backoff": CRASHED,
     "exited": CRASHED,
-    "fatal": "It has crashed too often. Read its log on the Services page, then start it again there.",
+    "fatal": "It has crashed too often. The Services page shows the reason and starts it again.",
     "unknown": "This pod does not run it.",
 }
 
@@ -77,20 +80,23 @@ async def choose_model_paths(
 
 
 @router.get("/services")
-async def show_services(request: Request, services: PodServices, safe_mode: SafeModeService) -> Response:
-    return await _services_page(request, services, safe_mode)
+async def show_services(
+    request: Request, services: PodServices, comfyui: ComfyStatusService, safe_mode: SafeModeService
+) -> Response:
+    return await _services_page(request, services, comfyui, safe_mode)
 
 
 @router.post("/safe-mode")
 async def choose_safe_mode(
     request: Request,
     services: PodServices,
+    comfyui: ComfyStatusService,
     safe_mode: SafeModeService,
     on: Annotated[bool, Form()],
 ) -> Response:
     await asyncio.to_thread(safe_mode.choose, on)
     await services.restart_if_running("comfyui")
-    response = await _services_page(request, services, safe_mode)
+    response = await _services_page(request, services, comfyui, safe_mode)
     how = "without custom nodes" if on else "with its custom nodes"
     return htmx.with_toast(response, "success", f"ComfyUI now starts {how}.")
 
@@ -107,10 +113,11 @@ async def act_on_service(
     action: Action,
     request: Request,
     services: PodServices,
+    comfyui: ComfyStatusService,
     safe_mode: SafeModeService,
 ) -> Response:
     service = await services.act(name, action)
-    response = await _services_page(request, services, safe_mode)
+    response = await _services_page(request, services, comfyui, safe_mode)
     return htmx.with_toast(response, "success", f"{service.title} {RESULTS[action]}.")
 
 
@@ -125,11 +132,12 @@ async def show_starting(
     request: Request,
     system: SystemService,
     services: PodServices,
-    service: str = "comfyui",
+    comfyui: ComfyStatusService,
+    service: str = COMFYUI,
 ) -> Response:
     """Show why a service does not answer; nginx sends this page in its place."""
     name = TITLES.get(service, "The service")
-    waits = system.why_comfyui_waits() if service == "comfyui" else None
+    waits = system.why_comfyui_waits() or comfyui.why_down() if service == COMFYUI else None
     reason = waits or UNAVAILABLE_REASONS.get(await services.state(service), STARTING)
     if "text/html" not in request.headers.get("accept", ""):
         raise Unavailable(f"{name} is not ready yet. {reason}")
@@ -137,7 +145,10 @@ async def show_starting(
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
 
 
-async def _services_page(request: Request, services: Services, safe_mode: SafeMode) -> Response:
+async def _services_page(
+    request: Request, services: Services, comfyui: ComfyStatus, safe_mode: SafeMode
+) -> Response:
     template = "system/_services.html" if htmx.wants_fragment(request) else "system/services.html"
-    view = {"services": await services.all(), "safe_mode": safe_mode.is_on()}
+    found = await services.all()
+    view = {"services": found, "comfyui": await comfyui.read(found), "safe_mode": safe_mode.is_on()}
     return renderer_of(request).page(request, template, view)

@@ -11,18 +11,15 @@ from typing import Any
 import psutil
 
 from backend import __version__
-from backend.comfy.client import ComfyClient
-from backend.comfy.errors import ComfyError
 from backend.core.disk import disk_of
+from backend.system.comfyui import ComfyStatus, problems_of
 from backend.system.database_watch import DatabaseWatch
 from backend.system.gpu_watch import GpuWatch
 from backend.system.models import (
     Accelerator,
-    ComfyState,
     Gpu,
     Memory,
     Problem,
-    Service,
     SystemView,
     Workspace,
 )
@@ -36,7 +33,7 @@ class System:
         self,
         workspace: Path,
         run_folder: Path,
-        comfy: ComfyClient,
+        comfy: ComfyStatus,
         services: Services,
         database: DatabaseWatch,
         variables: Iterable[str] = (),
@@ -53,6 +50,7 @@ class System:
 
     async def snapshot(self) -> SystemView:
         services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.read())
+        comfyui = await self._comfy.read(services)
         memory = psutil.virtual_memory()
         return SystemView(
             version=__version__,
@@ -61,10 +59,10 @@ class System:
             memory=Memory(total=memory.total, used=memory.total - memory.available),
             disk=disk_of(self._workspace),
             accelerator=self._accelerator(gpus, answering),
-            comfyui=await self._comfy_state(services),
+            comfyui=comfyui,
             services=services,
             workspace=self.workspace_report(),
-            problems=[*self._variables, *self._database.problems],
+            problems=[*self._variables, *self._database.problems, *problems_of(comfyui)],
         )
 
     async def problems(self) -> list[Problem]:
@@ -98,14 +96,6 @@ class System:
         if report and report.state == "failed" and report.problems:
             return f"{report.problems[0].message} {report.problems[0].remedy}"
         return None
-
-    async def _comfy_state(self, services: list[Service]) -> ComfyState:
-        state = next((service.state for service in services if service.name == "comfyui"), "unknown")
-        try:
-            stats = await self._comfy.server.stats()
-        except ComfyError:
-            return ComfyState(up=False, version=None, state=state)
-        return ComfyState(up=True, version=stats.system.comfyui_version or None, state=state)
 
     def _accelerator(self, gpus: list[Gpu], answering: bool) -> Accelerator:
         """Return the boot scripts' verdict with current values of the devices."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from backend.activity.service import Activity
 from backend.core.errors import Conflict, NotFound
+from backend.system.comfyui_runs import Runs, read_runs, with_state
 from backend.system.logs import MAX_LINE_LENGTH, LogReader, cleaner, lines_of, read_tail
 from backend.system.models import Action, LogFrame, Service
 from backend.system.supervisor import Supervisor
@@ -20,8 +21,9 @@ MAX_LINES = 5000
 class Services:
     """The services of this pod, the control plane included."""
 
-    def __init__(self, supervisor: Supervisor, log_folder: Path, activity: Activity):
+    def __init__(self, supervisor: Supervisor, run_folder: Path, log_folder: Path, activity: Activity):
         self._activity = activity
+        self._run_folder = run_folder
         self._supervisor = supervisor
         self._log_folder = log_folder
         self._secrets: set[str] = set()
@@ -35,7 +37,19 @@ class Services:
 
     async def all(self) -> list[Service]:
         """Return the services of this pod; empty without a supervisor, as on a developer's machine."""
-        return await asyncio.to_thread(self._supervisor.services)
+        return await asyncio.to_thread(self._all)
+
+    def _all(self) -> list[Service]:
+        runs = self.runs()
+        return [with_state(service, runs) for service in self._supervisor.services()]
+
+    def runs(self) -> Runs | None:
+        """Return ComfyUI's starts and crashes; None outside a pod."""
+        return read_runs(self._run_folder)
+
+    def clean(self, text: str) -> str:
+        """Mask secrets and remove terminal sequences."""
+        return self._clean(text)
 
     async def state(self, name: str) -> str:
         """Return the supervisor's state, or `unknown` when the pod does not run the service."""
@@ -68,11 +82,11 @@ class Services:
     async def log(self, name: str, count: int) -> list[str]:
         """Return the last `count` lines that the service wrote."""
         await self.get(name)
-        return await asyncio.to_thread(read_tail, self._log_path(name), self._clean, count)
+        return await asyncio.to_thread(read_tail, self.log_path(name), self._clean, count)
 
     async def follow(self, name: str, count: int) -> AsyncGenerator[LogFrame, None]:
         """Yield the last `count` lines, then new lines as the service writes them. Never ends by itself."""
-        with closing(LogReader(self._log_path(name))) as reader:
+        with closing(LogReader(self.log_path(name))) as reader:
             history = await asyncio.to_thread(reader.read_history)
             frame, unfinished = self._frame("snapshot", history, count)
             yield frame
@@ -97,5 +111,5 @@ class Services:
         )
         return frame, unfinished
 
-    def _log_path(self, name: str) -> Path:
+    def log_path(self, name: str) -> Path:
         return self._log_folder / f"{name}.log"

@@ -73,6 +73,8 @@ class Supervisor:
         """Request `action` and return once it has begun. Raise Unavailable when supervisord rejects it or does not answer."""
         try:
             with self._connect(ACT_SECONDS) as server:
+                if action == Action.STOP:
+                    server.pod.cancel_restart(name)  # of a service that is down already
                 self._request(server.supervisor, f"{GROUP}:{name}", action)
         except (OSError, http.client.HTTPException):
             raise Unavailable(

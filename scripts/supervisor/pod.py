@@ -7,6 +7,7 @@ in the system's Python, where supervisor is installed. See docs/adr/0004-supervi
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from supervisor import events
@@ -14,18 +15,35 @@ from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.states import STOPPED_STATES
 
 from scripts.supervisor.container_log import ContainerLog
+from scripts.supervisor.watched import Watched
 
 SECRETS = ("ACCESS_PASSWORD", "HF_TOKEN", "CIVITAI_TOKEN")
+COMFYUI, COMFYUI_PORT = "comfyui", 3000
 
 
 def attach(supervisord: Any, **_options: str) -> object:
     # supervisord has found this module through PYTHONPATH; the services must not inherit it.
     os.environ.pop("PYTHONPATH", None)
-    events.subscribe(events.SupervisorRunningEvent, lambda _event: start_at_once(supervisord))
     log = ContainerLog(_write_out, [os.environ.get(name, "").strip() for name in SECRETS])
+    interface = Interface(log)
+    events.subscribe(events.SupervisorRunningEvent, lambda _event: _begin(supervisord, interface))
     _copy_to(log)
     _wake_on_signals()
-    return Interface(log)
+    return interface
+
+
+def _begin(supervisord: Any, interface: "Interface") -> None:
+    for group in supervisord.process_groups.values():
+        if COMFYUI in group.processes:
+            interface.watched[COMFYUI] = _watch(group.processes[COMFYUI])
+    start_at_once(supervisord)
+
+
+def _watch(process: Any) -> Watched:
+    run = Path(os.environ["RUN_DIR"])
+    return Watched(
+        process, port=COMFYUI_PORT, report=run / "comfyui.json", restart_mark=run / "comfyui-session.reboot"
+    )
 
 
 class Interface:
@@ -33,10 +51,18 @@ class Interface:
 
     def __init__(self, log: ContainerLog):
         self._log = log
+        # Programs whose restarts are delayed, by name.
+        self.watched: dict[str, Watched] = {}
 
     def hide(self, secrets: list[str]) -> bool:
         """Mask these in the container's log: tokens that were saved while the pod runs."""
         self._log.hide(secrets)
+        return True
+
+    def cancel_restart(self, name: str) -> bool:
+        """Leave a program down that has exited and waits for its restart."""
+        if name in self.watched:
+            self.watched[name].cancel_restart()
         return True
 
 

@@ -15,6 +15,7 @@ from scripts.workspace.launch import (
     safe_mode,
     upload_limit,
     with_choice_of_owner,
+    with_packages,
     write_manager_defaults,
 )
 from scripts.workspace.layout import Layout, Place, layout_from
@@ -54,7 +55,8 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     make_paths_persistent(layout, place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
-    upload, extra = upload_limit(environment, report), extra_arguments(environment, report)
+    upload = upload_limit(environment, report)
+    extra = with_packages(extra_arguments(environment, report), place, report)
     database = database_of(place, report)
     arguments = command(
         layout, place, verdict, paths, database=database, selection=selection, extra=[*upload, *extra]

@@ -21,6 +21,16 @@ READ_ARGUMENTS = "import comfy.options; comfy.options.enable_args_parsing(); imp
 ARGPARSE_ERROR = 2
 PARSER_SECONDS = 30
 IN_MEMORY = "sqlite:///:memory:"
+# ComfyUI exits at once where a package that an argument needs is missing. Modules, and the package to install.
+NEEDED_BY_ARGUMENT = {
+    "--use-sage-attention": (("sageattention", "triton"), "sageattention"),
+    "--use-flash-attention": (("flash_attn",), "flash-attn"),
+    "--directml": (("torch_directml",), "torch-directml"),
+}
+# Prints those that cannot be found. Nothing is imported, because that takes seconds.
+FIND_MODULES = "import sys, importlib.util as u; print(*(n for n in sys.argv[1:] if u.find_spec(n) is None))"
+# argparse accepts abbreviations; a shorter one would fit several arguments.
+SHORTEST_ABBREVIATION = len("--use-s")
 
 
 def command(
@@ -126,6 +136,55 @@ def extra_arguments(environment: Mapping[str, str], report: Report) -> list[str]
     except ValueError as error:
         report.problem(_ignored(f"it cannot be read ({error})", "Close every quotation mark"))
         return []
+
+
+def with_packages(extra: Sequence[str], place: Place, report: Report) -> list[str]:
+    """Return the extra arguments without those whose package is missing, and name these in the report."""
+    needed = {word: name for word in extra if (name := _needing_packages(word))}
+    modules = [module for name in needed.values() for module in NEEDED_BY_ARGUMENT[name][0]]
+    missing = _missing_modules(modules, place) if modules else frozenset()
+    kept = []
+    for word in extra:
+        lacking = [module for module in _modules_of(needed.get(word)) if module in missing]
+        if lacking:
+            report.problem(_left_out(word, NEEDED_BY_ARGUMENT[needed[word]][1], lacking))
+        else:
+            kept.append(word)
+    return kept
+
+
+def _needing_packages(word: str) -> str | None:
+    if len(word) < SHORTEST_ABBREVIATION:
+        return None
+    return next((name for name in NEEDED_BY_ARGUMENT if name.startswith(word.partition("=")[0])), None)
+
+
+def _modules_of(argument: str | None) -> tuple[str, ...]:
+    return NEEDED_BY_ARGUMENT[argument][0] if argument else ()
+
+
+def _missing_modules(modules: Sequence[str], place: Place) -> frozenset[str]:
+    """Return the modules that ComfyUI's environment lacks; none if it does not say."""
+    python = str(place.venv / "bin" / "python")
+    try:
+        done = subprocess.run(
+            [python, "-c", FIND_MODULES, *modules],
+            capture_output=True,
+            text=True,
+            timeout=PARSER_SECONDS,
+            check=True,
+        )
+    except (subprocess.SubprocessError, OSError):
+        return frozenset()
+    return frozenset(done.stdout.split())
+
+
+def _left_out(argument: str, package: str, lacking: Sequence[str]) -> Problem:
+    return Problem(
+        code="extra_arguments",
+        message=f"{argument} of COMFYUI_EXTRA_ARGS is left out. Missing Python modules: {', '.join(lacking)}.",
+        remedy=f"Run `pip install {package}` in a terminal of the pod and restart ComfyUI, or remove the argument.",
+    )
 
 
 def refused(command: Sequence[str], layout: Layout, report: Report) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.workspace.layout import Layout
-from tests.scripts.conftest import start
+from tests.scripts.conftest import SITE_PACKAGES, start
 
 
 def test_data_and_database_stay_on_the_volume_and_only_nginx_reaches_it(layout: Layout) -> None:
@@ -95,6 +95,33 @@ def test_arguments_that_comfyui_would_not_take_are_named_and_left_out(
     assert reason in problem["message"]
     assert problem["remedy"]
     assert "Traceback" not in started.output
+
+
+@pytest.mark.parametrize(
+    ("written", "module"),
+    [
+        ("--use-sage-attention", "sageattention, triton"),
+        ("--use-sage", "sageattention, triton"),
+        ("--use-flash-attention", "flash_attn"),
+    ],
+)
+def test_an_argument_whose_package_is_missing_is_named_and_left_out(
+    layout: Layout, written: str, module: str
+) -> None:
+    started = start(layout, COMFYUI_EXTRA_ARGS=f"--preview-method auto {written}")
+    assert written not in started.arguments
+    assert started.argument("--preview-method") == "auto"
+    (problem,) = started.report["problems"]
+    assert f"{written} of COMFYUI_EXTRA_ARGS is left out" in problem["message"]
+    assert f"Missing Python modules: {module}." in problem["message"]
+    assert "pip install" in problem["remedy"]
+
+
+def test_an_argument_whose_package_is_there_is_passed_on(layout: Layout) -> None:
+    package = layout.spare / "venv" / SITE_PACKAGES / "flash_attn"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    assert "--use-flash-attention" in start(layout, COMFYUI_EXTRA_ARGS="--use-flash-attention").arguments
 
 
 def test_comfyui_takes_large_uploads(layout: Layout) -> None:

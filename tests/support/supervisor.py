@@ -40,6 +40,7 @@ class FakeSupervisor:
         self.broken: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.hidden: set[str] = set()
+        self.cancelled: list[str] = []
 
     def infos(self) -> list[dict[str, Any]]:
         return [
@@ -77,6 +78,10 @@ class FakeSupervisor:
         self.hidden |= set(secrets)
         return True
 
+    def cancel_restart(self, name: str) -> bool:
+        self.cancelled.append(name)
+        return True
+
     def _dispatch(self, method: str, arguments: Any) -> object:
         """Handle a call of the XML-RPC server."""
         methods: dict[str, Callable[..., object]] = {
@@ -85,6 +90,7 @@ class FakeSupervisor:
             "supervisor.stopProcess": self.stop,
             "supervisor.signalProcess": self.signal,
             "pod.hide": self.hide,
+            "pod.cancel_restart": self.cancel_restart,
         }
         return methods[method](*arguments)
 

@@ -19,6 +19,9 @@ parser.add_argument("--max-upload-size", type=float, default=100)
 parser.add_argument("--enable-cors-header", nargs="?", const="*")
 for flag in ("enable-manager", "disable-all-custom-nodes", "quick-test-for-ci", "disable-assets"):
     parser.add_argument(f"--{flag}", action="store_true")
+attention = parser.add_mutually_exclusive_group()
+for flag in ("use-sage-attention", "use-flash-attention", "use-pytorch-cross-attention"):
+    attention.add_argument(f"--{flag}", action="store_true")
 memory = parser.add_mutually_exclusive_group()
 for flag in ("cpu", "highvram", "lowvram"):
     memory.add_argument(f"--{flag}", action="store_true")
