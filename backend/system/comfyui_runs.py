@@ -12,7 +12,7 @@ COMFYUI = "comfyui"
 
 
 class Exit(BaseModel, frozen=True):
-    """An exit that nobody requested."""
+    """An exit that no user requested."""
 
     at: datetime
     # Negative is the number of a signal.

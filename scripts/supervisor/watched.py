@@ -32,7 +32,7 @@ class Watched:
         self._restart_mark = restart_mark
         self._restarts = Restarts()
         self._checked = 0.0
-        self._is_automatic = True  # the first start is nobody's request
+        self._is_automatic = True  # no user requests the first start
         self._transition: Callable[[], None] = process.transition
         self._finish: Callable[[int, int], None] = process.finish
         process.transition, process.finish = self._step, self._end
