@@ -10,7 +10,7 @@ help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: $(VENV)/runtime ## start the control plane on http://localhost:8001, workspace in ./workspace
-	@python -m backend.main
+	@DEVELOPMENT=1 python -m backend.main
 
 test: $(VENV)/dev ## everything: checks, unit, integration, browser and image tests
 	@scripts/dev/test.sh
@@ -37,7 +37,7 @@ bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
 	@scripts/dev/bench.sh
 
 presets-verify: $(VENV)/runtime ## check presets and ComfyUI's templates against the hubs
-	@python -m backend.main.verify_presets
+	@DEVELOPMENT=1 python -m backend.main.verify_presets
 
 lock: $(VENV)/dev ## compile the Python locks again
 	@scripts/dev/lock.sh

@@ -174,6 +174,9 @@ class Settings(BaseSettings):
     comfypod_token: Token = Field(
         default=None, description="Token with which `comfypod` signs in where it does not know the password."
     )
+    development: Annotated[bool, _for_text(yes)] = Field(
+        default=False, description="`1` adds pages for developers, such as `/styleguide`."
+    )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Word] = Field(
         default="info", description="Least severity that is logged."
     )

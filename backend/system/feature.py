@@ -40,6 +40,7 @@ async def start(context: Context) -> Running:
             ModelPaths(settings.workspace),
             SafeMode(settings.run_dir, settings.safe_mode),
             _addresses(settings),
+            pages.Development(enabled=settings.development),
         ),
         channels=(channel, logs),
         background=(

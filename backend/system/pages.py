@@ -1,13 +1,15 @@
 """HTML routes of the system: the overview, the services with their logs, and the page shown while a service starts."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.core.errors import Unavailable
+from backend.core.disk import Disk
+from backend.core.errors import NotFound, Unavailable
 from backend.system.comfyui import ComfyStatus
 from backend.system.comfyui_runs import COMFYUI
 from backend.system.dependencies import (
@@ -25,6 +27,7 @@ from backend.system.safe_mode import SafeMode
 from backend.system.services import MAX_LINES, Services
 from backend.system.supervisor import TITLES
 from backend.web import htmx
+from backend.web.features import provided
 from backend.web.templating import renderer_of
 
 router = ProtectedRouter(
@@ -43,6 +46,13 @@ UNAVAILABLE_REASONS = {
     "fatal": "It has crashed too often. The Services page shows the reason and starts it again.",
     "unknown": "This pod does not run it.",
 }
+
+
+@dataclass(frozen=True)
+class Development:
+    """Whether the pages for developers exist."""
+
+    enabled: bool
 
 
 @router.get("/")
@@ -125,6 +135,17 @@ async def act_on_service(
 def show_docs(request: Request) -> Response:
     """Show the interactive documentation of the API."""
     return renderer_of(request).page(request, "web/docs.html", {})
+
+
+@router.get("/styleguide")
+def show_styleguide(
+    request: Request, development: Annotated[Development, Depends(provided(Development))]
+) -> Response:
+    """Show every component in every theme."""
+    if not development.enabled:
+        raise NotFound("There is nothing at /styleguide. Set DEVELOPMENT=1 to see it.")
+    disk = Disk(total=300 * 10**9, used=270 * 10**9, free=25 * 10**9)
+    return renderer_of(request).page(request, "web/styleguide.html", {"disk": disk})
 
 
 @router.get("/_pod/starting")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -58,11 +59,25 @@ def with_event(response: Response, name: str, detail: object = True) -> Response
     return response
 
 
-def with_toast(response: Response, kind: ToastKind, message: str) -> Response:
+@dataclass(frozen=True, kw_only=True)
+class ToastAction:
+    """A button of a toast, such as Undo: it posts to `url` and is offered for some seconds."""
+
+    label: str
+    url: str
+    seconds: float
+
+
+def with_toast(
+    response: Response, kind: ToastKind, message: str, action: ToastAction | None = None
+) -> Response:
     """Show `message`, shortened if necessary, as a toast when the response arrives."""
     if len(message) > MAX_TOAST_LENGTH:
         message = message[: MAX_TOAST_LENGTH - 1].rstrip() + "…"
-    return with_event(response, "toast", {"kind": kind, "message": message})
+    toast: dict[str, Any] = {"kind": kind, "message": message}
+    if action:
+        toast["action"] = asdict(action)
+    return with_event(response, "toast", toast)
 
 
 def with_swap(response: Response, swap: Swap) -> Response:

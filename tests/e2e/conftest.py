@@ -74,6 +74,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
         "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
         "DOWNLOAD_RETRY_SECONDS": "0.05",
         "COMFYUI_URL": "http://127.0.0.1:9",
+        "DEVELOPMENT": "1",
     }
     with running_process(environment) as process:
         yield process

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OFFICIAL_FILES, OFFICIAL_REPOSITORY, SIZE
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 from tests.support.hub import Hub, faults
 from tests.support.process import ROOT, Process
 
@@ -120,8 +120,8 @@ def test_a_torn_file_is_told_from_the_right_one_and_put_aside(
     expect(page.get_by_text("Another file has this name: 4 B instead of 6.0 MB.")).to_have_count(3)
     expect(page.get_by_role("button", name="Delete files")).to_have_count(0)
     keep_picture(page, "preset-other-files")
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Download the right files").click()
+    agree(page)
     expect(page.get_by_text("Installed · 6.0 MB · verified")).to_have_count(3)
     for folder, name in OFFICIAL_FILES:
         stem, _, ending = name.rpartition(".")

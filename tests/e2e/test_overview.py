@@ -6,6 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import agree
 from tests.support.supervisor import FakeSupervisor
 
 
@@ -36,8 +37,8 @@ def test_a_crashed_comfyui_is_started_again_where_one_sees_it(
 ) -> None:
     panel = signed_in.get_by_role("region", name="ComfyUI")
     expect(panel.get_by_text("It has crashed and will be restarted.")).to_be_visible()
-    signed_in.once("dialog", lambda dialog: dialog.accept())
     panel.get_by_role("button", name="Restart ComfyUI").click()
+    assert agree(signed_in, "Restart ComfyUI") == "Restart ComfyUI? The running generation is lost."
     expect(signed_in.get_by_role("status").get_by_text("ComfyUI is restarting.")).to_be_visible()
     expect(panel.get_by_text("Starting", exact=True)).to_be_visible()
     assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]

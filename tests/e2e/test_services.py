@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import write_log
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 from tests.support.process import Process
 from tests.support.supervisor import FakeSupervisor
 
@@ -21,8 +21,8 @@ def test_a_crashed_service_is_shown_and_started_again(services: Page, supervisor
     page = services
     row = page.get_by_role("listitem").filter(has_text="ComfyUI")
     expect(row.get_by_text("Crashed, restarting")).to_be_visible()
-    page.once("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button", name="Restart ComfyUI").click()
+    agree(page)
     expect(row.get_by_text("Starting", exact=True)).to_be_visible()
     expect(page.get_by_role("status").get_by_text("ComfyUI is restarting.")).to_be_visible()
     supervisor.programs["comfyui"] = "RUNNING"
@@ -32,11 +32,11 @@ def test_a_crashed_service_is_shown_and_started_again(services: Page, supervisor
 def test_a_service_is_stopped_only_after_a_question(services: Page, supervisor: FakeSupervisor) -> None:
     page = services
     stop = page.get_by_role("button", name="Stop ComfyUI")
-    page.once("dialog", lambda dialog: dialog.dismiss())
     stop.click()
+    page.get_by_role("dialog").get_by_role("button", name="Do not").click()
     assert supervisor.calls == []
-    page.once("dialog", lambda dialog: dialog.accept())
     stop.click()
+    agree(page, "Stop")
     expect(page.get_by_role("button", name="Start ComfyUI")).to_be_visible()
     expect(stop).to_be_hidden()
 
@@ -98,10 +98,11 @@ def test_a_log_that_is_empty_says_so(services: Page) -> None:
 
 def test_safe_mode_is_entered_and_left_on_the_page(services: Page, supervisor: FakeSupervisor) -> None:
     page = services
-    page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Start in safe mode").click()
+    agree(page)
     expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_visible()
     expect(page.get_by_role("status").get_by_text("ComfyUI now starts without custom nodes")).to_be_visible()
     assert supervisor.calls == [("stop", "comfyui"), ("start", "comfyui")]
     page.get_by_role("button", name="Leave safe mode").click()
+    agree(page)
     expect(page.get_by_role("listitem").get_by_text("Safe mode")).to_be_hidden()

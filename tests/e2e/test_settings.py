@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import PASSWORD
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 from tests.support.hub import Hub
 from tests.support.process import Process
 
@@ -30,8 +30,8 @@ def test_a_token_is_saved_tested_and_removed(signed_in: Page, hub: Hub, keep_pic
     page.reload()
     row.get_by_role("button", name="Test the token for Hugging Face").click()
     expect(row.get_by_role("status")).to_contain_text("accepts this token of ada")
-    page.on("dialog", lambda dialog: dialog.accept())
     row.get_by_role("button", name="Remove the token for Hugging Face").click()
+    agree(page)
     expect(row.get_by_text("No token")).to_be_visible()
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import look_at, violations
 from tests.e2e.test_from_a_workflow import DROP
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 from tests.support.hub import Hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import Process
@@ -62,8 +62,8 @@ def test_a_preset_is_exported_imported_and_taken_off_the_list(
     page.goto(f"{plane.url}/presets?q=ink+paper")
     expect(page.get_by_text("imported", exact=True)).to_be_visible()
     follow(page.get_by_role("link", name="Ink & paper"))
-    page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Remove from the list").click()
+    agree(page)
     page.wait_for_url("**/presets")
     page.get_by_label("Search").fill("ink paper")
     page.get_by_label("On this pod").select_option("Not installed")

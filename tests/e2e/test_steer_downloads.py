@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import look_at, violations
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.content import Enormous
@@ -161,8 +161,8 @@ def test_forty_files_can_be_overlooked_and_searched_while_they_arrive(
     expect(finished).to_have_count(1)
     search.fill("nothing like it")
     expect(page.get_by_text("No download matches.")).to_be_visible()
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Clear history").click()
+    agree(page)
     expect(page.get_by_text("No downloads yet")).to_be_visible()
     assert violations(page, axe) == []
 
@@ -175,8 +175,8 @@ def test_another_tab_sees_a_new_order_and_a_cleared_history(
     other.goto(page.url)
     ask(page, hub, models["ant.safetensors"])
     expect(row(other, "ant.safetensors").get_by_text("Verified")).to_be_visible()
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Clear history").click()
+    agree(page)
     expect(other.get_by_text("No downloads yet")).to_be_visible()
 
 
@@ -193,8 +193,8 @@ def test_what_does_not_fit_names_what_could_be_freed(
     expect(page.get_by_text("Not enough disk space for the queued downloads")).to_be_visible()
     keep_pictures(page, keep_picture, "downloads-short")
     assert violations(page, axe) == []
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("region", name="Disk space").get_by_role("button", name=f"Cancel {LONG}").click()
+    agree(page)
     expect(page.get_by_text("To free space")).to_be_visible()
     row(page, "huge.safetensors").get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Not enough disk space")).to_be_hidden()
@@ -215,6 +215,6 @@ def test_space_is_freed_where_files_did_not_fit(
     page.get_by_role("button", name="Download").click()
     expect(page.get_by_text("Not enough disk space: these files need 1.0 PB")).to_be_visible()
     assert violations(page, axe) == []
-    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name=f"Cancel {LONG} and free 3.0 MB").click()
+    agree(page)
     expect(page.get_by_text("To free space")).to_be_visible()

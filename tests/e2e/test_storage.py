@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Dialog, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.support.browser import follow
+from tests.support.browser import agree, follow
 
 
 def test_a_model_without_a_preset_is_found_and_deleted(
@@ -24,17 +24,10 @@ def test_a_model_without_a_preset_is_found_and_deleted(
     keep_picture(page, "storage-models")
     page.get_by_label("Search").fill("FORGOTTEN")
     expect(models).to_have_count(1)
-    questions: list[str] = []
-
-    def agree(question: Dialog) -> None:
-        questions.append(question.message)
-        question.accept()
-
-    page.once("dialog", agree)
     models.get_by_role("button", name="Delete").click()
+    assert agree(page, "Delete") == "Delete loras/old/forgotten #1.safetensors, 7.0 MB?"
     expect(page.get_by_text("No model matches.")).to_be_visible()
     expect(
         page.get_by_role("status").get_by_text("Deleted forgotten #1.safetensors, 7.0 MB.")
     ).to_be_visible()
-    assert questions == ["Delete loras/old/forgotten #1.safetensors, 7.0 MB?"]
     assert not old.exists()

@@ -42,3 +42,22 @@ function timeLeft(seconds) {
   if (seconds === null || seconds === undefined) return "";
   return `${formatDuration(Math.max(1, Math.round(seconds)))} left`;
 }
+
+/** Counts down to the next attempt of a transfer. */
+export const retryCountdown = () => ({
+  now: Date.now(),
+
+  init() {
+    this.timer = setInterval(() => {
+      this.now = Date.now();
+    }, 1000);
+  },
+  destroy() {
+    clearInterval(this.timer);
+  },
+
+  get text() {
+    const seconds = Math.ceil((new Date(this.$root.dataset.at) - this.now) / 1000);
+    return seconds > 0 ? `Retries in ${formatDuration(seconds)}.` : "Retrying now.";
+  },
+});

@@ -1,6 +1,7 @@
 const SESSION_ENDED = 4401;
 const FIRST_PAUSE = 500; // milliseconds
 const LONGEST_PAUSE = 10_000;
+const SNAPSHOT_TIMEOUT = 15_000;
 
 /**
  * Keep a socket open on `path` and pass its frames on. The server sends a snapshot first, so a reconnect needs no
@@ -18,12 +19,25 @@ export class LiveChannel {
   open() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
+    this.socket = socket;
     socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
-    socket.addEventListener("close", (event) => this.reconnect(event.code));
+    socket.addEventListener("close", (event) => {
+      if (socket === this.socket) this.reconnect(event.code);
+    });
+    this.timeout = setTimeout(() => this.reset(), SNAPSHOT_TIMEOUT);
+  }
+
+  /** Reconnect although the socket looks open: a network that drops everything does not close it. */
+  reset() {
+    const silent = this.socket;
+    if (silent === null) return; // about to be opened
+    this.reconnect();
+    silent.close();
   }
 
   receive(frame) {
     if (frame.type === "snapshot") {
+      clearTimeout(this.timeout);
       this.pause = FIRST_PAUSE;
       this.onState(true);
     }
@@ -31,6 +45,8 @@ export class LiveChannel {
   }
 
   async reconnect(closeCode) {
+    this.socket = null;
+    clearTimeout(this.timeout);
     this.onState(false);
     if (closeCode === SESSION_ENDED || (await isSignedOut())) {
       location.assign(`/_pod/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);

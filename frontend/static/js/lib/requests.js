@@ -1,12 +1,13 @@
+import htmx from "../../vendor/htmx.js";
 import { connection } from "../stores/connection.js";
 import { toasts } from "../stores/toasts.js";
 
 const NO_ANSWER = "The control plane does not answer. Try again in a moment.";
-const POLL_EVENTS = ["every", "transfers-changed"];
 
 /** Connect htmx to the page: toasts, busy buttons, and answers that did not come from the control plane. */
 export function watchRequests() {
-  document.addEventListener("toast", ({ detail }) => toasts.show(detail.kind, detail.message));
+  document.addEventListener("toast", ({ detail }) => toasts.show(detail.kind, detail.message, detail.action));
+  document.addEventListener("toast-action", ({ detail }) => htmx.ajax("POST", detail.url, { swap: "none" }));
   document.addEventListener("htmx:error", ({ detail }) => detail.ctx?.request && reportNoAnswer(detail.ctx));
   document.addEventListener("htmx:before:response", rejectForeignErrors);
   document.addEventListener("htmx:before:request", start);
@@ -38,13 +39,14 @@ function rejectForeignErrors(event) {
   reportNoAnswer(ctx);
 }
 
-// A failed poll needs no toast: the banner already says that the connection is lost.
+// A failed poll needs no toast: the banner says that the connection is lost, until the socket is open again.
 function reportNoAnswer(ctx) {
-  if (!isPoll(ctx)) toasts.show("error", NO_ANSWER);
+  if (isPoll(ctx)) document.dispatchEvent(new CustomEvent("no-answer"));
+  else toasts.show("error", NO_ANSWER);
 }
 
 function isPoll({ sourceEvent }) {
-  return POLL_EVENTS.includes(sourceEvent.type);
+  return sourceEvent.type === "every" || Boolean(sourceEvent.type?.endsWith("-changed"));
 }
 
 function pressedElement({ sourceElement, request }) {

@@ -1,24 +1,33 @@
 import Alpine from "../../vendor/alpine-csp.js";
 import "../../vendor/htmx.js";
-import { theme } from "../components/theme.js";
-import { toasts } from "../components/toasts.js";
+import { theme, toasts } from "../components/shell.js";
 import { connection } from "../stores/connection.js";
 import { downloads } from "../stores/downloads.js";
+import { askWithDialog } from "./confirmation.js";
 import { LiveChannel } from "./live-channel.js";
 import { watchRequests } from "./requests.js";
 
 /** Start a page: what every page has, and the components that this one adds. */
 export function start(components = {}) {
   watchRequests();
+  askWithDialog();
   Alpine.store("connection", connection);
   Alpine.store("downloads", downloads);
   for (const [name, component] of Object.entries({ theme, toasts, ...components })) Alpine.data(name, component);
   Alpine.start();
-  new LiveChannel(
+  const channel = new LiveChannel(
     "/ws/downloads",
     (frame) => downloads.apply(frame),
     (isOpen) => {
       connection.isOpen = isOpen;
     },
   );
+  document.addEventListener("no-answer", () => channel.reset());
+  addEventListener("offline", () => channel.reset());
+  for (const element of document.querySelectorAll("[data-live]")) follow(element.dataset.live);
+}
+
+/** Turn the frames of a socket into events: a frame `models` becomes `models-changed`, upon which a list reloads. */
+function follow(path) {
+  new LiveChannel(path, ({ type }) => document.body.dispatchEvent(new CustomEvent(`${type}-changed`)));
 }
