@@ -3,5 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+source scripts/dev/temporary_files.sh
+
 scripts/dev/lint.sh
 pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx
