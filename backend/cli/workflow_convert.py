@@ -81,7 +81,7 @@ def _object_info(file: Path) -> dict[str, Any]:
 
 
 async def _ask_comfyui(read: "Workflow") -> dict[str, Any]:
-    """The node types of the workflow, from the ComfyUI of this pod."""
+    """Return the node types of the workflow, from the ComfyUI of this pod."""
     import httpx  # noqa: PLC0415
 
     from backend.comfy.client import ComfyClient  # noqa: PLC0415

@@ -7,7 +7,7 @@ from backend.workflows.parsing import as_dict, as_text
 
 
 def read_api(document: Json) -> Workflow:
-    """The workflow of a parsed file; it has no nodes when the file is of another kind."""
+    """Return the workflow of a parsed file; it has no nodes when the file is of another kind."""
     prompt = as_dict(document.get("prompt")) or document
     links: dict[LinkId, Link] = {}
     nodes = tuple(

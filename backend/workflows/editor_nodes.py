@@ -40,7 +40,7 @@ CONSTANTS: Mapping[str, Mapping[str, Any]] = {"ImageCompare": {"compare_view": [
 
 
 def added_widgets(node_type: str, count: int) -> tuple[str, ...]:
-    """The names of `count` values that follow the declared widgets; fewer when the editor adds none."""
+    """Return the names of `count` values that follow the declared widgets; fewer when the editor adds none."""
     names = ADDED_WIDGETS.get(node_type, ())
     if not names:
         return ()

@@ -70,11 +70,11 @@ ORDERS = {"LTXAVTextEncoderLoader": ("text_encoder", "ckpt_name")}
 
 
 def folder_of(node_type: str, widget: str | None) -> str | None:
-    """The model folder that the widget chooses from, or None when that is unknown."""
+    """Return the model folder that the widget chooses from, or None when that is unknown."""
     return NODES.get(node_type) or WIDGETS.get(widget or "")
 
 
 def widget_at(node_type: str, position: int) -> str | None:
-    """The name of a widget that was saved without one."""
+    """Return the name of a widget that was saved without one."""
     order = ORDERS.get(node_type, ())
     return order[position] if position < len(order) else None

@@ -52,12 +52,12 @@ def _separators(content: bytes | str) -> int:
 
 
 def as_dict(value: Any) -> Json:
-    """The value, or an empty object when it is none."""
+    """Return the value, or an empty object when it is none."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Any) -> list[Any]:
-    """The value, or an empty list when it is none."""
+    """Return the value, or an empty list when it is none."""
     return value if isinstance(value, list) else []
 
 

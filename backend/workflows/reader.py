@@ -25,7 +25,7 @@ def read_workflow(content: bytes) -> Workflow:
 
 
 def read_workflow_file(file: BinaryIO) -> Workflow:
-    """The same for an open file. Of a video only the headers are read, however long it is."""
+    """Read an open file. Of a video only the headers are read, however long it is."""
     start = file.read(16)
     file.seek(0)
     if is_media(start):
@@ -34,7 +34,7 @@ def read_workflow_file(file: BinaryIO) -> Workflow:
 
 
 def workflow_of(document: Any) -> Workflow:
-    """The same for JSON that was parsed already."""
+    """Read JSON that is parsed already."""
     document = _decoded(document)
     workflow = read_ui(document)
     if not any(workflow.all_nodes):
@@ -56,7 +56,7 @@ def _check_limits(workflow: Workflow) -> None:
 
 
 def _decoded(document: Any) -> Json:
-    """The document, with graphs that it holds as text. VHS writes such JSON in JSON."""
+    """Return the document, with graphs that it holds as text. VHS writes such JSON in JSON."""
     outer = as_dict(parse_json(document) if isinstance(document, str) else document)
     graphs = {name: outer[name] for name in NAMES if isinstance(outer.get(name), str)}
     return outer | {name: as_dict(parse_json(text)) for name, text in graphs.items()}

@@ -137,7 +137,7 @@ class Signatures:
 
 
 def read_inputs(groups: Json, order: Json | None = None, prefix: str = "") -> Iterator[InputSignature]:
-    """The inputs of `{"required": {…}, "optional": {…}}`, in the order that the node gives."""
+    """Yield the inputs of `{"required": {…}, "optional": {…}}`, in the order that the node gives."""
     for group in ("required", "optional"):
         specs = as_dict(groups.get(group))
         named = [name for name in as_list((order or {}).get(group)) if name in specs]

@@ -24,7 +24,7 @@ MAX_SLOTS = 5_000
 
 
 def read_ui(document: Json) -> Workflow:
-    """The workflow of a parsed file; it has no nodes when the file is of another kind."""
+    """Return the workflow of a parsed file; it has no nodes when the file is of another kind."""
     graph = as_dict(document.get("workflow")) or document
     definitions = as_list(as_dict(graph.get("definitions")).get("subgraphs"))
     return Workflow(
@@ -92,7 +92,7 @@ def _output(item: Any) -> Output:
 
 
 def _slot_type(value: Any) -> str:
-    """A type, `*` for any; older files have 0 or nothing for any."""
+    """Return a type, `*` for any; older files have 0 or nothing for any."""
     return value if isinstance(value, str) and value else "*"
 
 
@@ -116,7 +116,7 @@ def _link(item: Any) -> Link | None:
 
 
 def node_id(value: Any) -> NodeId | None:
-    """An id as text, whether the file has a number or a text."""
+    """Return an id as text, whether the file has a number or a text."""
     return str(value) if type(value) in (int, str) else None
 
 
@@ -125,7 +125,7 @@ def _link_id(value: Any) -> LinkId | None:
 
 
 def _slots(value: Any) -> list[Any]:
-    """The inputs, outputs or widget values of a node."""
+    """Return the inputs, outputs or widget values of a node."""
     slots = as_list(value)
     if len(slots) > MAX_SLOTS:
         raise InvalidRequest(

@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def torch_indexes(bake: dict[str, Any]) -> dict[str, str]:
-    """The index of each torch lock, by the lock's file name."""
+    """Return the index of each torch lock, by the lock's file name."""
     arguments = [target["args"] for target in bake["target"].values()]
     return {f"torch-{args['ACCELERATOR']}.txt": args["TORCH_INDEX"] for args in arguments}
 

@@ -23,7 +23,7 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def pod(workspace: Path, hub: Hub) -> AsyncIterator[ControlPlane]:
-    """A control plane whose hub is our own."""
+    """Yield a control plane whose hub is our own."""
     async with running_control_plane(workspace, **hub_settings(hub)) as plane:
         yield plane
 

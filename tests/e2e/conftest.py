@@ -82,7 +82,7 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
 
 @pytest.fixture
 def supervisor(workspace: Path) -> Iterator[FakeSupervisor]:
-    """A pod's services: ComfyUI has crashed, and its log says why."""
+    """Yield a pod's services: ComfyUI has crashed, and its log says why."""
     states = {"dashboard": "RUNNING", "nginx": "RUNNING", "comfyui": "BACKOFF", "code_server": "STOPPED"}
     write_log(workspace, "comfyui", COMFYUI_LOG)
     with running_supervisor(workspace / "run/supervisor.sock", **states) as fake:

@@ -86,7 +86,7 @@ def _is_known(graph: dict[str, Any]) -> bool:
 
 
 def _without_ids(prompt: Prompt) -> list[str]:
-    """The nodes with their declared inputs, each link as the whole node that it comes from.
+    """Return the nodes with their declared inputs, each link as the whole node that it comes from.
 
     The editor renumbers nodes where two graphs of a file use the same id.
     """

@@ -22,7 +22,7 @@ LARGE = 3 * 10**9
 
 @pytest.fixture
 def lora(signed_in: Page, plane: Process, hub: Hub, workspace: Path) -> Path:
-    """A file that came from the hub."""
+    """Return a file that came from the hub."""
     url = hub.url_of(hub.add("acme/style", NAME, safetensors(40_000)))
     answer = signed_in.request.post(
         f"{plane.url}/api/downloads", data={"url": url, "folder": "loras"}, headers={"Origin": plane.url}

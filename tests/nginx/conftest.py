@@ -32,7 +32,7 @@ async def describe(request: web.Request) -> web.StreamResponse:
 
 @pytest.fixture
 async def service() -> AsyncIterator[int]:
-    """The port of a service that is up."""
+    """Yield the port of a service that is up."""
     app = web.Application(client_max_size=2**30)
     app.router.add_route("*", "/{path:.*}", describe)
     runner = web.AppRunner(app)

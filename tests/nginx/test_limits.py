@@ -19,7 +19,7 @@ TOO_LARGE = (413, "too_large")
 async def refused(
     client: httpx.AsyncClient, path: str, content: bytes | AsyncIterator[bytes]
 ) -> tuple[int, str]:
-    """The status and the error code of nginx itself, whose errors carry no details beyond the request id."""
+    """Return the status and the error code of nginx itself, whose errors carry no details beyond the request id."""
     response = await client.post(path, content=content)
     assert response.headers["Server"] == "nginx"
     return response.status_code, response.json()["error"]["code"]

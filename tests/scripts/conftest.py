@@ -47,12 +47,12 @@ class Start:
         return self.arguments[self.arguments.index(name) + 1]
 
     def arguments_last(self, name: str) -> str:
-        """The value that counts where an option is there twice."""
+        """Return the value that counts where an option is there twice."""
         last = len(self.arguments) - 1 - self.arguments[::-1].index(name)
         return self.arguments[last + 1]
 
     def arguments_of(self, name: str) -> list[str]:
-        """The values of an option that takes several."""
+        """Return the values of an option that takes several."""
         rest = self.arguments[self.arguments.index(name) + 1 :]
         end = next((index for index, word in enumerate(rest) if word.startswith("--")), len(rest))
         return rest[:end]

@@ -9,7 +9,7 @@ CLOSED_PORT = "/dev/tcp/127.0.0.1/9"
 
 
 def after_page(command: str, *, cores: int, page: str, wait_s: int) -> list[str]:
-    """The script's own functions, on a machine with so many cores."""
+    """Return the script's own functions, on a machine with so many cores."""
     return [
         "bash",
         "-c",

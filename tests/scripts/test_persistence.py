@@ -12,7 +12,7 @@ from tests.scripts.test_unusable_volume import break_volume
 
 
 def bake(layout: Layout) -> Path:
-    """A new container: the node as the image has it, which ships one folder and makes the rest when it runs."""
+    """Return a new container: the node as the image has it, which ships one folder and makes the rest when it runs."""
     node = layout.baked_nodes / "Node"
     shutil.rmtree(node, ignore_errors=True)
     (node / "user").mkdir(parents=True)

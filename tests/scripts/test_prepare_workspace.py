@@ -29,7 +29,7 @@ def venv_of(layout: Layout, lock_id: str = LOCK_ID) -> Path:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every file and link below a folder, links as their target."""
+    """Return every file and link below a folder, links as their target."""
     return {
         str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_text()
         for path in sorted(folder.rglob("*"))

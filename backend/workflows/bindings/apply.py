@@ -29,7 +29,7 @@ def apply(
 
 
 def unknown_input(name: str, bindings: Iterable[Binding]) -> InvalidRequest:
-    """The error for a name that no input has."""
+    """Return the error for a name that no input has."""
     names = [item.name for item in bindings if item.natural]
     return InvalidRequest(
         f"The workflow has no input `{name[:100]}`. Its inputs are: {', '.join(names[:30]) or 'none'}.",

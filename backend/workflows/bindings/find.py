@@ -99,7 +99,7 @@ class _Finder:
             )
 
     def _of_primitive(self, scope: Scope, node: Node) -> Iterator[Binding]:
-        """A node that holds one value, declared as the widget that it is linked to."""
+        """Yield a node that holds one value, declared as the widget that it is linked to."""
         value = self._values.primitive(scope, node)
         for link in scope.graph.links.values():
             target = scope.graph.by_id.get(link.target)
@@ -141,7 +141,7 @@ def _negative_prompts(workflow: Workflow) -> set[str]:
 
 
 def _chosen_by_author(workflow: Workflow) -> dict[tuple[str, str], int]:
-    """The inputs of the editor's app mode, in their order."""
+    """Return the inputs of the editor's app mode, in their order."""
     linear = as_dict(as_dict(workflow.document.get("extra")).get("linearData"))
     entries = [entry for entry in map(as_list, as_list(linear.get("inputs"))) if len(entry) >= 2]
     return {(str(entry[0]), str(entry[1])): position for position, entry in enumerate(entries)}
@@ -154,13 +154,13 @@ def _is_natural(item: Binding, chosen: dict[tuple[str, str], int], files: set[st
 
 
 def _order(item: Binding, chosen: dict[tuple[str, str], int]) -> int:
-    """The author's order, then the order of kinds."""
+    """Return the author's order, then the order of kinds."""
     kinds = tuple(Kind)
     return chosen.get((item.node_id, item.input), len(chosen) + kinds.index(item.kind))
 
 
 def _named(bindings: Iterable[Binding]) -> tuple[Binding, ...]:
-    """The same with names that are unique: of several with one name, the later get their node's id."""
+    """Return them with unique names: where several have one name, the later ones get their node's id."""
     taken: dict[str, Any] = {}
     for item in bindings:
         name = item.name

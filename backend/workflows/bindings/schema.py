@@ -20,7 +20,7 @@ _PYTHON: dict[str, tuple[type, ...]] = {
 
 
 def json_schema(bindings: Iterable[Binding]) -> Json:
-    """The schema of an object with the inputs of the form; every input has a default, so none is required."""
+    """Return the schema of an object with the inputs of the form; every input has a default, so none is required."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -30,7 +30,7 @@ def json_schema(bindings: Iterable[Binding]) -> Json:
 
 
 def property_of(item: Binding) -> Json:
-    """The schema of one input. What JSON Schema has no word for is under `x-comfypod`."""
+    """Return the schema of one input. What JSON Schema has no word for is under `x-comfypod`."""
     signature, options = item.signature, item.signature.options
     found: Json = {"title": item.title, "default": item.default}
     if signature.type in TYPES:
@@ -47,7 +47,7 @@ def property_of(item: Binding) -> Json:
 
 
 def checked(item: Binding, value: Any) -> Any:
-    """The value for an input, read from text where it has to be; raise InvalidRequest when it does not fit."""
+    """Return the value for an input, read from text where it has to be; raise InvalidRequest when it does not fit."""
     schema = property_of(item)
     value = _from_text(value, schema.get("type"))
     expected = _PYTHON.get(schema.get("type", ""), (type(value),))

@@ -40,7 +40,7 @@ class Scope:
 
 
 def root_scope(workflow: Workflow) -> Scope:
-    """The workflow with every instance of a subgraph expanded; raise InvalidRequest when that is endless."""
+    """Return the workflow with every instance of a subgraph expanded; raise InvalidRequest when that is endless."""
     root = Scope(workflow.graph)
     pending, count = [root], 0
     while pending:
@@ -61,7 +61,7 @@ def root_scope(workflow: Workflow) -> Scope:
 
 
 def running_nodes(scope: Scope) -> Iterator[tuple[Scope, Node]]:
-    """Every node that is neither muted nor bypassed, instances replaced by what they contain."""
+    """Yield every node that is neither muted nor bypassed, instances replaced by what they contain."""
     for node in scope.graph.nodes:
         if node.id in scope.inner:
             yield from running_nodes(scope.inner[node.id])
@@ -70,7 +70,7 @@ def running_nodes(scope: Scope) -> Iterator[tuple[Scope, Node]]:
 
 
 def outer_input(scope: Scope, slot: int) -> Input | None:
-    """The input of the instance that belongs to an input of its definition. Files list them in any order."""
+    """Return the input of the instance that belongs to an input of its definition. Files list them in any order."""
     definition, instance = scope.definition, scope.instance
     if definition is None or instance is None or not 0 <= slot < len(definition.inputs):
         return None

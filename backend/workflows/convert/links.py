@@ -134,7 +134,7 @@ def _through_bypassed(step: _AtOutput) -> _Step:
 
 
 def _at_setter(step: _AtOutput) -> _Step:
-    """The setter with the getter's name, in the same graph or one around it."""
+    """Return the setter with the getter's name, in the same graph or one around it."""
     name = first_value(step.node)
     scope: Scope | None = step.scope
     while scope is not None and name is not None:

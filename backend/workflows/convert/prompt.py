@@ -78,14 +78,14 @@ def _entry(scope: Scope, node: Node, values: Values, links: Links, signatures: S
 
 
 def literal(value: Any, *, curve: bool = False) -> Any:
-    """A value as ComfyUI takes it: a bare list would be a link."""
+    """Return a value as ComfyUI takes it: a bare list would be a link."""
     if curve and value is not None:
         return {"__type__": "CURVE", "__value__": value}
     return {"__value__": value} if isinstance(value, list) else value
 
 
 def _with(prompt: Json, replaced: Replacements) -> Json:
-    """A prompt with other values; what is not replaced is shared with the original."""
+    """Return a prompt with other values; what is not replaced is shared with the original."""
     changed = {
         key: {**prompt[key], "inputs": {**as_dict(prompt[key].get("inputs")), **_literals(values)}}
         for key, values in replaced.items()

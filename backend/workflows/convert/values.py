@@ -51,14 +51,14 @@ class Values:
         self._promoted: dict[int, dict[int, Value]] = {}
 
     def of(self, scope: Scope, node: Node) -> Json:
-        """The values of a node's own widgets, as the instance around it has set them."""
+        """Return the values of a node's own widgets, as the instance around it has set them."""
         own = widget_values(node, self._signatures.get(node.type))
         shown = self._proxies_of(scope).get(node.id, {})
         own |= {name: value for name, value in shown.items() if name in own}
         return {**own, **self._replaced.get(f"{scope.prefix}{node.id}", {})}
 
     def primitive(self, scope: Scope, node: Node) -> Value | None:
-        """The value of a node that only holds one."""
+        """Return the value of a node that only holds one."""
         replaced = self._replaced.get(f"{scope.prefix}{node.id}", {})
         if PRIMITIVE_VALUE in replaced:
             return Value(replaced[PRIMITIVE_VALUE])
@@ -83,12 +83,12 @@ class Values:
         return found or (self._inner(scope, target) if target else None)
 
     def target_widget(self, scope: Scope, slot: int) -> AssignedWidget | None:
-        """The widget that an input of an instance shows, in the innermost subgraph."""
+        """Return the widget that an input of an instance shows, in the innermost subgraph."""
         target = self._target(scope, slot)
         return self.widget(scope, target.node, target.name) if target else None
 
     def widget(self, scope: Scope, node: Node, name: str) -> AssignedWidget | None:
-        """A widget of a node, or the one that an instance shows under that name."""
+        """Return a widget of a node, or the one that an instance shows under that name."""
         inner = scope.inner.get(node.id)
         if inner is not None and inner.definition is not None:
             return self.target_widget(inner, _position(inner.definition.inputs, name))
@@ -106,7 +106,7 @@ class Values:
         return next((Value(shown[name]) for name in names if name in shown), None)
 
     def _set_here(self, scope: Scope) -> dict[int, Value]:
-        """The instance's own values by the position of the input."""
+        """Return the instance's own values by the position of the input."""
         instance, definition = scope.instance, scope.definition
         if instance is None or definition is None:
             return {}
@@ -160,7 +160,7 @@ class Values:
         return item.widget is not None if declared is None else declared.is_widget
 
     def _proxies_of(self, scope: Scope) -> _Proxies:
-        """The values for `properties.proxyWidgets` of the instance."""
+        """Return the values for `properties.proxyWidgets` of the instance."""
         if id(scope) not in self._proxies:
             self._proxies[id(scope)] = _proxies(scope.instance) if scope.instance else {}
         return self._proxies[id(scope)]

@@ -22,7 +22,7 @@ class AssignedWidget(NamedTuple):
 
 
 def default_values(inputs: Iterable[InputSignature]) -> list[Any]:
-    """The values of a new node, as the editor lists them."""
+    """Return the values of a new node, as the editor lists them."""
     found: list[Any] = []
     for item in inputs:
         if item.is_widget:
@@ -44,7 +44,7 @@ def widget_values(node: Node, signature: NodeSignature | None) -> Json:
 
 
 def assigned_widgets(node: Node, signature: NodeSignature) -> list[AssignedWidget]:
-    """The declared widgets of a node, with those that the choice of a dynamic menu brings."""
+    """Return the declared widgets of a node, with those that the choice of a dynamic menu brings."""
     return list(_assigned(signature.inputs, _Values(node)))
 
 

@@ -81,7 +81,7 @@ def _id3_texts(tag: bytes, version: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _id3_pair(frame: bytes) -> tuple[str, bytes]:
-    """The description and the text, which the first byte tells the encoding of."""
+    """Return the description and the text. The first byte names their encoding."""
     encoding = {0: "latin-1", 1: "utf-16", 2: "utf-16-be"}.get(frame[0], "utf-8")
     text = frame[1:].decode(encoding, errors="replace")
     name, _, value = text.partition("\0")
@@ -93,5 +93,5 @@ def _little(data: bytes, at: int) -> int:
 
 
 def _synchsafe(size: bytes) -> int:
-    """A number of four bytes with seven bits each."""
+    """Return a number of four bytes with seven bits each."""
     return sum((byte & 0x7F) << (7 * (3 - position)) for position, byte in enumerate(size))

@@ -21,7 +21,7 @@ def size_of(file: BinaryIO) -> int:
 
 
 def chosen(tags: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
-    """The first text of each name, whatever its case. A comment with JSON stands for a missing workflow."""
+    """Return the first text of each name, whatever its case. A comment with JSON stands for a missing workflow."""
     found: dict[str, bytes] = {}
     for name, text in tags:
         found.setdefault(name.lower(), text)

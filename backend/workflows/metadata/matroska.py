@@ -42,7 +42,7 @@ def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, 
 
 
 def _number(data: bytes, *, keep_marker: bool) -> tuple[int, int]:
-    """A number whose leading zero bits tell its length, and that length; 0 and 0 when there is none."""
+    """Return a number whose leading zero bits tell its length, and that length; 0 and 0 when there is none."""
     length = 9 - data[0].bit_length() if data and data[0] else 0
     if not length or length > len(data):
         return 0, 0

@@ -12,7 +12,7 @@ _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 
 
 def read(file: BinaryIO) -> dict[str, bytes]:
-    """The first text of each name. Others are not unpacked: a small file may hold a thousand bombs."""
+    """Return the first text of each name. Others are not unpacked: a small file may hold a thousand bombs."""
     found: dict[str, bytes | None] = {}
     for kind, body in _text_chunks(file):
         name, _, rest = body.partition(b"\0")
@@ -23,7 +23,7 @@ def read(file: BinaryIO) -> dict[str, bytes]:
 
 
 def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Text chunks up to the first one that is cut off or too long to be a workflow."""
+    """Yield text chunks up to the first one that is cut off or too long to be a workflow."""
     file.seek(len(SIGNATURE))
     for _ in range(MAX_PARTS):
         header = file.read(8)
@@ -41,7 +41,7 @@ def _text_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text(kind: bytes, rest: bytes) -> bytes | None:
-    """The text of a chunk, which begins after its name. None when it cannot be unpacked."""
+    """Return the text of a chunk, which begins after its name. None when it cannot be unpacked."""
     if kind == b"tEXt":
         return rest.decode("latin-1").encode()
     if kind == b"zTXt":  # a byte for the method, then the text
@@ -52,7 +52,7 @@ def _text(kind: bytes, rest: bytes) -> bytes | None:
 
 
 def _split(rest: bytes) -> tuple[bytes, bytes, bytes]:
-    """The language, the translated name and the text of an iTXt chunk."""
+    """Return the language, the translated name and the text of an iTXt chunk."""
     language, _, rest = rest.partition(b"\0")
     translated, _, text = rest.partition(b"\0")
     return language, translated, text

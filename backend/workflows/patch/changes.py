@@ -48,7 +48,7 @@ class Patched:
 
 
 def inverse(changes: Iterable[Change]) -> tuple[Change, ...]:
-    """The changes that restore the document from before, byte for byte."""
+    """Return the changes that restore the document from before, byte for byte."""
     return tuple(
         Change(
             graph=change.graph,
@@ -74,7 +74,7 @@ def is_ui(document: Json) -> bool:
 
 
 def graph_in(document: Json, graph: str | None) -> Json | None:
-    """The workflow's own graph, or the definition of a subgraph."""
+    """Return the workflow's own graph, or the definition of a subgraph."""
     if graph is None:
         return document
     return next((item for item in _subgraphs(document) if str(as_dict(item).get("id")) == graph), None)
@@ -85,7 +85,7 @@ def subgraph_ids(document: Json) -> list[str]:
 
 
 def key_of(section: Section, entry: Any) -> str:
-    """The id of a node or a link; links are lists or objects."""
+    """Return the id of a node or a link; links are lists or objects."""
     if section is Section.LINK and isinstance(entry, list):
         return str(entry[0]) if entry else ""
     return str(as_dict(entry).get("id"))

@@ -64,7 +64,7 @@ class Draft:
             yield key, str(origin), as_int(out), str(target), as_int(at)
 
     def next_id(self, section: Section) -> int:
-        """An id that nothing has, of nodes or links."""
+        """Return an id that nothing has, of nodes or links."""
         used = [int(key) for key, _ in self.entries(section) if key.lstrip("-").isdecimal()]
         return max((*used, as_int(self.graph.get(f"last_{section}_id")))) + 1
 

@@ -15,7 +15,7 @@ _GAP, _SIZE = 60, [300, 180]
 
 
 def new_node(draft: Draft, key: Any, signature: NodeSignature) -> Json:
-    """A node with the values of a new one, to the right of the others."""
+    """Return a node with the values of a new one, to the right of the others."""
     if not draft.is_ui:
         values = {item.name: item.default for item in signature.inputs if item.is_widget}
         return {"class_type": signature.name, "inputs": values, "_meta": {"title": signature.title}}
@@ -40,7 +40,7 @@ def new_node(draft: Draft, key: Any, signature: NodeSignature) -> Json:
 
 
 def with_value(node: Json, name: str, value: Any, signature: NodeSignature | None) -> Json:
-    """The node with another value; raise InvalidRequest when it has no such widget."""
+    """Return the node with another value; raise InvalidRequest when it has no such widget."""
     if "class_type" in node:
         literal = {"__value__": value} if isinstance(value, list) else value
         _widget(node, name, signature, as_dict(node.get("inputs")))
@@ -67,7 +67,7 @@ def with_title(node: Json, title: str) -> Json:
 
 
 def replaced_text(node: Json, old: str, new: str) -> Json:
-    """The node with one text instead of another wherever a value is that text."""
+    """Return the node with one text instead of another wherever a value is that text."""
     fields = ("widgets_values", "widgets_values_named", "inputs" if "class_type" in node else "")
     changed = {name: _replaced(node[name], old, new) for name in fields if name in node}
     return {**node, **changed}
@@ -85,7 +85,7 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 
 def _complete(node: Json, signature: NodeSignature) -> list[Any]:
-    """The values by position with those that the file lacks, as the editor lists them."""
+    """Return the values by position with those that the file lacks, as the editor lists them."""
     found: list[Any] = []
     for widget in assigned_widgets(read_node(node), signature):
         found.append(widget.value)
@@ -95,7 +95,7 @@ def _complete(node: Json, signature: NodeSignature) -> list[Any]:
 
 
 def _placed(node: Json, widget: AssignedWidget, value: Any) -> list[Any]:
-    """The values by position with a new one; the choice of a dynamic menu brings others."""
+    """Return the values by position with a new one; the choice of a dynamic menu brings others."""
     values = list(as_list(node.get("widgets_values")))
     if widget.signature.type != DYNAMIC_COMBO or values[widget.position] == value:
         values[widget.position] = value
@@ -124,7 +124,7 @@ def _widget(node: Json, name: str, signature: NodeSignature | None, named: Json)
 
 
 def _free_place(draft: Draft) -> list[float]:
-    """Right of the rightmost node, at its height."""
+    """Return a place to the right of the rightmost node, at its height."""
     right, top = 0.0, 0.0
     for _, node in draft.entries(Section.NODE):
         place, size = as_list(as_dict(node).get("pos")), as_list(as_dict(node).get("size"))

@@ -35,7 +35,7 @@ Operation = tuple[str, str, Any]
 
 
 def operations(app: Application) -> Iterator[Operation]:
-    """Every method and path of the application, and what guards it."""
+    """Yield every method and path of the application, and what guards it."""
     for route in app.routes:
         if isinstance(route, APIRoute):
             yield from ((method, _filled(route.path), route.app) for method in sorted(route.methods or ()))
@@ -44,7 +44,7 @@ def operations(app: Application) -> Iterator[Operation]:
 
 
 def protected(app: Application) -> list[tuple[str, str, Scope | None]]:
-    """Every operation that is not public, with its scope."""
+    """Return every operation that is not public, with its scope."""
     found = []
     for method, path, guard in operations(app):
         if not isinstance(guard, Public):

@@ -18,7 +18,7 @@ class Guesser:
         self.limit = GuessLimit(lambda: self.now)
 
     def wait_for(self, client: Client, device: str | None = None) -> int:
-        """Seconds until `client` may try again."""
+        """Return seconds until `client` may try again."""
         try:
             self.limit.check(client, device)
         except TooManyRequests as refusal:

@@ -12,7 +12,7 @@ from tests.support.control_plane import PASSWORD, ControlPlane, running_control_
 
 @asynccontextmanager
 async def browser(pod: ControlPlane, name: str = "Firefox") -> AsyncIterator[httpx.AsyncClient]:
-    """A client that has signed in and holds the cookies."""
+    """Yield a client that has signed in and holds the cookies."""
     async with pod.anonymous(**{"User-Agent": name}) as client:
         assert (await client.post("/api/auth/login", json={"password": PASSWORD})).status_code == 200
         yield client

@@ -125,7 +125,7 @@ async def until_running(comfy: ComfyClient, prompt_id: str) -> None:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """A file for which a prompt of `held_by` waits."""
+    """Return the file that a prompt of `held_by` waits for."""
     return tmp_path / "go"
 
 

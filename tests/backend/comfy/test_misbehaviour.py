@@ -116,7 +116,7 @@ async def nothing(_: asyncio.StreamWriter) -> None:
 
 @asynccontextmanager
 async def answering(answer: Answer, timing: Timing = QUICK) -> AsyncIterator[ComfyClient]:
-    """A server that answers every request alike, and then closes the connection."""
+    """Yield a server that answers every request alike, and then closes the connection."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

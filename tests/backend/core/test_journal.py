@@ -63,7 +63,7 @@ async def test_rewriting_leaves_only_the_new_entries(journal: Journal) -> None:
 
 @pytest.fixture
 def small_volume(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB."""
+    """Yield a file system of 64 kB."""
     volume = tmp_path / "volume"
     volume.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(volume)]

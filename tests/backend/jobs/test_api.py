@@ -28,7 +28,7 @@ async def pod(workspace: Path, comfyui: ComfyUI) -> AsyncIterator[ControlPlane]:
 
 @pytest.fixture
 async def idle(workspace: Path) -> AsyncIterator[ControlPlane]:
-    """A control plane without a ComfyUI: nothing leaves the queue."""
+    """Yield a control plane without a ComfyUI: nothing leaves the queue."""
     async with running_control_plane(workspace) as pod:
         yield pod
 

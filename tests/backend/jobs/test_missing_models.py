@@ -48,7 +48,7 @@ async def pod(workspace: Path, hub: Hub, comfyui: ComfyUI) -> AsyncIterator[Cont
 
 @pytest.fixture
 def body(hub: Hub, vae: HubFile) -> dict[str, Any]:
-    """A request for one job, whose workflow says where its only model is."""
+    """Return a request for one job, whose workflow says where its only model is."""
     graph = drawn(drawn_node("VAELoader", NAME) | {"properties": declaring(hub.url_of(vae), "vae", NAME)})
     return {"prompt": PROMPT, "workflow": graph, "template": "decode"}
 

@@ -76,7 +76,7 @@ async def test_an_attempt_under_way_is_taken_over_with_its_prompt_id(tmp_path: P
 
 @pytest.fixture
 async def gone(tmp_path: Path) -> Path:
-    """The journal of a pod that has left a finished, a running and a queued job, and has not been seen for an hour."""
+    """Return the journal of a pod with a finished, a running and a queued job, silent for an hour."""
     journal = tmp_path / "journals" / "gone.jsonl"
     async with pod_with(journal, tmp_path / "gone.db") as queue:
         await queue.submit_all(

@@ -80,7 +80,7 @@ class Pod:
 
 @asynccontextmanager
 async def running_pod(comfyui: ComfyUI, volume: Path, database: str = "state.db") -> AsyncIterator[Pod]:
-    """A control plane's queue and worker; leaving the block is how the process ends."""
+    """Yield a control plane's queue and worker; leaving the block is how the process ends."""
     async with httpx.AsyncClient() as client, pod(volume, volume / database) as queue:
         comfy = ComfyClient(comfyui.url, client)
         outputs = volume / "outputs"

@@ -69,7 +69,7 @@ async def keep(pod: ControlPlane, **query: str) -> dict[str, Any]:
 
 
 async def states(pod: ControlPlane) -> list[str]:
-    """The state of the preset, then of its files."""
+    """Return the state of the preset, then of its files."""
     status = (await pod.client.get("/api/presets/two-files/status", params={"ask": True})).json()
     return [status["state"], *(file["state"] for file in status["files"])]
 

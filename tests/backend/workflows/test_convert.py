@@ -52,7 +52,7 @@ TYPES: Json = {
 
 
 def item(key: int, kind: str, *values: Any, inputs: Json | None = None, **rest: Any) -> Json:
-    """A node of the editor; `inputs` are links by name, or None for a socket without one."""
+    """Return a node of the editor; `inputs` are links by name, or None for a socket without one."""
     slots = [
         {"name": name, "type": "*" if link is None else "MODEL", "link": link}
         for name, link in (inputs or {}).items()
@@ -189,7 +189,7 @@ def subgraph(name: str, nodes: list[Json], links: list[tuple[int, int, int, int,
 
 
 def sampler(*values: Any, **inputs: int) -> Json:
-    """A sampler inside a subgraph, with sockets for its widgets as newer files have."""
+    """Return a sampler inside a subgraph, with sockets for its widgets as newer files have."""
     return node("Sample", *values) | {
         "id": 3,
         "inputs": [

@@ -60,7 +60,7 @@ REFUSALS = {"no_workflow", "not_json", "not_a_workflow", "too_large", "empty"}
 
 
 def outcome(content: bytes | Json) -> str:
-    """The code of the error that a file or a document gives, or `read`."""
+    """Return the code of the error that a file or a document gives, or `read`."""
     try:
         requirements_of(read_workflow(content) if isinstance(content, bytes) else workflow_of(content))
     except InvalidRequest as error:

@@ -22,7 +22,7 @@ new MutationObserver(() => { shown += document.body.innerText; })
 
 
 def volume_with_node(folder: Path, code: str) -> tuple[str, str]:
-    """The mount of a volume whose owner has installed a custom node."""
+    """Return the mount of a volume whose owner has installed a custom node."""
     node = folder / "ComfyUI/custom_nodes/somebodys-node/__init__.py"
     node.parent.mkdir(parents=True)
     node.write_text(f"{code}\nNODE_CLASS_MAPPINGS = {{}}\n")

@@ -61,7 +61,7 @@ def start(image: str, index: Path, *options: str, expected: tuple[str, ...] = ()
 
 @contextmanager
 def ready(pod: Pod) -> Iterator[httpx.Client]:
-    """The owner of a pod on which ComfyUI answers."""
+    """Yield the owner of a pod on which ComfyUI answers."""
     with pod, pod.owner_when_healthy() as owner:
         pod.wait_for_comfyui()
         yield owner
@@ -78,7 +78,7 @@ def assert_went_well(pod: Pod, owner: httpx.Client, case: str) -> None:
 
 
 def running_from(pod: Pod) -> Path:
-    """The venv of ComfyUI's process."""
+    """Return the venv of ComfyUI's process."""
     return Path(command_line(pod)[0]).parents[1]
 
 
@@ -193,7 +193,7 @@ def test_what_nodes_of_the_image_write_is_there_in_the_next_pod(
 
 
 def fill_as_another_image(folder: Path) -> dict[str, str]:
-    """A checkout of ComfyUI with an owner's changes, its venv, and model paths that are partly out of date."""
+    """Return a checkout of ComfyUI with an owner's changes, its venv, and model paths that are partly out of date."""
     write_files(folder / "ComfyUI")
     others = {
         "ComfyUI/main.py": "raise SystemExit('another version of ComfyUI')\n",

@@ -17,7 +17,7 @@ Target = dict[str, Any]
 
 
 def print_targets(*names: str, **variables: str) -> dict[str, Target]:
-    """The targets that bake makes of the names, with variables set the way a person sets them: in the environment."""
+    """Return the targets that bake makes of the names, with variables set in the environment."""
     printed = subprocess.run(
         ["docker", "buildx", "bake", "--print", *names],
         cwd=ROOT,

@@ -28,7 +28,7 @@ def picture(color: int | None = None, *, size: int = 8) -> Graph:
 
 
 def through(class_type: str, color: int | None = None, **inputs: Any) -> Graph:
-    """The same, with a node of our own between the two: number 5."""
+    """Return the same, with a node of our own between the two: number 5."""
     graph = picture(color)
     graph["5"] = node(class_type, image=["1", 0], **inputs)
     graph["9"]["inputs"]["images"] = ["5", 0]
@@ -36,7 +36,7 @@ def through(class_type: str, color: int | None = None, **inputs: Any) -> Graph:
 
 
 def showing(**shown: Any) -> Graph:
-    """A prompt whose output node, 5, shows just that."""
+    """Return a prompt whose output node, 5, shows just that."""
     graph = picture()
     del graph["9"]
     graph["5"] = node("TestShow", image=["1", 0], shown=json.dumps(shown))
