@@ -1,4 +1,4 @@
-"""Run the control plane as its own process, as `make run` does."""
+"""Run a server as its own process: the control plane as `make run` does, or another one."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,28 +20,35 @@ def free_port() -> int:
         return port
 
 
-class Process:
-    """A control plane that can be stopped and restarted on the same port."""
+class ServerProcess:
+    """A server that can be stopped, killed and restarted on the same port.
 
-    def __init__(self, environment: dict[str, str]):
-        self._environment = environment
+    `ready_line` is part of the line that it prints once it listens.
+    """
+
+    def __init__(self, name: str, ready_line: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.output: list[str] = []
+        self._name = name
+        self._ready_line = ready_line
         self._process: subprocess.Popen[str] | None = None
 
     @property
-    def pid(self) -> int:
+    def process(self) -> subprocess.Popen[str]:
         assert self._process, "it is not running"
-        return self._process.pid
+        return self._process
 
-    def start(self) -> None:
-        """Start it and wait until uvicorn logs that it listens."""
-        environment = {**os.environ, "LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def launch(self, command: list[str], environment: Mapping[str, str]) -> None:
+        """Start the process and return once it has printed that it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "backend.main"],
+            command,
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -49,17 +56,28 @@ class Process:
         listening = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, listening))
         self._reader.start()
-        while not listening.wait(0.1):
+        while not listening.wait(0.05):
             if self._process.poll() is not None:
                 self._reader.join()
-                raise RuntimeError("the control plane did not start:\n" + "".join(self.output))
+                raise RuntimeError(f"{self._name} did not start:\n" + "".join(self.output))
 
-    def stop(self) -> int:
-        """Stop it with a signal and return its exit code."""
+    def ended(self) -> int:
+        """Wait until it ends by itself, and return its exit code."""
+        code = self.process.wait(timeout=60)
+        self._reader.join()
+        return code
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal, which also reaches a paused process, and return its exit code; 0 when it does not run."""
         if self._process is None:
             return 0
-        self._process.send_signal(signal.SIGTERM)
-        code = self._process.wait(timeout=30)
+        self._process.send_signal(how)
+        self._process.send_signal(signal.SIGCONT)
+        try:
+            code = self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
         self._reader.join()
         self._process = None
         return code
@@ -70,8 +88,26 @@ class Process:
         with process.stdout as output:
             for line in output:
                 self.output.append(line)
-                if "Uvicorn running on" in line:
+                if self._ready_line in line:
                     listening.set()
+
+
+class Process(ServerProcess):
+    """A control plane."""
+
+    def __init__(self, environment: dict[str, str]):
+        super().__init__("the control plane", "Uvicorn running on")
+        self._environment = environment
+
+    def start(self) -> None:
+        environment = {"LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
+        self.launch([sys.executable, "-m", "backend.main"], environment)
+
+    def stop(self) -> int:
+        """Stop it with a signal and return its exit code."""
+        code = self.end(signal.SIGTERM)
+        assert code != -signal.SIGKILL, "the control plane did not stop in time"
+        return code
 
 
 @contextmanager
