@@ -33,9 +33,11 @@ class DownloadChannels:
         self.all = Channel("downloads")
         self.single: dict[str, Channel] = {}
         self._bulk_changes = itertools.count()
-        # One snapshot for all clients that connect before something changes.
+        # One snapshot for all clients that connect before something changes. It belongs to a number of changes: one that
+        # was begun before a change must neither be kept nor be sent to a client that missed the change.
+        self._changes = 0
         self._snapshot: str | None = None
-        self._snapshots: SingleFlight[None, str] = SingleFlight()
+        self._snapshots: SingleFlight[int, str] = SingleFlight()
         events.subscribe(TransferChanged, self._on_change)
         events.subscribe(TransfersChanged, self._on_bulk_change)
         events.subscribe(QueueChanged, self._on_queue)
@@ -50,7 +52,7 @@ class DownloadChannels:
             channel.close()
 
     def _on_change(self, event: TransferChanged) -> None:
-        self._snapshot = None
+        self._forget_snapshot()
         if self.all.has_listeners or event.transfer.id in self.single:
             frame = {"type": "changed", "transfer": self._view(event.transfer)}
             self.all.publish(frame, key=event.transfer.id)
@@ -58,7 +60,7 @@ class DownloadChannels:
 
     def _on_bulk_change(self, event: TransfersChanged) -> None:
         """Send one frame for all. Frames of single transfers that are still unsent are older and come first."""
-        self._snapshot = None
+        self._forget_snapshot()
         if self.all.has_listeners:
             frame = {"type": "transfers", "transfers": self._views(event.transfers)}
             self.all.publish(frame, key=f"bulk {next(self._bulk_changes)}")
@@ -68,11 +70,11 @@ class DownloadChannels:
 
     def _on_queue(self, _event: QueueChanged) -> None:
         """Tell clients to reload the list."""
-        self._snapshot = None
+        self._forget_snapshot()
         self.all.publish({"type": "queue"}, key="queue")
 
     def _on_progress(self, _event: ProgressMade) -> None:
-        self._snapshot = None
+        self._forget_snapshot()
         rows = [self._row(transfer_id) for transfer_id in self._downloads.progress]
         self.all.publish({"type": "progress", "rows": rows}, key="progress")
         for row in rows:
@@ -104,9 +106,17 @@ class DownloadChannels:
 
     async def snapshot(self) -> str:
         """Return the first frame of a client, encoded."""
-        if self._snapshot is None:
-            self._snapshot = await self._snapshots.run(None, self._build_snapshot)
-        return self._snapshot
+        if self._snapshot is not None:
+            return self._snapshot
+        changes = self._changes
+        snapshot = await self._snapshots.run(changes, self._build_snapshot)
+        if changes == self._changes:
+            self._snapshot = snapshot
+        return snapshot
+
+    def _forget_snapshot(self) -> None:
+        self._changes += 1
+        self._snapshot = None
 
     async def _build_snapshot(self) -> str:
         return encode({"type": "snapshot", "transfers": self._views(await self._downloads.list())})

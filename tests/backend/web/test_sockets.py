@@ -55,6 +55,23 @@ async def test_every_client_receives_the_frames_of_a_download(pod: ControlPlane,
             assert states[-1] == "done"
 
 
+async def test_clients_that_connect_during_a_change_soon_see_the_last_state(
+    pod: ControlPlane, hub: Hub
+) -> None:
+    async def until_done(transfer_id: str) -> None:
+        state = None
+        while state != "done":
+            async with pod.socket("/ws/downloads") as frames:
+                transfers = json.loads(await frames.recv())["transfers"]
+                state = {transfer["id"]: transfer["state"] for transfer in transfers}[transfer_id]
+
+    for number in range(12):
+        model = hub.add("acme/models", f"{number}.safetensors", safetensors(2000, seed=number))
+        transfer = await pod.download(url=hub.url_of(model), folder="loras")
+        async with asyncio.timeout(20):
+            await asyncio.gather(*(until_done(transfer["id"]) for _ in range(4)))
+
+
 async def test_progress_is_one_small_frame_for_all_rows(pod: ControlPlane, hub: Hub) -> None:
     model = hub.add("acme/models", "tulip.safetensors", safetensors(4_000_000))
     gate = hub.hold(model, after=3_000_000)
