@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from backend.core.async_tools import SingleFlight
 from backend.core.events import EventBus
-from backend.downloads.models import ACTIVE, TransferChanged
+from backend.downloads.models import ACTIVE, TransferChanged, TransfersChanged
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
 from backend.presets.installed_files import InstalledFiles, installed_files_of
@@ -40,7 +40,8 @@ class PresetList:
         self._transfers_revision = 0
         self._summaries: tuple[Hashable, Summaries] = (None, {})
         self._flights: SingleFlight[Hashable, Summaries] = SingleFlight()
-        events.subscribe(TransferChanged, self._on_transfer)
+        for kind in (TransferChanged, TransfersChanged):
+            events.subscribe(kind, self._on_transfers)
 
     async def revision(self) -> Hashable:
         """Return a value that changes whenever a list may look different."""
@@ -93,7 +94,7 @@ class PresetList:
         downloading = {transfer.destination for transfer in transfers if transfer.state in ACTIVE}
         return await asyncio.to_thread(_summaries, presets, known, on_pod, downloading)
 
-    def _on_transfer(self, _event: TransferChanged) -> None:
+    def _on_transfers(self, _event: TransferChanged | TransfersChanged) -> None:
         self._transfers_revision += 1
 
 

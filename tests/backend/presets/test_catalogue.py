@@ -308,3 +308,15 @@ async def test_deleting_does_not_follow_a_link_out_of_the_workspace(
     deleted = (await pod.client.delete("/api/presets/two-files")).json()
     assert [file["filename"] for file in deleted] in ([], ["second.safetensors"])
     assert sorted(path.name for path in elsewhere.iterdir()) == ["first.safetensors", "second.safetensors"]
+
+
+async def test_a_list_shows_that_all_downloads_were_paused(pod: ControlPlane, hub: Hub) -> None:
+    async def state() -> str:
+        shown = (await pod.client.get("/api/presets", params={"q": "two files"})).json()
+        return str(shown[0]["state"])
+
+    hub.throttle(1_000)
+    (await pod.client.post("/api/presets/two-files/download")).raise_for_status()
+    assert await state() == "downloading"
+    (await pod.client.post("/api/downloads/pause")).raise_for_status()
+    assert await state() == "missing"
