@@ -40,8 +40,8 @@ class PresetList:
         self._transfers_revision = 0
         self._summaries: tuple[Hashable, Summaries] = (None, {})
         self._flights: SingleFlight[Hashable, Summaries] = SingleFlight()
-        for kind in (TransferChanged, TransfersChanged):
-            events.subscribe(kind, self._on_transfers)
+        events.subscribe(TransferChanged, self._on_transfers)
+        events.subscribe(TransfersChanged, self._on_transfers)
 
     async def revision(self) -> Hashable:
         """Return a value that changes whenever a list may look different."""
