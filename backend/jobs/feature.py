@@ -10,6 +10,9 @@ from backend.downloads.transfer_start import TransferStart
 from backend.jobs import api, sockets
 from backend.jobs.adoption import SUFFIX, Adoption
 from backend.jobs.download_watch import DownloadWatch
+from backend.jobs.folder.claims import Claims
+from backend.jobs.folder.intake import Intake
+from backend.jobs.folder.worker import JobFolder
 from backend.jobs.history import JobHistory
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
@@ -21,6 +24,7 @@ from backend.jobs.store import JobStore
 from backend.jobs.watch import JobWatch
 from backend.jobs.worker import Worker
 from backend.presets.requirements import Requirements
+from backend.templates.service import Templates
 from backend.web.features import Context, Feature, Running
 
 OUTPUTS = "ComfyUI/output/jobs"
@@ -37,7 +41,10 @@ async def start(context: Context) -> Running:
     downloads = context.registry.get(Downloads)
     jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
     await jobs.load()
-    JobHistory(context.registry.get(Activity), events)
+    activity = context.registry.get(Activity)
+    JobHistory(activity, events)
+    intake = Intake(jobs, context.registry.get(Templates), Claims(journal))
+    folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
     watch, channel = JobWatch(events), sockets.JobsChannel(events)
     worker = Worker(jobs, lifecycle, comfy, Results(comfy, workspace / OUTPUTS), Live(events))
     return Running(
@@ -47,6 +54,7 @@ async def start(context: Context) -> Running:
             worker.run,
             Adoption(journal, store, lifecycle).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
+            folder.run,
         ),
     )
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from backend.jobs.models import (
     DEFAULT_PRIORITY,
@@ -21,6 +21,10 @@ from backend.jobs.models import (
 from backend.web.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 
 MAX_JOBS_AT_ONCE = 10_000
+MAX_RETRIES = 20
+
+# A time without a zone is one of the pod's own zone.
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.astimezone())]
 
 
 class JobRequest(BaseModel):
@@ -37,9 +41,11 @@ class JobRequest(BaseModel):
     priority: int = Field(
         default=DEFAULT_PRIORITY, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY, description="1 runs next."
     )
-    retry_limit: int = Field(default=2, ge=0, le=20, description="How often a failed run is tried again.")
-    start_at: datetime | None = Field(default=None, description="Not before.")
-    deadline: datetime | None = Field(default=None, description="Not after; the job expires then.")
+    retry_limit: int = Field(
+        default=2, ge=0, le=MAX_RETRIES, description="How often a failed run is tried again."
+    )
+    start_at: Moment | None = Field(default=None, description="Not before.")
+    deadline: Moment | None = Field(default=None, description="Not after; the job expires then.")
     depends_on: list[str] = Field(
         default_factory=list, max_length=100, description="Ids of jobs that must succeed first."
     )
@@ -93,8 +99,8 @@ class ChangeRequest(BaseModel):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     priority: int | None = Field(default=None, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)
     values: dict[str, JsonValue] | None = Field(default=None, description="Replaces all values of the job.")
-    start_at: datetime | None = None
-    deadline: datetime | None = None
+    start_at: Moment | None = None
+    deadline: Moment | None = None
 
 
 class ErrorView(BaseModel):

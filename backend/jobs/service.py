@@ -95,6 +95,10 @@ class Jobs:
     async def counts(self) -> dict[JobState, int]:
         return await self._store.counts()
 
+    async def latest_of_keys(self, principal: str, prefix: str) -> Job | None:
+        """Return the newest job of this principal whose idempotency key starts with `prefix`."""
+        return await self._store.latest_of_keys(principal, prefix)
+
     # Submitting
 
     async def submit(

@@ -26,6 +26,8 @@ COMPACT_BYTES = 8_000_000
 COMPACT_FACTOR = 2
 # The setting that says how far the journal has been applied.
 APPLIED = "journal_sequence"
+# Sorts after every character of a key.
+LAST_CHARACTER = "\U0010ffff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +214,14 @@ class JobStore:
         """Return the job that this principal submitted with this key."""
         row = await self._database.fetch_one(
             SQL.job_of_key, {"principal": principal, "idempotency_key": idempotency_key}
+        )
+        return job_from(row["record"]) if row else None
+
+    async def latest_of_keys(self, principal: str, prefix: str) -> Job | None:
+        """Return the newest job of this principal whose key starts with `prefix`."""
+        row = await self._database.fetch_one(
+            SQL.latest_job_of_keys,
+            {"principal": principal, "first": prefix, "last": prefix + LAST_CHARACTER},
         )
         return job_from(row["record"]) if row else None
 

@@ -116,6 +116,11 @@ SELECT record FROM jobs WHERE id = :id;
 -- name: job_of_key
 SELECT record FROM jobs WHERE principal = :principal AND idempotency_key = :idempotency_key;
 
+-- name: latest_job_of_keys
+SELECT record FROM jobs
+WHERE principal = :principal AND idempotency_key >= :first AND idempotency_key < :last
+ORDER BY created_at DESC, id DESC LIMIT 1;
+
 -- name: prompt
 SELECT prompt, workflow FROM job_prompts WHERE hash = :hash;
 

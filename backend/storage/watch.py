@@ -58,5 +58,5 @@ def _watch(
             report({path for _, path in changes})
     except (OSError, RuntimeError) as error:
         # Too many watches, or a file system without inotify: scans find the changes instead.
-        log.info("model folders are scanned instead of watched", reason=str(error))
+        log.info("folders are scanned instead of watched", reason=str(error))
     report(None)
