@@ -149,6 +149,10 @@ class Prompts:
             return await self._cancel_by_steps(prompt_id)
         return as_dict(_body(reply), reply.request).get("cancelled") is True
 
+    async def take_out(self, prompt_id: str) -> None:
+        """Delete a prompt from the queue if it waits. One that runs goes on."""
+        await self._transport.post("/queue", {"delete": [_id(prompt_id)]})
+
     async def interrupt(self) -> None:
         """Interrupt whatever runs, at its next step."""
         await self._transport.post("/interrupt", {})

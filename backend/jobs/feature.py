@@ -7,7 +7,7 @@ from backend.comfy.client import ComfyClient
 from backend.core.journal import Journal
 from backend.downloads.service import Downloads
 from backend.downloads.transfer_start import TransferStart
-from backend.jobs import api, sockets
+from backend.jobs import api, queue_api, sockets
 from backend.jobs.adoption import SUFFIX, Adoption
 from backend.jobs.download_watch import DownloadWatch
 from backend.jobs.folder.claims import Claims
@@ -41,6 +41,7 @@ async def start(context: Context) -> Running:
     downloads = context.registry.get(Downloads)
     jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
     await jobs.load()
+    context.stack.push_async_callback(jobs.close)
     activity = context.registry.get(Activity)
     JobHistory(activity, events)
     intake = Intake(jobs, context.registry.get(Templates), Claims(journal))
@@ -59,4 +60,8 @@ async def start(context: Context) -> Running:
     )
 
 
-FEATURE = Feature(name="jobs", routers=(api.router, sockets.router), start=start)
+FEATURE = Feature(
+    name="jobs",
+    routers=(queue_api.settings_router, queue_api.router, api.router, sockets.router),
+    start=start,
+)

@@ -24,6 +24,8 @@ from backend.jobs.retry import Decision, decide
 from backend.jobs.store import Changes, JobStore
 from backend.jobs.transitions import LOSSES, Event, after
 
+UNSTARTED = frozenset({JobState.WAITING, JobState.QUEUED})
+
 
 class Lifecycle:
     """Every change is on disk before it is returned or published."""
@@ -36,6 +38,8 @@ class Lifecycle:
         # Set whenever a worker may find something to do.
         self.work_available = asyncio.Event()
         self._succeeded = self._failed = 0
+        # When the next start time or deadline comes; now until that has been looked up.
+        self._due_at: datetime | None = clock.now()
 
     async def get(self, job_id: str) -> Job:
         job = await self._store.get(job_id)
@@ -111,6 +115,8 @@ class Lifecycle:
 
     async def release_waiting(self) -> None:
         """Queue the jobs whose start time has come, and let those expire whose deadline has passed."""
+        if self.seconds_until_due() != 0:
+            return
         async with self.lock:
             expired = [ended(job, Event.EXPIRED) for job in await self._store.overdue()]
             ready = [
@@ -121,7 +127,27 @@ class Lifecycle:
                 changes.jobs.extend(await self._released_by(job))
             if changes.jobs:
                 await self._store.save(changes)
+            self._due_at = await self._store.next_due()
         self.publish(changes.jobs)
+
+    def seconds_until_due(self) -> float | None:
+        """Return how long it is until a start time or a deadline comes; None where no job has one."""
+        return max(0.0, (self._due_at - clock.now()).total_seconds()) if self._due_at else None
+
+    async def revived_by(self, retried: Job) -> list[Job]:
+        """Return the jobs that were blocked because `retried` had not succeeded, in their new states."""
+        revived: dict[str, Job] = {}
+        states = {retried.id: retried.state}
+        open_ids = [retried.id]
+        while open_ids:
+            for job in await self._store.blocked_dependants(open_ids.pop()):
+                known = await self._store.states(job.depends_on)
+                state = waiting_state(job, known | {each: states[each] for each in known if each in states})
+                if state != JobState.BLOCKED and job.id not in revived:
+                    revived[job.id] = job.changed(state=state)
+                    states[job.id] = state
+                    open_ids.append(job.id)
+        return list(revived.values())
 
     async def downloads_awaited(self) -> set[str]:
         """Return the transfers that jobs wait for."""
@@ -192,6 +218,8 @@ class Lifecycle:
 
     def publish(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
+            if job.state in UNSTARTED and (job.start_at or job.deadline):
+                self._due_at = clock.now()
             self._events.publish(JobChanged(job=job))
             self.work_available.set()
 

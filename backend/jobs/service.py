@@ -1,11 +1,13 @@
 """Jobs as users and other features handle them: submit, look, change, cancel, retry, pause."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from backend.auth.principal import PrincipalKind
 from backend.core import clock
-from backend.core.errors import Conflict, InvalidRequest, NotFound, TooManyRequests
+from backend.core.errors import CannotRecord, Conflict, InvalidRequest, NotFound, TooManyRequests
 from backend.core.events import EventBus
 from backend.jobs.cancellations import Cancellations
 from backend.jobs.lifecycle import Lifecycle, ended, waiting_state
@@ -21,13 +23,18 @@ from backend.jobs.models import (
     new_id,
 )
 from backend.jobs.models_needed import ModelSupply, NoSupply
+from backend.jobs.queue_settings import AfterCrash, QueuePolicy, QueueSettings, QueueSettingsChange
 from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
 from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
 from backend.jobs.transitions import Event, after
 from backend.jobs.values import check_prompt, with_values
 
-MAX_UNFINISHED = 100_000
 PAUSED = "paused"
+# Set while the control plane runs.
+RUNNING = "running"
+# How the labels of principals begin that are API keys.
+KEY = f"{PrincipalKind.KEY}:"
+RETRY_AFTER_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +59,7 @@ class Jobs:
     ):
         self._store = store
         self._models = models
+        self.policy = QueuePolicy(store)
         self._lifecycle = lifecycle
         self._events = events
         # Running jobs that a user wants to stop, for the worker.
@@ -59,8 +67,22 @@ class Jobs:
         self._paused = False
 
     async def load(self) -> None:
+        """Take up the queue as it was, or as the settings say after a crash."""
+        await self.policy.load()
         self._paused = await self._store.setting(PAUSED) == "1"
+        has_crashed = await self._store.setting(RUNNING) == "1"
+        settings = {RUNNING: "1"}
+        if has_crashed and self.policy.current.after_crash != AfterCrash.AS_BEFORE:
+            self._paused = self.policy.current.after_crash == AfterCrash.PAUSED
+            settings[PAUSED] = "1" if self._paused else "0"
+        with contextlib.suppress(CannotRecord):
+            await self._store.save(Changes(settings=settings))
         self._lifecycle.work_available.set()
+
+    async def close(self) -> None:
+        """Note that the control plane ends as it should."""
+        with contextlib.suppress(CannotRecord):
+            await self._store.save(Changes(settings={RUNNING: "0"}))
 
     # Looking
 
@@ -99,6 +121,10 @@ class Jobs:
         """Return the newest job of this principal whose idempotency key starts with `prefix`."""
         return await self._store.latest_of_keys(principal, prefix)
 
+    async def has_attempt(self, prompt_id: str) -> bool:
+        """Return whether a prompt at ComfyUI is one of ours."""
+        return await self._store.has_attempt(prompt_id)
+
     # Submitting
 
     async def submit(
@@ -116,7 +142,7 @@ class Jobs:
         earlier = [await self._earlier(wanted, principal) for wanted in request.jobs]
         if all(earlier):
             return [job for job in earlier if job]
-        await self._check_limit(len(request.jobs))
+        await self._check_limit(len(request.jobs), principal)
         downloads = await self._models.prepare(
             content,
             [wanted.values for wanted in request.jobs],
@@ -124,22 +150,23 @@ class Jobs:
             allow_pickle=request.allow_pickle,
         )
         async with self._lifecycle.lock:
-            await self._check_limit(len(request.jobs))
+            await self._check_limit(len(request.jobs), principal)
             made = _Made(prompt_hash=content.hash, principal=principal, source=source, downloads=downloads)
             jobs, new = await self._new_jobs(request, made)
             await self._store.save(Changes(prompts=[content] if new else [], jobs=new))
         self._lifecycle.publish(new)
         return jobs
 
-    async def _check_limit(self, count: int) -> None:
+    async def _check_limit(self, count: int, principal: str) -> None:
+        limits = self.policy.current
         counts = await self._store.counts()
         unfinished = sum(number for state, number in counts.items() if not state.is_final)
-        if unfinished + count > MAX_UNFINISHED:
-            raise TooManyRequests(
-                f"The queue holds at most {MAX_UNFINISHED} jobs and has {unfinished}. Wait until some have finished.",
-                code="queue_full",
-                retry_after=60,
-            )
+        if unfinished + count > limits.max_jobs:
+            raise _queue_full("The queue holds", limits.max_jobs, unfinished)
+        if limits.max_jobs_per_key is not None and principal.startswith(KEY):
+            unfinished = await self._store.unfinished_of(principal)
+            if unfinished + count > limits.max_jobs_per_key:
+                raise _queue_full("This API key may have", limits.max_jobs_per_key, unfinished)
 
     async def _new_jobs(self, request: SubmitRequest, made: "_Made") -> tuple[list[Job], list[Job]]:
         """Return all jobs of the request, and those of them that are new."""
@@ -245,6 +272,8 @@ class Jobs:
     async def retry(self, job_id: str) -> Job:
         """Queue a job again that has failed, was cancelled, is blocked or has expired; its counters start again.
 
+        Jobs that were blocked because of it wait for it again.
+
         Where a model is missing, its download is started again, and the job waits for it.
         """
         downloads = await self._models_again(await self.get(job_id))
@@ -261,8 +290,9 @@ class Jobs:
                 finished_at=None,
                 deadline=None,
             )
-            await self._store.save(Changes(jobs=[job]))
-        self._lifecycle.publish([job])
+            changes = Changes(jobs=[job, *await self._lifecycle.revived_by(job)])
+            await self._store.save(changes)
+        self._lifecycle.publish(changes.jobs)
         return job
 
     async def _models_again(self, job: Job) -> tuple[str, ...]:
@@ -295,16 +325,34 @@ class Jobs:
         self._lifecycle.work_available.set()
         self._events.publish(QueueChanged())
 
+    async def change_settings(self, request: QueueSettingsChange) -> QueueSettings:
+        settings = await self.policy.change(request)
+        self._lifecycle.work_available.set()
+        self._events.publish(QueueChanged())
+        return settings
+
     # For the worker
 
     async def can_start(self) -> bool:
         """Return whether a job is queued and may start."""
-        return not self._paused and bool(await self._store.queued(1))
+        return self._may_start and bool(await self._store.queued(1))
+
+    @property
+    def _may_start(self) -> bool:
+        return not self._paused and not self.policy.is_quiet(clock.now())
 
     async def claim(
         self, worker_id: str, lease_expires_at: datetime, attempt_id: str
     ) -> tuple[Job, Attempt] | None:
         """Start an attempt of the next job; None where nothing may start now."""
-        if self._paused:
+        if not self._may_start:
             return None
         return await self._lifecycle.claim(worker_id, lease_expires_at, attempt_id)
+
+
+def _queue_full(what: str, limit: int, unfinished: int) -> TooManyRequests:
+    return TooManyRequests(
+        f"{what} at most {limit} unfinished jobs, and there are {unfinished}. Wait until some have finished.",
+        code="queue_full",
+        retry_after=RETRY_AFTER_SECONDS,
+    )

@@ -290,6 +290,22 @@ class JobStore:
         """Return the jobs that wait for this one."""
         return await self._jobs(SQL.dependants, {"id": job_id})
 
+    async def blocked_dependants(self, job_id: str) -> list[Job]:
+        """Return the jobs that are blocked because this one did not succeed."""
+        return await self._jobs(SQL.blocked_dependants, {"id": job_id})
+
+    async def next_due(self) -> datetime | None:
+        """Return when the next start time or deadline comes."""
+        row = await self._database.fetch_one(SQL.next_due, {"now": clock.to_text(clock.now())})
+        return clock.from_text(row["moment"]) if row and row["moment"] else None
+
+    async def unfinished_of(self, principal: str) -> int:
+        row = await self._database.fetch_one(SQL.unfinished_of_principal, {"principal": principal})
+        return row["count"] if row else 0
+
+    async def has_attempt(self, attempt_id: str) -> bool:
+        return await self._database.fetch_one(SQL.has_attempt, {"id": attempt_id}) is not None
+
     async def states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
         rows = await self._database.fetch_all(SQL.states_of, {"ids": as_json(job_ids)})
         return {row["id"]: JobState(row["state"]) for row in rows}

@@ -130,6 +130,9 @@ SELECT record FROM attempts WHERE job_id = :job_id ORDER BY number;
 -- name: ended_attempts
 SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'started';
 
+-- name: has_attempt
+SELECT 1 FROM attempts WHERE id = :id;
+
 -- name: outputs_of_job
 SELECT outputs FROM job_outputs WHERE job_id = :job_id;
 
@@ -163,6 +166,23 @@ SELECT record FROM jobs WHERE state IN ('waiting', 'queued') AND deadline <= :no
 -- Return the jobs that wait for this one.
 SELECT jobs.record FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
 WHERE job_dependencies.depends_on = :id AND jobs.state = 'waiting';
+
+-- name: blocked_dependants
+-- Return the jobs that are blocked because this one did not succeed.
+SELECT jobs.record FROM job_dependencies JOIN jobs ON jobs.id = job_dependencies.job_id
+WHERE job_dependencies.depends_on = :id AND jobs.state = 'blocked' AND json_extract(jobs.record, '$.error') IS NULL;
+
+-- name: next_due
+-- Return when the next start time or deadline comes.
+SELECT MIN(moment) AS moment FROM (
+    SELECT MIN(start_at) AS moment FROM jobs WHERE state = 'waiting' AND start_at > :now
+    UNION ALL
+    SELECT MIN(deadline) FROM jobs WHERE state IN ('waiting', 'queued')
+);
+
+-- name: unfinished_of_principal
+SELECT COUNT(*) AS count FROM jobs
+WHERE state IN ('waiting', 'queued', 'running', 'blocked') AND principal = :principal;
 
 -- name: downloads_awaited
 SELECT DISTINCT value AS id FROM jobs, json_each(jobs.record, '$.downloads') WHERE state = 'waiting';

@@ -31,8 +31,10 @@ log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 20.0
-# How often to look for ComfyUI, for start times and for expired leases while nothing else happens.
+# How often to look for ComfyUI while a job is queued.
 LOOK_SECONDS = 2.0
+# How often to look for expired leases and the end of quiet hours while nothing else happens.
+IDLE_SECONDS = 30.0
 
 
 class Worker:
@@ -54,8 +56,15 @@ class Worker:
             work.clear()
             if not await self._run_one():
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(await self._pause()):
                         await work.wait()
+
+    async def _pause(self) -> float:
+        """Return how long to wait for an event. ComfyUI sends none when it is free, so it is looked at while a job waits."""
+        if await self._jobs.can_start():
+            return LOOK_SECONDS
+        due = self._lifecycle.seconds_until_due()
+        return IDLE_SECONDS if due is None else min(due, IDLE_SECONDS)
 
     async def _discard_leftovers(self) -> None:
         """Delete what processes that were killed have left of attempts that have ended."""
@@ -85,11 +94,12 @@ class Worker:
         return await until_recorded(lambda: self._lifecycle.take_over(self._id, _lease()))
 
     async def _comfyui_is_free(self) -> bool:
-        """Prompts that users queue in ComfyUI's own page go first."""
+        """Prompts that users queue in ComfyUI's own page go first, unless the settings say otherwise."""
         try:
-            return await self._comfy.prompts.remaining() == 0
+            remaining = await self._comfy.prompts.remaining()
         except ComfyError:
             return False
+        return remaining == 0 or not self._jobs.policy.current.comfyui_first
 
     async def _resume(self, job: Job, attempt: Attempt) -> None:
         """End an attempt of a worker that is gone. It may have had all outputs already, or a user wants it to stop."""
@@ -154,7 +164,11 @@ class Worker:
             return attempt
         options = {"workflow": workflow} if workflow else {}
         await self._comfy.prompts.submit_once(
-            prompt, attempt.id, client_id=self._comfy.events.client_id, extra_data={"extra_pnginfo": options}
+            prompt,
+            attempt.id,
+            client_id=self._comfy.events.client_id,
+            extra_data={"extra_pnginfo": options},
+            front=not self._jobs.policy.current.comfyui_first,
         )
         known = attempt.changed(process_id=attempt.process_id or await self._comfy.process.current())
         await until_recorded(lambda: self._lifecycle.note_attempt(known))

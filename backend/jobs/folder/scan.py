@@ -1,5 +1,6 @@
 """Finds job files, and tells complete ones from those that are still being written."""
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -90,13 +91,19 @@ class Intray:
         """Whether a file may be complete soon."""
         return any(not seen.done for seen in self._seen.values())
 
+    @property
+    def seconds_until_retry(self) -> float:
+        """Return when a refused file is looked at again; infinite where there is none."""
+        retries = [seen.retry_at for seen in self._seen.values() if seen.retry_at is not None]
+        return max(0.0, min(retries) - time.monotonic()) if retries else math.inf
+
     def done(self, file: Found) -> None:
         """Leave the file alone until it changes."""
         self._set(file, None)
 
-    def refused(self, file: Found) -> None:
+    def refused(self, file: Found, seconds: float | None = None) -> None:
         """Look at the file again when it changes, and after a while."""
-        self._set(file, time.monotonic() + RETRY_SECONDS)
+        self._set(file, time.monotonic() + (RETRY_SECONDS if seconds is None else seconds))
 
     def forget(self, path: Path) -> None:
         """Look at the file again at the next scan."""

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 WATCHED_SECONDS = 60.0
 # While a file may still be growing.
 SETTLING_SECONDS = 0.5
+# Between two attempts while ComfyUI does not answer.
+COMFYUI_SECONDS = 5.0
 # Scans take at most 1/DUTY of the time.
 DUTY = 20
 
@@ -125,9 +127,10 @@ class JobFolder:
             await self._take(file, setup)
         if self._intray.is_settling:
             return SETTLING_SECONDS
+        pause = max(setup.config.poll_interval_ms / 1000, DUTY * (time.monotonic() - began))
         if self._is_watched and not await asyncio.to_thread(is_network_volume, setup.places.processing):
-            return WATCHED_SECONDS
-        return max(setup.config.poll_interval_ms / 1000, DUTY * (time.monotonic() - began))
+            pause = WATCHED_SECONDS
+        return min(pause, self._intray.seconds_until_retry)
 
     async def _take(self, file: Found, setup: Setup) -> None:
         try:
@@ -137,7 +140,7 @@ class JobFolder:
             self._intray.forget(file.path)
         except ComfyError as error:  # it may be starting
             log.info("a job file waits for ComfyUI", file=file.path.name, reason=error.message)
-            self._intray.refused(file)
+            self._intray.refused(file, COMFYUI_SECONDS)
         except (InvalidJobFile, AppError) as error:
             await asyncio.to_thread(write_note, file.path, str(error))
             self._activity.note("job.refused", file.path.name, problem=str(error))

@@ -32,6 +32,10 @@ class Queue:
         request = SubmitRequest(prompt=PROMPT, template="portrait", jobs=[JobRequest(**job) for job in jobs])
         return await self.jobs.submit(request, "owner")
 
+    async def submit_as(self, principal: str) -> Job:
+        (submitted,) = await self.jobs.submit(SubmitRequest(prompt=PROMPT), principal)
+        return submitted
+
     async def claim(self, worker_id: str = "worker") -> tuple[Job, Attempt]:
         claimed = await self.jobs.claim(worker_id, clock.in_seconds(60), new_id())
         assert claimed, "nothing is queued"

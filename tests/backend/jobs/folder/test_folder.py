@@ -56,7 +56,7 @@ def note(path: Path) -> Path:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for files, which announce themselves to nobody."""
+    """Wait for files: no event announces them."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -73,6 +73,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "SETTLE_SECONDS", 0.1)
     monkeypatch.setattr(scan, "RETRY_SECONDS", 0.5)
     monkeypatch.setattr(worker, "SETTLING_SECONDS", 0.05)
+    monkeypatch.setattr(worker, "COMFYUI_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def test_a_job_file_runs_and_moves_with_its_results(folder: Folder) -> Non
     assert (record["priority"], output["path"], output["kind"]) == (3, "pictures/cat.png", "image")
     assert (folder.workspace / output["path"]).read_bytes().startswith(b"\x89PNG")
     assert (folder.finished / NAME).read_text() == CONTENT
-    assert list(path.parent.iterdir()) == []
+    await until(lambda: list(path.parent.iterdir()) == [])
     (job,) = await folder.jobs()
     assert (job["name"], job["source"], job["template"]) == ("cat", "folder", "folder:portrait")
 
