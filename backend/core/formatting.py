@@ -24,6 +24,17 @@ def format_duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def format_time_span(seconds: float) -> str:
+    """Return `0.4 s`, `12 s`, `4 min 10 s` or `2 h 5 min`, as the pages' scripts do."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def printable(text: str) -> str:
     """Return one line without control characters: foreign text must not control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -9,7 +9,7 @@ from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.core.errors import Conflict, NotFound, OutOfSpace, RangeOutsideFile, TooManyRequests
-from backend.jobs.dependencies import JobsService, OutputFiles, Watch
+from backend.jobs.dependencies import JobsService, LiveService, OrderingService, OutputFiles, Watch
 from backend.jobs.event_stream import events_of
 from backend.jobs.paging import decode, encode
 from backend.jobs.schemas import (
@@ -34,6 +34,7 @@ router = ProtectedRouter(
 )
 
 RANGES: Responses = {206: {"description": "The range that was asked for."}}
+PICTURES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}}
 CHANGE = responses(NotFound, Conflict, OutOfSpace)
 
 
@@ -82,8 +83,10 @@ async def resume(jobs: JobsService) -> None:
 
 
 @router.post("/move", responses=CHANGE)
-async def move(request: MoveRequest, jobs: JobsService) -> list[JobView]:
-    """Put jobs before or after all others of their priority."""
+async def move(request: MoveRequest, jobs: JobsService, ordering: OrderingService) -> list[JobView]:
+    """Put jobs before or after all others of their priority, or just before one of them."""
+    if request.before:
+        return [JobView.of(job) for job in await ordering.place_before(request.ids, request.before)]
     return [JobView.of(job) for job in await jobs.move(request.ids, first=request.to == "first")]
 
 
@@ -130,20 +133,44 @@ async def show_workflow(job_id: str, jobs: JobsService) -> dict[str, Any]:
 
 
 @router.get(
+    "/{job_id}/preview",
+    response_class=Response,
+    responses={**responses(NotFound), 200: {"content": PICTURES}},
+)
+async def show_preview(job_id: str, jobs: JobsService, live: LiveService) -> Response:
+    """The newest preview picture of a running job."""
+    preview = live.preview((await jobs.get(job_id)).id)
+    if preview is None:
+        raise NotFound(f"Job {job_id} has no preview: it does not run, or ComfyUI has sent none yet.")
+    return Response(preview.content, media_type=preview.media_type, headers={"Cache-Control": "no-store"})
+
+
+@router.get(
     "/{job_id}/outputs/{number}",
     response_class=RangedFile,
     responses={**responses(NotFound, RangeOutsideFile), **RANGES},
 )
-async def show_output(job_id: str, number: int, jobs: JobsService, files: OutputFiles) -> RangedFile:
-    """The bytes of one output; `number` counts from 0. Answers range requests."""
+async def show_output(
+    job_id: str, number: int, jobs: JobsService, files: OutputFiles, download: bool = False
+) -> RangedFile:
+    """The bytes of one output; `number` counts from 0. Answers range requests. `download` has browsers save it."""
     outputs = await jobs.outputs(job_id)
     if not 0 <= number < len(outputs):
         raise NotFound(f"Job {job_id} has no output {number}.")
     output = outputs[number]
     path = await files.find(output)
+    inline = not download and is_harmless(output.media_type)
     return RangedFile(
-        path, media_type=output.media_type, filename=path.name, content_disposition_type="inline"
+        path,
+        media_type=output.media_type,
+        filename=path.name,
+        content_disposition_type="inline" if inline else "attachment",
     )
+
+
+def is_harmless(media_type: str) -> bool:
+    """Return whether a browser may show it: a page or a script of a custom node must not run as one of ours."""
+    return media_type.startswith(("image/", "video/", "audio/")) or media_type == "text/plain"
 
 
 @router.get(

@@ -4,7 +4,12 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from backend.jobs.comfy_activity import ComfyActivity
+from backend.jobs.estimates import Estimates
+from backend.jobs.live import Live
+from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
+from backend.jobs.reruns import Reruns
 from backend.jobs.service import Jobs
 from backend.jobs.watch import JobWatch
 from backend.web.features import provided
@@ -12,3 +17,8 @@ from backend.web.features import provided
 JobsService = Annotated[Jobs, Depends(provided(Jobs))]
 OutputFiles = Annotated[JobOutputFiles, Depends(provided(JobOutputFiles))]
 Watch = Annotated[JobWatch, Depends(provided(JobWatch))]
+LiveService = Annotated[Live, Depends(provided(Live))]
+EstimatesService = Annotated[Estimates, Depends(provided(Estimates))]
+OrderingService = Annotated[Ordering, Depends(provided(Ordering))]
+RerunsService = Annotated[Reruns, Depends(provided(Reruns))]
+ComfyActivityService = Annotated[ComfyActivity, Depends(provided(ComfyActivity))]

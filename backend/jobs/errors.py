@@ -13,7 +13,7 @@ def error_of_execution(error: ExecutionError, prompt: Prompt) -> JobError:
     """Return what a node raised, with the title that the user gave to the node."""
     kind = ErrorKind.OUT_OF_MEMORY if error.is_out_of_memory else ErrorKind.NODE
     title = title_of(prompt, error.node_id)
-    name = f"{title} ({error.node_type}, node {error.node_id})" if error.node_id else "ComfyUI"
+    name = _name_of(title, error) if error.node_id else "ComfyUI"
     return JobError(
         kind=kind,
         message=f"{name} failed: {error.message.strip() or error.exception_type}",
@@ -22,6 +22,12 @@ def error_of_execution(error: ExecutionError, prompt: Prompt) -> JobError:
         node_title=title,
         traceback=error.traceback,
     )
+
+
+def _name_of(title: str | None, error: ExecutionError) -> str:
+    if title is None:
+        return f"{error.node_type} (node {error.node_id})"
+    return f"{title} ({error.node_type}, node {error.node_id})"
 
 
 def error_of_rejection(error: PromptRejected, prompt: Prompt) -> JobError:

@@ -9,7 +9,9 @@ from backend.downloads.service import Downloads
 from backend.downloads.transfer_start import TransferStart
 from backend.jobs import api, queue_api, sockets
 from backend.jobs.adoption import SUFFIX, Adoption
+from backend.jobs.comfy_activity import ComfyActivity
 from backend.jobs.download_watch import DownloadWatch
+from backend.jobs.estimates import Estimates
 from backend.jobs.folder.claims import Claims
 from backend.jobs.folder.intake import Intake
 from backend.jobs.folder.worker import JobFolder
@@ -17,7 +19,10 @@ from backend.jobs.history import JobHistory
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
 from backend.jobs.models_needed import ModelDownloads
+from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
+from backend.jobs.pages import actions, batch, compare, job, queue
+from backend.jobs.reruns import Reruns
 from backend.jobs.results import Results
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
@@ -46,13 +51,25 @@ async def start(context: Context) -> Running:
     JobHistory(activity, events)
     intake = Intake(jobs, context.registry.get(Templates), Claims(journal))
     folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
-    watch, channel = JobWatch(events), sockets.JobsChannel(events)
-    worker = Worker(jobs, lifecycle, comfy, Results(comfy, workspace / OUTPUTS), Live(events))
+    watch, live = JobWatch(events), Live(events)
+    channel = sockets.JobsChannel(jobs, live, events)
+    worker = Worker(jobs, lifecycle, comfy, Results(comfy, workspace / OUTPUTS), live)
     return Running(
-        services=(jobs, watch, channel, JobOutputFiles(workspace / OUTPUTS)),
+        services=(
+            jobs,
+            watch,
+            live,
+            channel,
+            Estimates(store, events),
+            Ordering(store, lifecycle, events),
+            Reruns(jobs),
+            ComfyActivity(comfy, jobs),
+            JobOutputFiles(workspace / OUTPUTS),
+        ),
         channels=(channel, watch),
         background=(
             worker.run,
+            channel.run,
             Adoption(journal, store, lifecycle).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
             folder.run,
@@ -62,6 +79,16 @@ async def start(context: Context) -> Running:
 
 FEATURE = Feature(
     name="jobs",
-    routers=(queue_api.settings_router, queue_api.router, api.router, sockets.router),
+    routers=(
+        queue_api.settings_router,
+        queue_api.router,
+        api.router,
+        sockets.router,
+        queue.router,
+        compare.router,
+        actions.router,
+        batch.router,
+        job.router,
+    ),
     start=start,
 )

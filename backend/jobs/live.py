@@ -26,6 +26,8 @@ class PreviewReady:
     """Event: a running job has a new preview picture."""
 
     job_id: str
+    # Counts up for each job, so that pages see which one is newer.
+    number: int
     media_type: str
     content: bytes
 
@@ -37,6 +39,10 @@ class Live:
         self._events = events
         self._progress: dict[str, JobProgress] = {}
         self._previews: dict[str, PreviewReady] = {}
+
+    def all(self) -> list[JobProgress]:
+        """Return the progress of every running job."""
+        return list(self._progress.values())
 
     def progress(self, job_id: str) -> JobProgress | None:
         return self._progress.get(job_id)
@@ -53,13 +59,21 @@ class Live:
             case ProgressSnapshot():
                 self._publish(_from_snapshot(job_id, update))
             case Preview():
-                ready = PreviewReady(job_id=job_id, media_type=update.media_type, content=update.content)
-                self._previews[job_id] = ready
-                self._events.publish(ready)
+                self._show(job_id, update)
 
     def end(self, job_id: str) -> None:
         self._progress.pop(job_id, None)
         self._previews.pop(job_id, None)
+
+    def _show(self, job_id: str, picture: Preview) -> None:
+        before = self._previews.get(job_id)
+        ready = self._previews[job_id] = PreviewReady(
+            job_id=job_id,
+            number=before.number + 1 if before else 1,
+            media_type=picture.media_type,
+            content=picture.content,
+        )
+        self._events.publish(ready)
 
     def _publish(self, progress: JobProgress) -> None:
         self._progress[progress.job_id] = progress

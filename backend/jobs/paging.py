@@ -10,8 +10,13 @@ def encode(job: Job) -> str:
     return encode_cursor((clock.to_text(job.created_at), job.id))
 
 
+def encode_end(job: Job) -> str:
+    """Return the cursor of a job in the history, which is sorted by the time of the end."""
+    return encode_cursor((clock.to_text(job.finished_at or job.created_at), job.id))
+
+
 def decode(cursor: str | None) -> tuple[str, str] | None:
-    """Return creation time and id of the last job of the page before; None for the first page."""
+    """Return time and id of the last job of the page before; None for the first page."""
     match decode_cursor(cursor) if cursor else None:
         case None:
             return None

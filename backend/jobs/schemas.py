@@ -190,3 +190,8 @@ class SubmitReport(BaseModel):
 class MoveRequest(BaseModel):
     ids: list[str] = Field(min_length=1, max_length=1000, description="Jobs, in the order wanted.")
     to: Literal["first", "last"] = "first"
+    before: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Put them just before this job, with its priority; `to` does not count then.",
+    )

@@ -110,6 +110,31 @@ class Jobs:
     async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
         return await self._store.newest(wanted, limit, before)
 
+    async def ended(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
+        """Return jobs that have ended, the newest end first."""
+        return await self._store.ended(wanted, limit, before)
+
+    async def in_state(self, state: JobState, limit: int) -> list[Job]:
+        return await self._store.in_state(state, limit)
+
+    async def outputs_of(self, jobs: Sequence[Job]) -> dict[str, tuple[Output, ...]]:
+        """Return the outputs of many jobs by their ids."""
+        return await self._store.outputs_of([job.id for job in jobs])
+
+    async def runs_like(self, job: Job, limit: int) -> list[Job]:
+        """Return the newest jobs that started from the same prompt and succeeded."""
+        return await self._store.runs_of_prompt(job.prompt_hash, limit)
+
+    async def of_batch(self, batch_id: str, limit: int) -> list[Job]:
+        """Return jobs of a batch in the order in which they were submitted. NotFound when there is none."""
+        jobs = await self._store.of_batch(batch_id, limit)
+        if not jobs:
+            raise NotFound(f"There is no batch {batch_id}.")
+        return jobs
+
+    async def batch_counts(self, batch_id: str) -> dict[JobState, int]:
+        return await self._store.batch_counts(batch_id)
+
     async def queued(self, limit: int, after_job: Job | None = None) -> list[Job]:
         """Return jobs in the order in which they will run."""
         return await self._store.queued(limit, after_job)

@@ -73,6 +73,8 @@ class JobFilter:
     states: tuple[JobState, ...] = ()
     batch_id: str | None = None
     template: str | None = None
+    # Text in the name or in a value.
+    q: str = ""
 
 
 class JobStore:
@@ -243,6 +245,11 @@ class JobStore:
         row = await self._database.fetch_one(SQL.outputs_of_job, {"job_id": job_id})
         return outputs_from(row["outputs"]) if row else ()
 
+    async def outputs_of(self, job_ids: Sequence[str]) -> dict[str, tuple[Output, ...]]:
+        """Return the outputs of many jobs; a job without any is missing."""
+        rows = await self._database.fetch_all(SQL.outputs_of_jobs, {"ids": as_json(job_ids)})
+        return {row["job_id"]: outputs_from(row["outputs"]) for row in rows}
+
     async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
         """Return jobs, newest first, from the one after `before`: its creation time and id."""
         created_at, job_id = before or (None, None)
@@ -257,6 +264,54 @@ class JobStore:
                 "limit": limit,
             },
         )
+
+    async def ended(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
+        """Return jobs that have ended, the newest end first, from the one after `before`: its end and id."""
+        finished_at, job_id = before or (None, None)
+        return await self._jobs(
+            SQL.ended_jobs,
+            {
+                "states": as_json(wanted.states),
+                "batch_id": wanted.batch_id,
+                "template": wanted.template,
+                "q": wanted.q.lower(),
+                "before_finished_at": finished_at,
+                "before_id": job_id,
+                "limit": limit,
+            },
+        )
+
+    async def in_state(self, state: JobState, limit: int) -> list[Job]:
+        """Return jobs in this state, by priority and age."""
+        return await self._jobs(SQL.jobs_in_state, {"state": state, "limit": limit})
+
+    async def of_batch(self, batch_id: str, limit: int) -> list[Job]:
+        """Return jobs of a batch in the order in which they were submitted."""
+        return await self._jobs(SQL.jobs_of_batch, {"batch_id": batch_id, "limit": limit})
+
+    async def batch_counts(self, batch_id: str) -> dict[JobState, int]:
+        rows = await self._database.fetch_all(SQL.batch_counts, {"batch_id": batch_id})
+        return {JobState(row["state"]): row["count"] for row in rows}
+
+    async def runs_of_prompt(self, prompt_hash: str, limit: int) -> list[Job]:
+        """Return the newest jobs that started from this prompt and succeeded."""
+        return await self._jobs(SQL.runs_of_prompt, {"prompt_hash": prompt_hash, "limit": limit})
+
+    async def runs_of_template(self, template: str, limit: int) -> list[Job]:
+        return await self._jobs(SQL.runs_of_template, {"template": template, "limit": limit})
+
+    async def queued_before(self, job: Job, apart_from: Sequence[str]) -> Job | None:
+        """Return the job that runs just before `job`, looking past `apart_from`."""
+        found = await self._jobs(
+            SQL.queued_before,
+            {
+                "priority": job.priority,
+                "position": job.position,
+                "id": job.id,
+                "apart_from": as_json(apart_from),
+            },
+        )
+        return found[0] if found else None
 
     async def queued(self, limit: int, after: Job | None = None) -> list[Job]:
         """Return jobs in the order in which they will run, from the one after `after`."""

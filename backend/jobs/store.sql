@@ -58,6 +58,10 @@ CREATE TABLE job_outputs (
 -- Switches of the queue, such as `paused`, and how far the journal has been applied.
 CREATE TABLE job_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
+-- name: migration_2
+-- The history is listed by the time at which jobs ended.
+CREATE INDEX jobs_by_end ON jobs (finished_at DESC, id DESC) WHERE finished_at IS NOT NULL;
+
 -- name: save_job
 INSERT INTO jobs (id, state, priority, position, batch_id, template, prompt_hash, principal, idempotency_key, start_at,
                   deadline, created_at, finished_at, record)
@@ -133,6 +137,9 @@ SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND stat
 -- name: has_attempt
 SELECT 1 FROM attempts WHERE id = :id;
 
+-- name: outputs_of_jobs
+SELECT job_id, outputs FROM job_outputs WHERE job_id IN (SELECT value FROM json_each(:ids));
+
 -- name: outputs_of_job
 SELECT outputs FROM job_outputs WHERE job_id = :job_id;
 
@@ -145,6 +152,45 @@ WHERE (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
   AND (:before_created_at IS NULL OR (created_at, id) < (:before_created_at, :before_id))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
+
+-- name: ended_jobs
+-- Return a page of the jobs that have ended, the newest end first. `q` is in lower case; the first of its two tests is
+-- the cheap one.
+SELECT record FROM jobs
+WHERE finished_at IS NOT NULL
+  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+  AND (:batch_id IS NULL OR batch_id = :batch_id)
+  AND (:template IS NULL OR template = :template)
+  AND (:q = '' OR (instr(lower(record), :q)
+                   AND instr(lower(json_extract(record, '$.name') || ' ' || json_extract(record, '$.values')), :q)))
+  AND (:before_finished_at IS NULL OR (finished_at, id) < (:before_finished_at, :before_id))
+ORDER BY finished_at DESC, id DESC
+LIMIT :limit;
+
+-- name: jobs_in_state
+SELECT record FROM jobs WHERE state = :state ORDER BY priority, position, id LIMIT :limit;
+
+-- name: jobs_of_batch
+-- Return jobs in the order in which they were submitted.
+SELECT record FROM jobs WHERE batch_id = :batch_id ORDER BY created_at, position, id LIMIT :limit;
+
+-- name: batch_counts
+SELECT state, COUNT(*) AS count FROM jobs WHERE batch_id = :batch_id GROUP BY state;
+
+-- name: runs_of_prompt
+-- Return the newest jobs that started from this prompt and succeeded.
+SELECT record FROM jobs WHERE prompt_hash = :prompt_hash AND state = 'succeeded'
+ORDER BY finished_at DESC LIMIT :limit;
+
+-- name: runs_of_template
+SELECT record FROM jobs WHERE template = :template AND state = 'succeeded' ORDER BY finished_at DESC LIMIT :limit;
+
+-- name: queued_before
+-- Return the job that runs just before another one, apart from some.
+SELECT record FROM jobs
+WHERE state = 'queued' AND (priority, position, id) < (:priority, :position, :id)
+  AND id NOT IN (SELECT value FROM json_each(:apart_from))
+ORDER BY priority DESC, position DESC, id DESC LIMIT 1;
 
 -- name: queued_jobs
 -- Return a page of jobs in the order in which they will run.

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
-from backend.core.formatting import format_bytes, format_gpu_memory
+from backend.core.formatting import format_bytes, format_gpu_memory, format_time_span
 from backend.web.assets import Assets
 from backend.web.features import registry_of
 
@@ -29,6 +29,7 @@ class Renderer:
         )
         self._environment.filters |= {
             "bytes": format_bytes,
+            "duration": format_time_span,
             "gpu_memory": format_gpu_memory,
             "ago": ago,
             "local": local,

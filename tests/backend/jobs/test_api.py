@@ -149,7 +149,8 @@ async def test_an_unknown_job_or_output_is_not_found(idle: ControlPlane) -> None
 
 async def test_the_socket_tells_the_state_and_every_change(idle: ControlPlane) -> None:
     async with idle.socket("/ws/jobs") as frames, asyncio.timeout(30):
-        assert json.loads(await frames.recv()) == {"type": "snapshot", "paused": False, "counts": {}}
+        snapshot = {"type": "snapshot", "paused": False, "counts": {}, "progress": []}
+        assert json.loads(await frames.recv()) == snapshot
         (job,) = await submit(idle)
         change = json.loads(await frames.recv())
         assert (change["type"], change["job"]["id"], change["job"]["state"]) == (

@@ -5,15 +5,31 @@ const SNAPSHOT_TIMEOUT = 15_000;
 
 /**
  * Keep a socket open on `path` and pass its frames on. The server sends a snapshot first, so a reconnect needs no
- * replay. `onState` gets true with each snapshot and false when the connection is lost.
+ * replay. `onState` gets true with each snapshot and false when the connection is lost. With `whileVisible`, a hidden
+ * tab closes its socket, and opens it again when it is shown.
  */
 export class LiveChannel {
-  constructor(path, onFrame, onState = () => {}) {
+  constructor(path, onFrame, { onState = () => {}, whileVisible = false } = {}) {
     this.path = path;
     this.onFrame = onFrame;
     this.onState = onState;
+    this.whileVisible = whileVisible;
     this.pause = FIRST_PAUSE;
-    this.open();
+    this.socket = null;
+    if (whileVisible) document.addEventListener("visibilitychange", () => this.follow());
+    this.follow();
+  }
+
+  /** Open the socket, or close it while the tab is hidden. */
+  follow() {
+    if (!(this.whileVisible && document.hidden)) {
+      if (this.socket === null) this.open();
+      return;
+    }
+    const unwanted = this.socket;
+    this.socket = null;
+    clearTimeout(this.timeout);
+    unwanted?.close();
   }
 
   open() {
@@ -52,7 +68,7 @@ export class LiveChannel {
       location.assign(`/_pod/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
       return;
     }
-    setTimeout(() => this.open(), this.pause * (0.75 + Math.random() / 2));
+    setTimeout(() => this.follow(), this.pause * (0.75 + Math.random() / 2));
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
   }
 }

@@ -3,6 +3,7 @@ import "../../vendor/htmx.js";
 import { theme, toasts } from "../components/shell.js";
 import { connection } from "../stores/connection.js";
 import { downloads } from "../stores/downloads.js";
+import { jobs } from "../stores/jobs.js";
 import { askWithDialog } from "./confirmation.js";
 import { LiveChannel } from "./live-channel.js";
 import { watchRequests } from "./requests.js";
@@ -13,15 +14,15 @@ export function start(components = {}) {
   askWithDialog();
   Alpine.store("connection", connection);
   Alpine.store("downloads", downloads);
+  Alpine.store("jobs", jobs);
   for (const [name, component] of Object.entries({ theme, toasts, ...components })) Alpine.data(name, component);
   Alpine.start();
-  const channel = new LiveChannel(
-    "/ws/downloads",
-    (frame) => downloads.apply(frame),
-    (isOpen) => {
+  const channel = new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
+    onState: (isOpen) => {
       connection.isOpen = isOpen;
     },
-  );
+  });
+  new LiveChannel("/ws/jobs", (frame) => jobs.apply(frame), { whileVisible: true });
   document.addEventListener("no-answer", () => channel.reset());
   addEventListener("offline", () => channel.reset());
   for (const element of document.querySelectorAll("[data-live]")) follow(element.dataset.live);

@@ -12,6 +12,7 @@ import folder_paths
 from comfy_execution.graph import ExecutionBlocker
 
 NUMBER = ("INT", {"default": 0, "min": 0, "max": 0xFFFFFFFF})
+SEED = ("INT", {"default": 0, "min": 0, "max": 2**50})
 SECONDS = ("FLOAT", {"default": 0.0, "min": 0.0, "max": 3600.0})
 
 
@@ -38,9 +39,9 @@ class TestNode:
 class TestSlow(TestNode):
     """Reports every step, and can be interrupted between steps."""
 
-    INPUTS = {"steps": ("INT", {"default": 3, "min": 1, "max": 10000}), "seconds": SECONDS}
+    INPUTS = {"steps": ("INT", {"default": 3, "min": 1, "max": 10000}), "seconds": SECONDS, "seed": SEED}
 
-    def run(self, image, steps=3, seconds=0.0, salt=0):
+    def run(self, image, steps=3, seconds=0.0, seed=0, salt=0):
         bar = comfy.utils.ProgressBar(steps)
         for step in range(1, steps + 1):
             time.sleep(seconds)

@@ -1,0 +1,4 @@
+import { comparison } from "../components/comparison.js";
+import { start } from "../lib/start.js";
+
+start({ comparison });

@@ -1,0 +1,211 @@
+"""The pages about jobs, as the server renders them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.backend.jobs.queue import PROMPT
+from tests.support.comfyui.graphs import picture, through
+from tests.support.comfyui.process import ComfyUI, running
+from tests.support.control_plane import ControlPlane, running_control_plane
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def idle(workspace: Path) -> AsyncIterator[ControlPlane]:
+    """A control plane without a ComfyUI: nothing leaves the queue."""
+    async with running_control_plane(workspace) as pod:
+        yield pod
+
+
+@pytest.fixture(scope="module")
+def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUI]:
+    with running(ComfyUI(tmp_path_factory.mktemp("comfyui")).with_test_nodes()) as comfyui:
+        yield comfyui
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pod(tmp_path_factory: pytest.TempPathFactory, comfyui: ComfyUI) -> AsyncIterator[ControlPlane]:
+    """A control plane that several tests use, each with jobs of its own."""
+    async with running_control_plane(tmp_path_factory.mktemp("workspace"), comfyui_url=comfyui.url) as pod:
+        yield pod
+
+
+async def submit(
+    pod: ControlPlane, *jobs: dict[str, Any], prompt: dict[str, Any] = PROMPT
+) -> list[dict[str, Any]]:
+    body = {"prompt": prompt, "template": "portrait", "jobs": list(jobs) or [{}]}
+    answer = await pod.client.post("/api/jobs", json=body)
+    assert answer.status_code == 201, answer.text
+    submitted: list[dict[str, Any]] = answer.json()["jobs"]
+    return submitted
+
+
+async def page(pod: ControlPlane, path: str, status: int = 200) -> str:
+    answer = await pod.client.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+async def press(pod: ControlPlane, path: str, **fields: Any) -> str:
+    """Send a form as htmx does, and return where it leads."""
+    answer = await pod.client.post(path, data=fields, headers={"HX-Request": "true"})
+    assert answer.status_code == 204, (answer.status_code, answer.headers.get("hx-trigger"))
+    return str(answer.headers.get("hx-redirect", ""))
+
+
+async def details(pod: ControlPlane, job_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await pod.client.get(f"/api/jobs/{job_id}")).json()
+    return found
+
+
+async def ended(pod: ControlPlane, job_id: str) -> dict[str, Any]:
+    async with pod.client.stream("GET", f"/api/jobs/{job_id}/events") as stream, asyncio.timeout(60):
+        async for _ in stream.aiter_lines():
+            pass
+    return await details(pod, job_id)
+
+
+async def test_the_queue_shows_what_it_holds_and_escapes_names(idle: ControlPlane) -> None:
+    assert "No jobs yet" in await page(idle, "/jobs")
+    (job,) = await submit(idle, {"name": "<script>alert(1)</script>", "values": {"6.text": "a <b>cat</b>"}})
+    shown = await page(idle, "/jobs")
+    assert "<script>alert" not in shown
+    assert "a &lt;b&gt;cat&lt;/b&gt;" in shown
+    assert f"/jobs/{job['id']}" in shown
+
+
+async def test_selected_jobs_are_moved_and_cancelled(idle: ControlPlane) -> None:
+    first, second, third = await submit(idle, *({"name": name} for name in "abc"))
+    await press(idle, "/jobs/selected/first", id=[third["id"], second["id"]])
+    await press(idle, f"/jobs/{second['id']}/place", after=first["id"])
+    queue = (await idle.client.get("/api/jobs/queue")).json()
+    assert [job["name"] for job in queue] == ["c", "a", "b"]
+    await press(idle, "/jobs/selected/priority", id=[first["id"]], priority="7")
+    await press(idle, "/jobs/selected/cancel", id=[third["id"], second["id"], "gone"])
+    left = (await idle.client.get("/api/jobs/queue")).json()
+    assert [(job["name"], job["priority"]) for job in left] == [("a", 7)]
+
+
+async def test_a_waiting_job_is_edited(idle: ControlPlane) -> None:
+    (job,) = await submit(idle, {"values": {"3.seed": 5}})
+    path = f"/jobs/{job['id']}/values"
+    await press(
+        idle, path, **{"name": "cat", "priority": "3", "6.text": "a dog", "3.steps": "20", "3.seed": "5"}
+    )
+    changed = await details(idle, job["id"])
+    assert (changed["name"], changed["priority"]) == ("cat", 3)
+    assert changed["values"] == {"6.text": "a dog", "3.seed": 5}
+    refused = await idle.client.post(path, data={"3.steps": "many"}, headers={"HX-Request": "true"})
+    assert refused.status_code == 400
+    assert "steps is not a whole number" in refused.headers["hx-trigger"]
+
+
+async def test_history_is_searched_and_filtered(idle: ControlPlane) -> None:
+    cat, dog = await submit(idle, {"name": "one", "values": {"6.text": "a cat"}}, {"name": "two"})
+    for job in (cat, dog):
+        await idle.client.post(f"/api/jobs/{job['id']}/cancel")
+    for query, expected in [
+        ("q=CAT", {cat["id"]}),
+        ("q=two", {dog["id"]}),
+        ("q=position", set()),
+        ("state=cancelled", {cat["id"], dog["id"]}),
+        ("state=failed", set()),
+        ("template=portrait&ended=1", {dog["id"]}),
+    ]:
+        shown = await page(idle, f"/jobs?{query}")
+        assert {job["id"] for job in (cat, dog) if f'id="job-{job["id"]}"' in shown} == expected, query
+    await page(idle, "/jobs?state=nothing", 400)
+
+
+async def test_a_job_runs_again_with_other_seeds_and_other_values(pod: ControlPlane) -> None:
+    prompt = through("TestSlow", seed=7)
+    (job,) = await submit(pod, {"name": "cat"}, prompt=prompt)
+    assert (await ended(pod, job["id"]))["state"] == "succeeded"
+    shown = await page(pod, f"/jobs/{job['id']}")
+    assert f"/api/jobs/{job['id']}/outputs/0" in shown
+    again = (await press(pod, f"/jobs/{job['id']}/again")).removeprefix("/jobs/")
+    varied = (await press(pod, f"/jobs/{job['id']}/vary")).removeprefix("/jobs/")
+    edited = (await press(pod, f"/jobs/{job['id']}/edited", **{"1.color": "255"})).removeprefix("/jobs/")
+    assert (await ended(pod, again))["values"] == {}
+    assert (await ended(pod, varied))["values"]["5.seed"] != 7
+    assert (await ended(pod, edited))["values"] == {"1.color": 255}
+    compared = await page(pod, f"/jobs/compare?a={job['id']}&b={edited}")
+    assert compared.count('class="differs"') == 1
+    batch = await press(pod, f"/jobs/{job['id']}/vary", count="3")
+    assert batch.startswith("/batches/")
+    assert "3 jobs" in await page(pod, batch)
+
+
+async def test_a_failed_job_shows_its_node_and_traceback_and_is_retried(pod: ControlPlane) -> None:
+    prompt = through("TestFail", message="no such colour")
+    prompt["5"]["_meta"] = {"title": "My node"}
+    batch = await submit(pod, {"retry_limit": 0}, {"retry_limit": 0}, prompt=prompt)
+    for job in batch:
+        await ended(pod, job["id"])
+    shown = await page(pod, f"/jobs/{batch[0]['id']}")
+    assert "no such colour" in shown
+    assert "Node 5 · My node · TestFail" in shown
+    assert "Traceback" in shown
+    await press(pod, f"/batches/{batch[0]['batch_id']}/retry")
+    for job in batch:
+        assert (await ended(pod, job["id"]))["run_count"] == 2
+
+
+async def test_a_text_is_shown_on_the_page_and_saved_as_a_file(pod: ControlPlane) -> None:
+    prompt = picture()
+    prompt["7"] = {
+        "class_type": "TestShow",
+        "inputs": {"image": ["1", 0], "shown": json.dumps({"text": ["a caption"]})},
+    }
+    (job,) = await submit(pod, prompt=prompt)
+    outputs = (await ended(pod, job["id"]))["outputs"]
+    text = next(number for number, output in enumerate(outputs) if output["kind"] == "text")
+    assert "a caption" in await page(pod, f"/jobs/{job['id']}")
+    path = f"/api/jobs/{job['id']}/outputs/{text}"
+    assert (await pod.client.get(path)).headers["content-disposition"].startswith("inline")
+    saved = await pod.client.get(f"{path}?download=true")
+    assert saved.headers["content-disposition"].startswith("attachment")
+
+
+async def test_prompts_of_comfyuis_own_page_are_shown_apart(
+    pod: ControlPlane, comfyui: ComfyUI, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    (job,) = await submit(pod, prompt=through("TestWaitForFile", path=str(gate)))
+    async with pod.socket("/ws/jobs") as frames, asyncio.timeout(60):
+        async for text in frames:
+            if (
+                json.loads(text)["type"] in ("progress", "snapshot")
+                and (await details(pod, job["id"]))["state"] == "running"
+            ):
+                break
+    assert "own page" not in await page(pod, "/jobs/comfyui")
+    body = {"prompt": through("TestWaitForFile", path=str(gate))}
+    async with pod.anonymous() as client:
+        assert (await client.post(f"{comfyui.url}/prompt", json=body)).status_code == 200
+    assert "1 prompt of ComfyUI's own page" in await page(pod, "/jobs/comfyui")
+    gate.touch()
+    await ended(pod, job["id"])
+
+
+async def test_the_page_says_that_comfyui_is_away(idle: ControlPlane) -> None:
+    assert "ComfyUI does not answer. Jobs wait until it does." in await page(idle, "/jobs/comfyui")
+
+
+async def test_ten_thousand_jobs_are_one_page(idle: ControlPlane) -> None:
+    await submit(idle, *({"name": f"job {number}"} for number in range(2000)))
+    shown = await page(idle, "/jobs")
+    assert "The next 50 of 2000." in shown
+    assert len(shown) < 300_000
+
+
+async def test_unknown_jobs_and_batches_are_not_found(idle: ControlPlane) -> None:
+    for path in ("/jobs/nothing", "/batches/nothing", "/jobs/compare?a=x&b=y"):
+        await page(idle, path, 404)
