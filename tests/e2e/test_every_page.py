@@ -10,6 +10,7 @@ from tests.support.process import Process
 
 PAGES = {
     "overview": "/",
+    "jobs": "/jobs",
     "presets": "/presets",
     "from-workflow": "/presets/from-workflow",
     "import": "/presets/import",

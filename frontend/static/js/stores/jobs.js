@@ -13,14 +13,14 @@ export const jobs = Alpine.reactive({
     if (frame.counts) Object.assign(this, { counts: frame.counts, paused: frame.paused });
     if (frame.type === "snapshot") this.start(frame.progress);
     if (frame.type === "changed") this.change(frame.job);
-    if (frame.type === "queue") announce("jobs-changed", "jobs-reset");
+    if (frame.type === "queue") announce("jobs-changed", "all-jobs-changed");
   },
 
   /** Begin anew after a reconnection: what happened in between is unknown. */
   start(progress) {
     this.progress = Object.fromEntries(progress.map((row) => [row.job_id, row]));
     this.previews = {};
-    announce("jobs-changed", "jobs-reset");
+    announce("jobs-changed", "all-jobs-changed");
   },
 
   change(job) {
@@ -28,7 +28,7 @@ export const jobs = Alpine.reactive({
       delete this.progress[job.id];
       delete this.previews[job.id];
     }
-    announce("jobs-changed", `job-${job.id}`, `batch-${job.batch_id}`);
+    announce("jobs-changed", `job-${job.id}-changed`, `batch-${job.batch_id}-changed`);
   },
 
   /** Jobs that run or will run, for the navigation. */
@@ -43,7 +43,8 @@ export const jobs = Alpine.reactive({
   },
 });
 
-// Pages listen to `jobs-changed` for lists, to `job-ID` and `batch-ID` for one of them, and to `jobs-reset` for all.
+// Pages listen to `jobs-changed` for lists, to `job-ID-changed` and `batch-ID-changed` for
+// one of them, and to `all-jobs-changed` after which anything may be another.
 function announce(...names) {
   for (const name of names) document.body.dispatchEvent(new CustomEvent(name));
 }
