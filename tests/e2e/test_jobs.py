@@ -116,8 +116,8 @@ def test_the_queue_is_watched_reordered_and_cancelled(
     page.reload()
     expect(order(page)).to_have_text(["c", "b"])
 
-    page.on("dialog", lambda dialog: dialog.accept())
     running_job.get_by_role("button", name="Cancel film").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
     expect(running_job.get_by_role("link", name="c")).to_be_visible()
     gate.touch()
     history = page.get_by_role("region", name="History")
@@ -155,7 +155,6 @@ def test_a_job_is_edited_varied_and_compared(signed_in: Page, axe: str, keep_pic
 
 def test_a_batch_shows_its_axes_and_retries_what_failed(signed_in: Page, axe: str, keep_picture: Any) -> None:
     page = signed_in
-    page.on("dialog", lambda dialog: dialog.accept())
     values = [{"6.text": text, "5.steps": steps} for text in PROMPTS for steps in (2, 4)]
     jobs = submit(page, workflow(), *({"name": "grid", "values": each} for each in values))
     page.goto(urljoin(page.url, f"/batches/{jobs[0]['batch_id']}"))
