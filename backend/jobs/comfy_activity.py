@@ -8,7 +8,7 @@ from backend.comfy.outcomes import PromptRecord
 from backend.jobs.models import JobState
 from backend.jobs.service import Jobs
 
-# Running jobs whose prompts are told apart from ComfyUI's own.
+# Running jobs whose prompts do not count as ComfyUI's own.
 MOST_RUNNING = 100
 
 
