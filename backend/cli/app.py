@@ -9,6 +9,7 @@ from backend.cli import (
     activity,
     downloads,
     keys,
+    mcp_stdio,
     presets,
     rate_limits,
     services,
@@ -37,6 +38,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(services.app, name="services")
 app.command()(activity.activity)
+app.command()(mcp_stdio.mcp)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)

@@ -32,6 +32,8 @@ class ControlPlane:
     ):
         self.embedded = embedded
         self.begin = begin
+        self.url = client.url
+        self.headers = client.headers
         self.access = client.access
         self.activity = client.activity
         self.downloads = client.downloads

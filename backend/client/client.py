@@ -22,6 +22,7 @@ class ApiClient:
     def __init__(self, http: httpx.AsyncClient, credentials: Credentials):
         connection = Connection(http, credentials)
         self.url = connection.url
+        self.headers = credentials.headers
         self.access = AccessClient(connection)
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)

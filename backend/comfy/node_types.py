@@ -1,6 +1,7 @@
 """The node types that ComfyUI knows: what each takes and returns."""
 
 import asyncio
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -63,6 +64,9 @@ class NodeSummary:
     description: str
     is_output: bool
     is_deprecated: bool
+    # Types of its inputs, except menus, and of its outputs.
+    takes: frozenset[str] = frozenset()
+    makes: frozenset[str] = frozenset()
 
 
 class NodeTypes:
@@ -142,7 +146,18 @@ def _summary(name: str, info: dict[str, Any]) -> NodeSummary:
         description=as_text(info.get("description")),
         is_output=info.get("output_node") is True,
         is_deprecated=info.get("deprecated") is True,
+        takes=frozenset(_types(_first(spec) for spec in _inputs(info).values())),
+        makes=frozenset(_types(info.get("output"))),
     )
+
+
+def _first(spec: Any) -> Any:
+    return spec[0] if isinstance(spec, list) and spec else None
+
+
+def _types(found: Any) -> list[str]:
+    """Return names of types, each text only once in memory: thousands of node types share a few."""
+    return [sys.intern(name) for name in found or () if isinstance(name, str)]
 
 
 def _inputs(info: dict[str, Any]) -> dict[str, Any]:

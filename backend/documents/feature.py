@@ -27,6 +27,7 @@ async def start(context: Context) -> Running:
     return Running(
         services=(
             documents,
+            node_types,
             Opening(documents, comfy, registry.get(Templates), jobs),
             Runs(documents, node_types, comfy, jobs),
         ),

@@ -5,6 +5,7 @@ from backend.auth.feature import FEATURE as AUTH
 from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
+from backend.mcp.feature import FEATURE as MCP
 from backend.presets.feature import FEATURE as PRESETS
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
@@ -25,4 +26,5 @@ FEATURES: tuple[Feature, ...] = (
     TEMPLATES,
     JOBS,
     DOCUMENTS,
+    MCP,
 )

@@ -38,7 +38,7 @@ class RequestLog:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                status = message["status"]
+                status = int(message["status"])  # some applications send an enum
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
