@@ -12,6 +12,7 @@ from backend.cli import (
     mcp_stdio,
     presets,
     rate_limits,
+    schedules,
     services,
     sessions,
     sharing,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")
 app.add_typer(keys.app, name="keys")

@@ -38,6 +38,7 @@ class ControlPlane:
         self.activity = client.activity
         self.downloads = client.downloads
         self.presets = client.presets
+        self.schedules = client.schedules
         self.storage = client.storage
         self.system = client.system
         self._runner = runner

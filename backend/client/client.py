@@ -12,6 +12,7 @@ from backend.client.downloads import DownloadsClient
 from backend.client.errors import Rejected
 from backend.client.models import Token
 from backend.client.presets import PresetsClient
+from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
 from backend.client.system import SystemClient
 
@@ -27,6 +28,7 @@ class ApiClient:
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)
         self.presets = PresetsClient(connection)
+        self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)
         self.system = SystemClient(connection)
 

@@ -323,3 +323,17 @@ class SessionList(Model):
 
 class EndedSessions(Model):
     ended: int
+
+
+class Schedule(Model):
+    """A job at fixed times."""
+
+    id: str
+    name: str
+    cron: str
+    time_zone: str
+    template_id: str | None
+    paused: bool
+    last_run_at: datetime | None
+    next_run_at: datetime | None
+    problem: str | None

@@ -6,7 +6,7 @@ and written into that pod's own journal, and deleted.
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -28,13 +28,20 @@ GONE_SECONDS = 120.0
 
 class Adoption:
     def __init__(
-        self, own: Path, store: JobStore, lifecycle: Lifecycle, *, gone_seconds: float = GONE_SECONDS
+        self,
+        own: Path,
+        store: JobStore,
+        lifecycle: Lifecycle,
+        *,
+        gone_seconds: float = GONE_SECONDS,
+        reload: Sequence[Callable[[], Awaitable[None]]] = (),
     ):
-        """`own` is the journal of this pod."""
+        """`own` is the journal of this pod; `reload` take up settings that another has left."""
         self._own = own
         self._store = store
         self._lifecycle = lifecycle
         self._gone_seconds = gone_seconds
+        self._reload = reload
 
     async def run(self) -> None:
         """Beat and adopt until cancelled."""
@@ -57,6 +64,8 @@ class Adoption:
         changes = await asyncio.to_thread(lambda: changes_in(read_entries(journal)))
         jobs = await until_recorded(lambda: self._store.adopt(changes))
         await asyncio.to_thread(journal.unlink, missing_ok=True)
+        for reload in self._reload:
+            await until_recorded(reload)
         self._lifecycle.publish(jobs)
         log.info("took over the jobs of another pod", journal=journal.name, jobs=len(jobs))
 

@@ -24,6 +24,9 @@ from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.pages import actions, batch, compare, job, queue
 from backend.jobs.reruns import Reruns
 from backend.jobs.results import Results
+from backend.jobs.schedules.api import router as schedules_router
+from backend.jobs.schedules.service import Schedules
+from backend.jobs.schedules.worker import ScheduleWorker
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
 from backend.jobs.watch import JobWatch
@@ -47,9 +50,11 @@ async def start(context: Context) -> Running:
     jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
     await jobs.load()
     context.stack.push_async_callback(jobs.close)
+    templates, schedules = context.registry.get(Templates), Schedules(store)
+    await schedules.load()
     activity = context.registry.get(Activity)
     JobHistory(activity, events)
-    intake = Intake(jobs, context.registry.get(Templates), Claims(journal))
+    intake = Intake(jobs, templates, Claims(journal))
     folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
     watch, live = JobWatch(events), Live(events)
     channel = sockets.JobsChannel(jobs, live, events)
@@ -57,6 +62,7 @@ async def start(context: Context) -> Running:
     return Running(
         services=(
             jobs,
+            schedules,
             watch,
             live,
             channel,
@@ -70,7 +76,8 @@ async def start(context: Context) -> Running:
         background=(
             worker.run,
             channel.run,
-            Adoption(journal, store, lifecycle).run,
+            Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load)).run,
+            ScheduleWorker(schedules, jobs, templates, activity).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
             folder.run,
         ),
@@ -84,6 +91,7 @@ FEATURE = Feature(
         queue_api.router,
         api.router,
         sockets.router,
+        schedules_router,
         queue.router,
         compare.router,
         actions.router,

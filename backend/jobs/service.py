@@ -68,9 +68,15 @@ class Jobs:
 
     async def load(self) -> None:
         """Take up the queue as it was, or as the settings say after a crash."""
+        await self._take_up(has_crashed=await self._store.setting(RUNNING) == "1")
+
+    async def take_over(self) -> None:
+        """Take up what a pod that is gone has left."""
+        await self._take_up(has_crashed=True)
+
+    async def _take_up(self, *, has_crashed: bool) -> None:
         await self.policy.load()
         self._paused = await self._store.setting(PAUSED) == "1"
-        has_crashed = await self._store.setting(RUNNING) == "1"
         settings = {RUNNING: "1"}
         if has_crashed and self.policy.current.after_crash != AfterCrash.AS_BEFORE:
             self._paused = self.policy.current.after_crash == AfterCrash.PAUSED

@@ -128,7 +128,7 @@ class JobStore:
             await self._write(changes)
 
     async def adopt(self, changes: Changes) -> list[Job]:
-        """Take in what another pod has left. Jobs that are here already are newer here, and stay as they are."""
+        """Take in what another pod has left. What is here already is newer here, and stays as it is."""
         here = await self.states([job.id for job in changes.jobs])
         new = [job for job in changes.jobs if job.id not in here]
         ids = {job.id for job in new}
@@ -141,6 +141,11 @@ class JobStore:
                     ],
                     attempts=[attempt for attempt in changes.attempts if attempt.job_id in ids],
                     outputs={job_id: made for job_id, made in changes.outputs.items() if job_id in ids},
+                    settings={
+                        name: value
+                        for name, value in changes.settings.items()
+                        if await self.setting(name) is None
+                    },
                 )
             )
             await self._database.execute(
@@ -373,6 +378,12 @@ class JobStore:
         """Return the first and the last position in the queue; 0 where it is empty."""
         row = await self._database.fetch_one(SQL.positions)
         return (row["first"] or 0.0, row["last"] or 0.0) if row else (0.0, 0.0)
+
+    async def settings_starting(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose names start with `prefix`."""
+        names = {"first": prefix, "last": prefix + LAST_CHARACTER}
+        rows = await self._database.fetch_all(SQL.settings_starting, names)
+        return {row["name"]: row["value"] for row in rows}
 
     async def setting(self, name: str) -> str | None:
         row = await self._database.fetch_one(SQL.setting, {"name": name})

@@ -253,6 +253,9 @@ SELECT MIN(position) AS first, MAX(position) AS last FROM jobs WHERE state IN ('
 -- name: setting
 SELECT value FROM job_settings WHERE name = :name;
 
+-- name: settings_starting
+SELECT name, value FROM job_settings WHERE name >= :first AND name < :last;
+
 -- name: all_prompts
 SELECT prompt, workflow FROM job_prompts;
 
