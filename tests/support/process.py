@@ -45,6 +45,14 @@ class ServerProcess:
 
     def launch(self, command: list[str], environment: Mapping[str, str]) -> None:
         """Start the process and return once it has printed that it listens."""
+        listening = self.spawn(command, environment)
+        while not listening.wait(0.05):
+            if self.process.poll() is not None:
+                self._reader.join()
+                raise RuntimeError(f"{self._name} did not start:\n" + "".join(self.output))
+
+    def spawn(self, command: list[str], environment: Mapping[str, str]) -> threading.Event:
+        """Start the process and return at once. The event is set when it has printed that it listens."""
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -56,10 +64,7 @@ class ServerProcess:
         listening = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(self._process, listening))
         self._reader.start()
-        while not listening.wait(0.05):
-            if self._process.poll() is not None:
-                self._reader.join()
-                raise RuntimeError(f"{self._name} did not start:\n" + "".join(self.output))
+        return listening
 
     def ended(self) -> int:
         """Wait until it ends by itself, and return its exit code."""
@@ -100,8 +105,18 @@ class Process(ServerProcess):
         self._environment = environment
 
     def start(self) -> None:
+        self.launch(*self._command())
+
+    def start_without_waiting(self) -> None:
+        self.spawn(*self._command())
+
+    def kill(self) -> None:
+        """End it as a crash does: nothing is written any more."""
+        self.end(signal.SIGKILL)
+
+    def _command(self) -> tuple[list[str], dict[str, str]]:
         environment = {"LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
-        self.launch([sys.executable, "-m", "backend.main"], environment)
+        return [sys.executable, "-m", "backend.main"], environment
 
     def stop(self) -> int:
         """Stop it with a signal and return its exit code."""

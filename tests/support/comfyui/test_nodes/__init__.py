@@ -71,6 +71,31 @@ class TestWaitForFile(TestNode):
         return (image,)
 
 
+class TestRecord(TestNode):
+    """Writes to a file that a job begins and ends in this process. Never cached."""
+
+    INPUTS = {"path": ("STRING", {"default": ""}), "job": ("STRING", {"default": ""}), "seconds": SECONDS}
+
+    @classmethod
+    def IS_CHANGED(cls, **_):
+        return float("nan")
+
+    def run(self, image, path="", job="", seconds=0.0, salt=0):
+        self.write(path, "begin", job)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            comfy.model_management.throw_exception_if_processing_interrupted()
+            time.sleep(0.01)
+        self.write(path, "end", job)
+        return (image,)
+
+    def write(self, path, what, job):
+        from server import PromptServer
+
+        with open(path, "a") as file:
+            file.write(f"{what} {os.getpid()} {PromptServer.instance.last_prompt_id} {job}\n")
+
+
 class TestFail(TestNode):
     INPUTS = {"message": ("STRING", {"default": "no"}), "api_key": ("STRING", {"default": ""})}
 

@@ -351,6 +351,7 @@ def work(queue: PromptQueue, server: Any) -> None:
         taken = queue.get()
         if taken is not None:
             (_, prompt_id, prompt, extra_data, outputs, sensitive), task = taken
+            server.last_prompt_id = prompt_id
             executor.execute(prompt, prompt_id, {**extra_data, **sensitive}, outputs)
             queue.task_done(task, executor.result(), executor.status())
             executor.send("executing", {"node": None, "prompt_id": prompt_id})
