@@ -28,6 +28,8 @@ class PreviewReady:
     job_id: str
     # Counts up for each job, so that pages see which one is newer.
     number: int
+    # Empty where ComfyUI does not say which node it is from.
+    node_id: str
     media_type: str
     content: bytes
 
@@ -70,6 +72,7 @@ class Live:
         ready = self._previews[job_id] = PreviewReady(
             job_id=job_id,
             number=before.number + 1 if before else 1,
+            node_id=picture.node_id,
             media_type=picture.media_type,
             content=picture.content,
         )

@@ -23,6 +23,7 @@ from backend.jobs.models import (
     new_id,
 )
 from backend.jobs.models_needed import ModelSupply, NoSupply
+from backend.jobs.partner_keys import PartnerKeys
 from backend.jobs.queue_settings import AfterCrash, QueuePolicy, QueueSettings, QueueSettingsChange
 from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
 from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
@@ -64,6 +65,8 @@ class Jobs:
         self._events = events
         # Running jobs that a user wants to stop, for the worker.
         self.cancellations = Cancellations()
+        # Keys of running and waiting jobs, for the worker.
+        self.partner_keys = PartnerKeys(events)
         self._paused = False
 
     async def load(self) -> None:
@@ -156,15 +159,34 @@ class Jobs:
         """Return whether a prompt at ComfyUI is one of ours."""
         return await self._store.has_attempt(prompt_id)
 
+    async def of_key(self, principal: str, idempotency_key: str) -> Job | None:
+        """Return the job that this principal submitted with this key."""
+        return await self._store.of_key(principal, idempotency_key)
+
+    async def queue_position(self, job: Job) -> int | None:
+        """Return how many jobs run before this one; None where it is not queued."""
+        return await self._store.count_queued_before(job) if job.state == JobState.QUEUED else None
+
+    async def unfinished(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the jobs that have not ended."""
+        states = await self._store.states(job_ids)
+        return {job_id for job_id, state in states.items() if not state.is_final}
+
     # Submitting
 
     async def submit(
-        self, request: SubmitRequest, principal: str, source: JobSource = JobSource.API
+        self,
+        request: SubmitRequest,
+        principal: str,
+        source: JobSource = JobSource.API,
+        *,
+        api_key_comfy_org: str | None = None,
     ) -> list[Job]:
         """Queue one job for each of `request.jobs`: all of them or none.
 
         A job whose idempotency key this principal has used before is not created again; the earlier one is returned.
         Jobs whose models are being downloaded wait for them.
+        `api_key_comfy_org` is for API nodes, and never stored.
         """
         check_prompt(request.prompt)
         content = PromptContent(prompt=request.prompt, workflow=request.workflow)
@@ -185,6 +207,8 @@ class Jobs:
             made = _Made(prompt_hash=content.hash, principal=principal, source=source, downloads=downloads)
             jobs, new = await self._new_jobs(request, made)
             await self._store.save(Changes(prompts=[content] if new else [], jobs=new))
+            if api_key_comfy_org:
+                self.partner_keys.keep([job.id for job in new], api_key_comfy_org)
         self._lifecycle.publish(new)
         return jobs
 

@@ -75,6 +75,8 @@ class JobFilter:
     template: str | None = None
     # Text in the name or in a value.
     q: str = ""
+    # `Job.metadata` must have all of these entries.
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class JobStore:
@@ -264,6 +266,7 @@ class JobStore:
                 "states": as_json(wanted.states),
                 "batch_id": wanted.batch_id,
                 "template": wanted.template,
+                "labels": json.dumps(dict(wanted.labels)),
                 "before_created_at": created_at,
                 "before_id": job_id,
                 "limit": limit,
@@ -329,6 +332,13 @@ class JobStore:
                 "limit": limit,
             },
         )
+
+    async def count_queued_before(self, job: Job) -> int:
+        """Return how many jobs are before this one in the queue."""
+        row = await self._database.fetch_one(
+            SQL.count_queued_before, {"id": job.id, "priority": job.priority, "position": job.position}
+        )
+        return int(row["count"]) if row else 0
 
     async def due(self, limit: int) -> list[Job]:
         """Return waiting jobs whose start time has come."""

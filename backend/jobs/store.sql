@@ -149,6 +149,13 @@ SELECT record FROM jobs
 WHERE (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
   AND (:batch_id IS NULL OR batch_id = :batch_id)
   AND (:template IS NULL OR template = :template)
+  AND (:labels = '{}' OR NOT EXISTS (
+      SELECT 1 FROM json_each(:labels) AS wanted
+      WHERE NOT EXISTS (
+          SELECT 1 FROM json_each(record, '$.metadata') AS label
+          WHERE label.key = wanted.key AND label.value = wanted.value
+      )
+  ))
   AND (:before_created_at IS NULL OR (created_at, id) < (:before_created_at, :before_id))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
@@ -199,6 +206,10 @@ WHERE state = 'queued'
   AND (:after_id IS NULL OR (priority, position, id) > (:after_priority, :after_position, :after_id))
 ORDER BY priority, position, id
 LIMIT :limit;
+
+-- name: count_queued_before
+SELECT COUNT(*) AS count FROM jobs
+WHERE state = 'queued' AND (priority, position, id) < (:priority, :position, :id);
 
 -- name: due_jobs
 -- Return the waiting jobs whose start time has come.

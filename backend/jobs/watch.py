@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backend.core.events import EventBus
-from backend.jobs.live import JobProgress
+from backend.jobs.live import JobProgress, PreviewReady
 from backend.jobs.models import JobChanged
 
-Change = JobChanged | JobProgress
+Change = JobChanged | JobProgress | PreviewReady
 
 
 class Follower:
@@ -42,6 +42,7 @@ class JobWatch:
         self.closing = asyncio.Event()
         events.subscribe(JobChanged, lambda change: self._offer(change.job.id, change))
         events.subscribe(JobProgress, lambda progress: self._offer(progress.job_id, progress))
+        events.subscribe(PreviewReady, lambda preview: self._offer(preview.job_id, preview))
 
     @contextmanager
     def follow(self, job_id: str) -> Iterator[Follower]:

@@ -162,12 +162,12 @@ class Worker:
         """Submit unless ComfyUI knows the prompt already, and note the process that has it."""
         if job.id in self._jobs.cancellations:
             return attempt
-        options = {"workflow": workflow} if workflow else {}
+        drawn = {"workflow": workflow} if workflow else {}
         await self._comfy.prompts.submit_once(
             prompt,
             attempt.id,
             client_id=self._comfy.events.client_id,
-            extra_data={"extra_pnginfo": options},
+            extra_data={"extra_pnginfo": drawn, **self._jobs.partner_keys.extra_data(job.id)},
             front=not self._jobs.policy.current.comfyui_first,
         )
         known = attempt.changed(process_id=attempt.process_id or await self._comfy.process.current())

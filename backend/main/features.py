@@ -2,6 +2,7 @@
 
 from backend.activity.feature import FEATURE as ACTIVITY
 from backend.auth.feature import FEATURE as AUTH
+from backend.comfy_api.feature import FEATURE as COMFY_API
 from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
@@ -27,4 +28,5 @@ FEATURES: tuple[Feature, ...] = (
     JOBS,
     DOCUMENTS,
     MCP,
+    COMFY_API,
 )

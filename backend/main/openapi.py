@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 from backend.auth.principal import Scope
 from backend.auth.routing import SECURITY_SCHEMES, ProtectedRouter
 
+HTTP_VALIDATION_ERROR = "HTTPValidationError"
 TOO_LARGE = {
     "description": "The request is larger than this route accepts.",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
@@ -31,10 +32,11 @@ def openapi_of(app: FastAPI) -> dict[str, object]:
         )
         for path in schema["paths"].values():
             for operation in path.values():
-                operation["responses"].pop("422", None)
+                if HTTP_VALIDATION_ERROR in str(operation["responses"].get("422")):
+                    del operation["responses"]["422"]
                 if "requestBody" in operation:
                     operation["responses"]["413"] = TOO_LARGE
-        for name in ("HTTPValidationError", "ValidationError"):
+        for name in (HTTP_VALIDATION_ERROR, "ValidationError"):
             schema["components"]["schemas"].pop(name, None)
         schema["components"]["securitySchemes"] = SECURITY_SCHEMES
         app.openapi_schema = schema

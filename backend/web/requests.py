@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 log = structlog.get_logger("backend.requests")
 
 ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+COMFY_API = "/api/v2/"
 QUIET_PATHS = ("/healthz", "/readyz", "/_pod/static/", "/_pod/auth")
 
 
@@ -39,7 +40,10 @@ class RequestLog:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = int(message["status"])  # some applications send an enum
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                if scope["path"].startswith(COMFY_API):
+                    headers["X-Comfy-Request-Id"] = request_id  # where comfy-sdk looks for it
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id, principal="anonymous"):
