@@ -7,6 +7,7 @@ and written into that pod's own journal, and deleted.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -76,19 +77,24 @@ class Adoption:
         if self._own.exists():
             os.utime(self._own)
         mine = f"{ADOPTING}-by-{self._own.stem}"
-        for journal in self._gone(folder):
-            claimed = journal.with_name(journal.name + mine)
+        for journal in self._gone(folder, mine):
+            claimed = journal.with_name(journal.name.partition(ADOPTING)[0] + mine)
             try:
                 journal.rename(claimed)
+                os.utime(claimed)
             except FileNotFoundError:  # another pod was faster
                 continue
         return sorted(folder.glob(f"*{mine}"))
 
-    def _gone(self, folder: Path) -> Iterator[Path]:
+    def _gone(self, folder: Path, mine: str) -> Iterator[Path]:
+        """Yield the journals of pods that are gone, and those that pods were adopting when they died."""
         now = _now_at(folder)
-        for journal in folder.glob(f"*{SUFFIX}"):
-            if journal != self._own and now - journal.stat().st_mtime > self._gone_seconds:
-                yield journal
+        for journal in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{SUFFIX}{ADOPTING}-by-*")]:
+            if journal == self._own or journal.name.endswith(mine):
+                continue
+            with suppress(FileNotFoundError):
+                if now - journal.stat().st_mtime > self._gone_seconds:
+                    yield journal
 
 
 def _now_at(folder: Path) -> float:

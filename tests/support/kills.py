@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ class KillTest:
         self._outputs = self._workspace / "ComfyUI/output/jobs"
         self._comfyui = ComfyUI(self._workspace / "ComfyUI").with_test_nodes()
         self._log = folder / "executions.log"
+        self._journals = self._workspace / ".comfypod/jobs"
         self._environment = {
             "WORKSPACE": str(self._workspace),
             "RUN_DIR": str(folder / "run"),
@@ -197,11 +198,10 @@ class KillTest:
 
     def _rename_pod(self) -> None:
         """Leave the volume as a pod of another name does that has been gone for an hour."""
-        journal = self._workspace / f".comfypod/jobs/{socket.gethostname()}.jsonl"
-        gone = journal.with_name(f"pod-{self._databases}.jsonl")
-        with suppress(FileNotFoundError):
+        hour_ago = time.time() - 3600
+        for journal in self._journals.glob(f"*{socket.gethostname()}*"):
+            gone = journal.with_name(journal.name.replace(socket.gethostname(), f"pod-{self._databases}"))
             journal.rename(gone)
-            hour_ago = time.time() - 3600
             os.utime(gone, (hour_ago, hour_ago))
 
     def _kill_while_starting(self) -> None:
@@ -228,7 +228,8 @@ class KillTest:
     # Checking
 
     def _has_ended(self) -> bool:
-        return self._unfinished() == 0
+        is_adopted = not list(self._journals.glob("*pod-*"))
+        return is_adopted and self._unfinished() == 0
 
     def _unfinished(self) -> int:
         counts = self._request("GET", "/api/jobs/status").json()["counts"]

@@ -160,6 +160,17 @@ async def test_an_adoption_that_was_interrupted_is_finished_and_undoes_nothing(
         assert await queue.state(done) == JobState.SUCCEEDED
 
 
+async def test_a_pod_that_dies_while_it_adopts_leaves_the_journal_to_the_next(
+    gone: Path, tmp_path: Path
+) -> None:
+    half_adopted = gone.rename(gone.with_name("gone.jsonl.adopting-by-dead"))
+    own = gone.with_name("new.jsonl")
+    async with pod_with(own, tmp_path / "new.db") as queue:
+        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        assert await queue.order() == ["queued"]
+        assert not half_adopted.exists()
+
+
 async def test_a_change_that_reached_only_the_journal_is_applied_at_the_next_start(tmp_path: Path) -> None:
     """Start as after a crash between the journal and the commit."""
     async with pod(tmp_path, tmp_path / "state.db") as before:
