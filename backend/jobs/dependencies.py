@@ -11,6 +11,7 @@ from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.reruns import Reruns
 from backend.jobs.service import Jobs
+from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.web.features import provided
 
@@ -22,3 +23,4 @@ EstimatesService = Annotated[Estimates, Depends(provided(Estimates))]
 OrderingService = Annotated[Ordering, Depends(provided(Ordering))]
 RerunsService = Annotated[Reruns, Depends(provided(Reruns))]
 ComfyActivityService = Annotated[ComfyActivity, Depends(provided(ComfyActivity))]
+TemplateJobsService = Annotated[TemplateJobs, Depends(provided(TemplateJobs))]

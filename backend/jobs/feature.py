@@ -21,7 +21,7 @@ from backend.jobs.live import Live
 from backend.jobs.models_needed import ModelDownloads
 from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
-from backend.jobs.pages import actions, batch, compare, job, queue
+from backend.jobs.pages import actions, batch, compare, job, new, queue
 from backend.jobs.reruns import Reruns
 from backend.jobs.results import Results
 from backend.jobs.schedules.api import router as schedules_router
@@ -29,6 +29,7 @@ from backend.jobs.schedules.service import Schedules
 from backend.jobs.schedules.worker import ScheduleWorker
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
+from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.jobs.worker import Worker
 from backend.presets.requirements import Requirements
@@ -69,6 +70,7 @@ async def start(context: Context) -> Running:
             Estimates(store, events),
             Ordering(store, lifecycle, events),
             Reruns(jobs),
+            TemplateJobs(jobs, context.registry.get(Templates)),
             ComfyActivity(comfy, jobs),
             JobOutputFiles(workspace / OUTPUTS),
         ),
@@ -94,6 +96,7 @@ FEATURE = Feature(
         schedules_router,
         queue.router,
         compare.router,
+        new.router,
         actions.router,
         batch.router,
         job.router,

@@ -11,6 +11,7 @@ from tests.support.process import Process
 PAGES = {
     "overview": "/",
     "jobs": "/jobs",
+    "new-job": "/jobs/new",
     "presets": "/presets",
     "from-workflow": "/presets/from-workflow",
     "import": "/presets/import",

@@ -209,3 +209,47 @@ async def test_ten_thousand_jobs_are_one_page(idle: ControlPlane) -> None:
 async def test_unknown_jobs_and_batches_are_not_found(idle: ControlPlane) -> None:
     for path in ("/jobs/nothing", "/batches/nothing", "/jobs/compare?a=x&b=y"):
         await page(idle, path, 404)
+
+
+async def test_a_grid_of_a_template_becomes_a_batch(pod: ControlPlane) -> None:
+    prompt = through("TestSlow", seed=7, steps=2)
+    prompt["6"] = {"class_type": "TestText", "inputs": {"image": ["1", 0], "text": "a cat"}}
+    folder = pod.settings.workspace / "workflows"
+    folder.mkdir(exist_ok=True)
+    (folder / "cats.json").write_text(json.dumps(prompt))
+    assert "/jobs/new?template=folder%3Acats" in await page(pod, "/jobs/new?q=cats")
+    path = "/jobs/new?template=folder:cats"
+    form = await page(pod, path)
+    assert 'name="value.seed"' in form
+    assert 'name="value.steps"' in form
+    fields = {
+        "value.seed": "7",
+        "random.seed": "true",
+        "value.steps": "3",
+        "axis": ["steps", ""],
+        "axis_values": ["2..4", ""],
+        "runs": "2",
+        "name": "cats",
+    }
+    batch = await press(pod, path, **fields)
+    assert "6 jobs" in await page(pod, batch)
+    jobs = (await pod.client.get(f"/api/jobs?batch={batch.removeprefix('/batches/')}")).json()
+    assert sorted(job["values"]["5.steps"] for job in jobs) == [2, 2, 3, 3, 4, 4]
+    assert len({job["values"]["5.seed"] for job in jobs}) == 6
+    for fields, message in [
+        ({"value.steps": "many"}, "`steps` must be of type integer"),
+        ({"axis": "steps", "axis_values": ""}, "has no values"),
+        ({"axis": "steps", "axis_values": "1..200", "runs": "1000"}, "makes 200000 jobs"),
+        ({"runs": "0"}, "runs:"),
+    ]:
+        refused = await pod.client.post(path, data=fields, headers={"HX-Request": "true"})
+        assert refused.status_code == 400
+        assert message in refused.headers["hx-trigger"]
+
+
+async def test_a_new_job_needs_a_comfyui_that_runs(idle: ControlPlane) -> None:
+    folder = idle.settings.workspace / "workflows"
+    folder.mkdir(parents=True)
+    (folder / "cats.json").write_text(json.dumps(picture()))
+    assert "The form cannot be shown" in await page(idle, "/jobs/new?template=folder:cats")
+    await page(idle, "/jobs/new?template=folder:dogs", 404)

@@ -1,0 +1,124 @@
+"""HTML routes for new jobs: choose a template, fill in its form, submit."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, Field, ValidationError
+
+from backend.auth.dependencies import CurrentPrincipal
+from backend.auth.principal import Scope
+from backend.auth.routing import ProtectedRouter
+from backend.comfy.errors import ComfyError
+from backend.core.errors import InvalidRequest
+from backend.jobs.dependencies import EstimatesService, TemplateJobsService
+from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from backend.jobs.pages.actions import LONGEST_FIELD, MOST_FIELDS
+from backend.jobs.schemas import MAX_JOBS_AT_ONCE
+from backend.jobs.template_jobs import Order
+from backend.templates.dependencies import TemplatesService
+from backend.templates.models import Template
+from backend.templates.service import TemplateFilter, Templates
+from backend.web import htmx
+from backend.web.templating import renderer_of
+
+router = ProtectedRouter(
+    read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
+)
+
+SHOWN = 60
+# In names of form fields, before the name of an input.
+VALUE = "value."
+RANDOM = "random."
+
+TemplateId = Annotated[str, Query(max_length=1000)]
+Media = Literal["", "image", "video", "audio", "3d", "text"]
+
+
+class OrderForm(BaseModel):
+    """The fields of the form apart from the template's inputs."""
+
+    name: str = Field(default="", max_length=200)
+    priority: int = Field(default=DEFAULT_PRIORITY, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)
+    runs: int = Field(default=1, ge=1, le=MAX_JOBS_AT_ONCE)
+    axis: list[str] = Field(default_factory=list, max_length=8)
+    axis_values: list[str] = Field(default_factory=list, max_length=8)
+    download_models: bool = False
+    allow_pickle: bool = False
+
+
+@router.get("/jobs/new")
+async def show(
+    request: Request,
+    templates: TemplatesService,
+    estimates: EstimatesService,
+    template: TemplateId = "",
+    q: Annotated[str, Query(max_length=200)] = "",
+    media: Media = "",
+) -> Response:
+    if template:
+        view = await _form_view(templates, await templates.get(template))
+        view["expected"] = await estimates.of_template(view["template"].id)
+        return renderer_of(request).page(request, "jobs/new_form.html", view)
+    found = await templates.search(TemplateFilter(q=q, media_type=media or None, paid=False))
+    listed = {"found": len(found), "shown": found[:SHOWN], "q": q, "media": media}
+    name = "jobs/_templates.html" if htmx.wants_fragment(request) else "jobs/new.html"
+    return renderer_of(request).page(request, name, listed)
+
+
+@router.get("/jobs/new/requirements")
+async def show_requirements(request: Request, templates: TemplatesService, template: TemplateId) -> Response:
+    """Show the models that are missing. The form does not wait for them."""
+    requirements = await templates.requirements(await templates.get(template))
+    view = {"requirements": requirements}
+    return renderer_of(request).page(request, "jobs/_requirements.html", view)
+
+
+@router.post("/jobs/new")
+async def submit(
+    request: Request,
+    templates: TemplatesService,
+    template_jobs: TemplateJobsService,
+    principal: CurrentPrincipal,
+    template: TemplateId,
+) -> Response:
+    """Submit the jobs, and go to their batch; to the job where it is only one."""
+    order = await _order(request)
+    jobs = await template_jobs.submit(await templates.get(template), order, principal.label)
+    address = f"/batches/{jobs[0].batch_id}" if jobs[0].batch_id else f"/jobs/{jobs[0].id}"
+    return Response(status_code=204, headers={"HX-Redirect": address})
+
+
+async def _form_view(templates: Templates, template: Template) -> dict[str, Any]:
+    """Return the inputs of the form, or why there are none."""
+    view: dict[str, Any] = {"template": template, "inputs": {}, "problem": None}
+    try:
+        view["inputs"] = (await templates.schema(template))["properties"]
+    except (ComfyError, InvalidRequest) as error:
+        view["problem"] = error.message
+    return view
+
+
+async def _order(request: Request) -> Order:
+    async with request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as sent:
+        texts = {name: value for name, value in sent.items() if isinstance(value, str)}
+        lists = {name: sent.getlist(name) for name in ("axis", "axis_values")}
+    try:
+        form = OrderForm.model_validate({**texts, **lists})
+    except ValidationError as error:
+        problem = error.errors(include_input=False)[0]
+        raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg']}.") from None
+    axes = {name: text for name, text in zip(form.axis, form.axis_values, strict=False) if name}
+    values = {
+        name.removeprefix(VALUE): text.replace("\r\n", "\n")
+        for name, text in texts.items()
+        if name.startswith(VALUE) and f"{RANDOM}{name.removeprefix(VALUE)}" not in texts
+    }
+    return Order(
+        name=form.name.strip(),
+        priority=form.priority,
+        runs=form.runs,
+        values={name: text for name, text in values.items() if name not in axes},
+        axes=axes,
+        download_models=form.download_models,
+        allow_pickle=form.allow_pickle,
+    )

@@ -1,0 +1,4 @@
+import { newJob } from "../components/new-job.js";
+import { start } from "../lib/start.js";
+
+start({ newJob });
