@@ -1,5 +1,6 @@
 """A user watches, reorders, repeats and compares jobs in the browser."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,3 +177,27 @@ def test_a_batch_shows_its_axes_and_retries_what_failed(signed_in: Page, axe: st
     page.get_by_text("Traceback").click()
     look_at(page, "job-failed", keep_picture)
     assert violations(page, axe) == []
+
+
+def test_a_grid_is_run_from_the_form_of_a_workflow(
+    signed_in: Page, workspace: Path, axe: str, keep_picture: Any
+) -> None:
+    page = signed_in
+    folder = workspace / "workflows"
+    folder.mkdir()
+    (folder / "portrait.json").write_text(json.dumps(workflow(seed=1, steps=2)))
+    page.goto(urljoin(page.url, "/jobs"))
+    page.get_by_role("link", name="New job").first.click()
+    page.get_by_label("Search templates").fill("folder:portrait")
+    page.get_by_role("link", name="portrait").wait_for()
+    page.get_by_role("link", name="portrait").click()
+    expect(page.get_by_text("Every model is on this pod.")).to_be_visible()
+    page.get_by_text("Vary inputs").click()
+    page.get_by_label("Vary", exact=True).select_option("Sampler: steps")
+    page.get_by_label("Values 1").fill("2..4")
+    page.get_by_role("spinbutton", name="Runs").fill("2")
+    look_at(page, "new-job-form", keep_picture)
+    assert violations(page, axe) == []
+    page.get_by_role("button", name="Run 6 jobs").click()
+    expect(page.get_by_text("6 of 6 succeeded")).to_be_visible()
+    expect(page.get_by_role("columnheader")).to_have_text(["2", "3", "4"])
