@@ -222,7 +222,7 @@ async def test_a_grid_of_a_template_becomes_a_batch(pod: ControlPlane) -> None:
     form = await page(pod, path)
     assert 'name="value.seed"' in form
     assert 'name="value.steps"' in form
-    fields = {
+    fields: dict[str, Any] = {
         "value.seed": "7",
         "random.seed": "true",
         "value.steps": "3",
