@@ -1,6 +1,6 @@
 """Activity as a feature: what happened on this pod, in order."""
 
-from backend.activity import api, sockets
+from backend.activity import api, pages, sockets
 from backend.activity.service import Activity
 from backend.activity.sign_ins import record_sign_ins
 from backend.activity.store import ActivityStore
@@ -19,4 +19,4 @@ async def start(context: Context) -> Running:
     )
 
 
-FEATURE = Feature(name="activity", routers=(api.router, sockets.router), start=start)
+FEATURE = Feature(name="activity", routers=(api.router, pages.router, sockets.router), start=start)

@@ -7,6 +7,7 @@ from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
+from backend.overview.feature import FEATURE as OVERVIEW
 from backend.presets.feature import FEATURE as PRESETS
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
@@ -29,4 +30,5 @@ FEATURES: tuple[Feature, ...] = (
     DOCUMENTS,
     MCP,
     COMFY_API,
+    OVERVIEW,
 )

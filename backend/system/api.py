@@ -15,6 +15,7 @@ from backend.system.dependencies import (
     AddressesService,
     ModelPathsService,
     PageAddress,
+    PodSampler,
     PodServices,
     SafeModeService,
     SystemService,
@@ -72,9 +73,11 @@ async def show_addresses(
 @router.post(
     "/api/system/services/{name}/{action}", responses=responses(NotFound, Conflict, Forbidden, Unavailable)
 )
-async def act_on_service(name: str, action: Action, services: PodServices) -> Service:
+async def act_on_service(name: str, action: Action, services: PodServices, sampler: PodSampler) -> Service:
     """Start, stop or restart a service. It is no error if the service is already in that state."""
-    return await services.act(name, action)
+    service = await services.act(name, action)
+    sampler.hurry()
+    return service
 
 
 @logs_router.get(
@@ -130,6 +133,6 @@ async def choose_safe_mode(body: Safety, safe_mode: SafeModeService, services: P
 
 
 @router.get("/api/system", responses=responses())
-async def show(system: SystemService) -> SystemView:
+async def show(sampler: PodSampler) -> SystemView:
     """Return the current state of the machine, accelerator, services and ComfyUI."""
-    return await system.snapshot()
+    return await sampler.sample()

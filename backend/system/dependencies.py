@@ -10,6 +10,7 @@ from backend.system.addresses import Addresses
 from backend.system.comfyui import ComfyStatus
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
+from backend.system.sampler import Sampler
 from backend.system.service import System
 from backend.system.services import Services
 from backend.web.features import provided
@@ -21,6 +22,7 @@ def page_address(connection: HTTPConnection) -> URL:
     return connection.url.replace(scheme="https") if outer == "https" else connection.url
 
 
+PodSampler = Annotated[Sampler, Depends(provided(Sampler))]
 SystemService = Annotated[System, Depends(provided(System))]
 ComfyStatusService = Annotated[ComfyStatus, Depends(provided(ComfyStatus))]
 PodServices = Annotated[Services, Depends(provided(Services))]

@@ -11,6 +11,7 @@ from backend.system.comfyui import ComfyStatus
 from backend.system.database_watch import DatabaseWatch
 from backend.system.model_paths import ModelPaths
 from backend.system.safe_mode import SafeMode
+from backend.system.sampler import Sampler
 from backend.system.service import System
 from backend.system.services import Services
 from backend.system.supervisor import Supervisor
@@ -29,12 +30,14 @@ async def start(context: Context) -> Running:
     comfy = ComfyStatus(context.registry.get(ComfyClient), services)
     database = DatabaseWatch(context.database)
     system = System(settings.workspace, settings.run_dir, comfy, services, database, settings.problems)
+    sampler = Sampler(system)
     channel, logs = sockets.SystemChannel(), sockets.LogChannel()
     return Running(
         services=(
             services,
             comfy,
             system,
+            sampler,
             channel,
             logs,
             ModelPaths(settings.workspace),
@@ -45,6 +48,7 @@ async def start(context: Context) -> Running:
         channels=(channel, logs),
         background=(
             database.run,
+            sampler.run,
             partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, system)),
         ),
     )

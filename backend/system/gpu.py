@@ -42,7 +42,13 @@ def _read(index: int) -> Gpu:
         memory_used=memory and memory.used,
         utilisation=utilisation and utilisation.gpu,
         temperature=_query(pynvml.nvmlDeviceGetTemperature, device, pynvml.NVML_TEMPERATURE_GPU),
+        power=_watts(device),
     )
+
+
+def _watts(device: Any) -> float | None:
+    milliwatts = _query(pynvml.nvmlDeviceGetPowerUsage, device)
+    return None if milliwatts is None else milliwatts / 1000
 
 
 def _query(query: Callable[..., Any], *arguments: Any) -> Any:

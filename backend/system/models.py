@@ -24,6 +24,7 @@ class Gpu(BaseModel):
         description="Percent of the last sample period in which the GPU was busy."
     )
     temperature: int | None = Field(description="Degrees Celsius.")
+    power: float | None = Field(default=None, description="Watts.")
 
 
 class Accelerator(BaseModel):

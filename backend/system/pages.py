@@ -13,16 +13,15 @@ from backend.core.errors import NotFound, Unavailable
 from backend.system.comfyui import ComfyStatus
 from backend.system.comfyui_runs import COMFYUI
 from backend.system.dependencies import (
-    AddressesService,
     ComfyStatusService,
     ModelPathsService,
-    PageAddress,
+    PodSampler,
     PodServices,
     SafeModeService,
     SystemService,
 )
 from backend.system.model_paths import MAX_PATH_LENGTH, MAX_PATHS
-from backend.system.models import Action
+from backend.system.models import Action, SystemView
 from backend.system.safe_mode import SafeMode
 from backend.system.services import MAX_LINES, Services
 from backend.system.supervisor import TITLES
@@ -55,25 +54,9 @@ class Development:
     enabled: bool
 
 
-@router.get("/")
-async def show_overview(
-    request: Request,
-    system: SystemService,
-    model_paths: ModelPathsService,
-    addresses: AddressesService,
-    page: PageAddress,
-) -> Response:
-    snapshot = await system.snapshot()
-    view = {
-        "system": snapshot,
-        "paths": model_paths.chosen(),
-        "addresses": addresses.of([service.name for service in snapshot.services], page),
-        "why_away": UNAVAILABLE_REASONS.get(snapshot.comfyui.state, STARTING)
-        if snapshot.services
-        else NO_RESPONSE,
-    }
-    template = "system/_overview.html" if htmx.wants_fragment(request) else "system/overview.html"
-    return renderer_of(request).page(request, template, view)
+def why_away(system: SystemView) -> str:
+    """Return why ComfyUI does not answer, in a sentence."""
+    return UNAVAILABLE_REASONS.get(system.comfyui.state, STARTING) if system.services else NO_RESPONSE
 
 
 @router.post("/model-paths")
@@ -85,7 +68,7 @@ async def choose_model_paths(
 ) -> Response:
     chosen = await asyncio.to_thread(model_paths.choose, paths.splitlines())
     restarts = await services.restart_if_running("comfyui")
-    response = renderer_of(request).page(request, "system/_model_paths.html", {"paths": chosen})
+    response = renderer_of(request).page(request, "system/_model_paths.html", {"view": {"paths": chosen}})
     return htmx.with_toast(response, "success", "ComfyUI is restarting." if restarts else "Saved.")
 
 
@@ -125,8 +108,10 @@ async def act_on_service(
     services: PodServices,
     comfyui: ComfyStatusService,
     safe_mode: SafeModeService,
+    sampler: PodSampler,
 ) -> Response:
     service = await services.act(name, action)
+    sampler.hurry()
     response = await _services_page(request, services, comfyui, safe_mode)
     return htmx.with_toast(response, "success", f"{service.title} {RESULTS[action]}.")
 

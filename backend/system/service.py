@@ -8,17 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-import psutil
-
 from backend import __version__
 from backend.core.disk import disk_of
+from backend.system.cgroup import Cgroup
 from backend.system.comfyui import ComfyStatus, problems_of
 from backend.system.database_watch import DatabaseWatch
 from backend.system.gpu_watch import GpuWatch
 from backend.system.models import (
     Accelerator,
     Gpu,
-    Memory,
     Problem,
     SystemView,
     Workspace,
@@ -46,18 +44,19 @@ class System:
         self._database = database
         self._variables = [Problem(code="bad_variable", message=sentence) for sentence in variables]
         self._gpus = GpuWatch()
+        self._cgroup = Cgroup()
         self._started = time.monotonic()
 
     async def snapshot(self) -> SystemView:
         services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.read())
         comfyui = await self._comfy.read(services)
-        memory = psutil.virtual_memory()
+        disk = await asyncio.to_thread(disk_of, self._workspace)
         return SystemView(
             version=__version__,
             uptime_seconds=int(time.monotonic() - self._started),
-            cpu_percent=psutil.cpu_percent(),
-            memory=Memory(total=memory.total, used=memory.total - memory.available),
-            disk=disk_of(self._workspace),
+            cpu_percent=self._cgroup.cpu_percent(),
+            memory=self._cgroup.memory(),
+            disk=disk,
             accelerator=self._accelerator(gpus, answering),
             comfyui=comfyui,
             services=services,

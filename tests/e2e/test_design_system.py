@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import look_at
+from tests.e2e.conftest import look_at, violations
 from tests.support.process import Process
 
 MAX_REQUESTS = 20
@@ -74,3 +74,20 @@ def loaded_by(page: Page, url: str) -> dict[str, int]:
     page.goto(url)
     page.wait_for_load_state("load")
     return {address: len(gzip.compress(page.request.get(address).body())) for address in addresses}
+
+
+def test_everything_is_found_and_reached_by_keyboard(signed_in: Page, plane: Process, axe: str) -> None:
+    page = signed_in
+    page.keyboard.press("Control+k")
+    search = page.get_by_role("combobox", name="Search everything")
+    expect(search).to_be_focused()
+    search.fill("wan 2.1 text")
+    expect(page.get_by_role("listbox", name="Results").get_by_role("option").first).to_contain_text(
+        "Wan 2.1 text to video 1.3B"
+    )
+    assert violations(page, axe) == []
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{plane.url}/presets/wan21-t2v-1.3b")
+    page.goto(f"{plane.url}/presets")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search", exact=True)).to_be_focused()

@@ -21,6 +21,8 @@ PAGES = {
     "add": "/downloads/add",
     "storage": "/storage",
     "services": "/services",
+    "activity": "/activity",
+    "styleguide": "/styleguide",
     "log": "/services/comfyui",
     "settings": "/settings",
     "not-found": "/presets/nothing-here",

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import agree
+from tests.support.browser import agree, follow
 from tests.support.supervisor import FakeSupervisor
 
 
@@ -46,6 +46,7 @@ def test_a_crashed_comfyui_is_started_again_where_one_sees_it(
 
 def test_more_folders_are_named_and_a_wrong_one_is_refused(signed_in: Page, tmp_path: Path) -> None:
     page = signed_in
+    follow(page.get_by_role("link", name="Settings"))
     folder = page.get_by_label("One folder per line")
     save = page.get_by_role("button", name="Save and restart ComfyUI")
     folder.fill("/not/mounted")

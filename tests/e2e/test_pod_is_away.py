@@ -34,6 +34,7 @@ def without_refresh(route: Route) -> None:
 
 def test_what_a_proxy_says_never_becomes_a_part_of_the_page(signed_in: Page) -> None:
     page = signed_in
+    page.goto(page.url + "settings")
     typed = page.get_by_label("One folder per line")
     typed.fill("/mnt/typed")
     held: list[Route] = []
@@ -51,12 +52,22 @@ def test_what_a_proxy_says_never_becomes_a_part_of_the_page(signed_in: Page) -> 
         expect(save).not_to_have_attribute("aria-busy", "true")
     expect(typed).to_have_value("/mnt/typed")
     page.get_by_role("button", name="Dismiss").click()
+    follow(page.get_by_role("link", name="Overview", exact=True))
     page.route(lambda address: address.endswith("/"), answer_for_the_pod)
-    for _ in range(2):
-        page.wait_for_event("response", lambda response: response.status == 503)
+    page.wait_for_event("response", lambda response: response.status == 503)
+    expect(page.get_by_text("The connection to the pod is lost.")).to_be_visible()
     expect(page.get_by_text("Workspace disk")).to_be_visible()
     expect(page.get_by_text("This pod is not running")).to_have_count(0)
     expect(page.get_by_text(AWAY)).to_have_count(0)  # a failed poll shows no toast
+
+
+def test_the_overview_notices_a_network_that_drops_everything(signed_in: Page) -> None:
+    page = signed_in
+    banner = page.get_by_text("The connection to the pod is lost.")
+    page.context.set_offline(True)
+    expect(banner).to_be_visible()
+    page.context.set_offline(False)
+    expect(banner).to_be_hidden(timeout=20_000)
 
 
 def test_a_banner_says_that_the_pod_is_away_until_it_is_back(signed_in: Page, plane: Process) -> None:

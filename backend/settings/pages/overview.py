@@ -16,6 +16,7 @@ from backend.settings.pages.api_keys import keys_view
 from backend.settings.pages.sessions import sessions_view
 from backend.settings.pages.tokens import tokens_view
 from backend.settings.service import TokenSettings
+from backend.system.model_paths import ModelPaths
 from backend.web.features import Registry, registry_of
 from backend.web.templating import renderer_of
 
@@ -44,6 +45,13 @@ SECTIONS = (
         "Each is sent to its own site only and stored where only this pod's owner can read it.",
         template="settings/_tokens.html",
         view=lambda registry: tokens_view(registry.get(TokenSettings)),
+    ),
+    Section(
+        id="model-paths",
+        title="Model folders",
+        summary="ComfyUI searches its own folders, /models and /runpod-volume. Add other folders that are mounted here.",
+        template="system/_model_paths.html",
+        view=lambda registry: {"paths": registry.get(ModelPaths).chosen()},
     ),
     Section(
         id="api-keys",

@@ -176,3 +176,16 @@ async def test_what_a_full_disk_refuses_is_written_later(database: Database, act
 async def test_bad_questions_are_refused(pod: ControlPlane, query: str) -> None:
     answer = await pod.client.get(f"/api/activity?{query}")
     assert answer.status_code == 400
+
+
+async def test_the_page_shows_entries_in_words_and_filters_them(pod: ControlPlane, hub: Hub) -> None:
+    url = hub.url_of(hub.add("acme/models", "daisy.safetensors", safetensors(2000)))
+    asked = await pod.download(url=url, folder="loras")
+    await pod.finished(asked["id"])
+    async with asyncio.timeout(10):
+        while "Downloaded" not in (page := (await pod.client.get("/activity")).text):
+            pass
+    assert "Signed in" in page
+    assert "loras/daisy.safetensors" in page
+    filtered = (await pod.client.get("/activity?kind=download")).text
+    assert ("Downloaded" in filtered, "Signed in" in filtered) == (True, False)

@@ -20,8 +20,9 @@ WHOLE = {
     "memory_used": 2**30,
     "utilisation": 40,
     "temperature": 61,
+    "power": None,
 }
-NOTHING = {"memory_total": None, "memory_used": None, "utilisation": None, "temperature": None}
+NOTHING = {"memory_total": None, "memory_used": None, "utilisation": None, "temperature": None, "power": None}
 DEVICES = [WHOLE, {"name": "Slice of a GPU", **NOTHING}, {"name": "GPU 2", **NOTHING}]
 
 

@@ -129,8 +129,10 @@ async def test_service_addresses_follow_the_port_mapping_of_the_host(
 async def test_the_overview_links_to_comfyui(workspace: Path, hub: Hub, tmp_path: Path) -> None:
     with running_comfyui(tmp_path / "comfyui") as url:
         async with running_control_plane(workspace, **hub_settings(hub), comfyui_url=url) as pod:
+            await pod.client.get("/api/system")  # a sample, which pages do not wait for
             outside_a_pod = (await pod.client.get("/", headers={"Accept": "text/html"})).text
             with running_supervisor(workspace / "run/supervisor.sock", comfyui="RUNNING"):
+                await pod.client.get("/api/system")
                 page = (await pod.client.get("/", headers={"Accept": "text/html"})).text
     assert "Running" in outside_a_pod
     assert "Open ComfyUI" not in outside_a_pod
@@ -150,6 +152,7 @@ async def test_the_overview_says_why_comfyui_is_down_and_what_to_do(
     pod: ControlPlane, workspace: Path, state: str, sentence: str, button: str
 ) -> None:
     with running_supervisor(workspace / "run/supervisor.sock", comfyui=state):
+        await pod.client.get("/api/system")
         page = (await pod.client.get("/", headers={"Accept": "text/html"})).text
     assert sentence in page
     assert f">{button}</button>" in page

@@ -25,10 +25,34 @@ export function start(components = {}) {
   new LiveChannel("/ws/jobs", (frame) => jobs.apply(frame), { whileVisible: true });
   document.addEventListener("no-answer", () => channel.reset());
   addEventListener("offline", () => channel.reset());
+  document.addEventListener("keydown", onShortcut);
+  document.addEventListener("open-palette", openPalette);
   for (const element of document.querySelectorAll("[data-live]")) follow(element.dataset.live);
 }
 
 /** Turn the frames of a socket into events: a frame `models` becomes `models-changed`, upon which a list reloads. */
 function follow(path) {
   new LiveChannel(path, ({ type }) => document.body.dispatchEvent(new CustomEvent(`${type}-changed`)));
+}
+
+function onShortcut(event) {
+  if (event.key === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    openPalette();
+  } else if (event.key === "/" && !isTyping(event.target)) {
+    event.preventDefault();
+    const search = document.querySelector("main [role=search] [type=search]");
+    if (search) search.focus();
+    else openPalette();
+  }
+}
+
+function isTyping(element) {
+  return element.isContentEditable || element.matches("input, textarea, select");
+}
+
+// Loaded when it is first used, so that it costs a page nothing.
+async function openPalette() {
+  const { palette } = await import("../components/palette.js");
+  palette.open();
 }

@@ -23,10 +23,25 @@ export const downloads = Alpine.reactive({
     if (transfer) Object.assign(transfer, { received, bytes, speed, seconds_left, checked, connections });
   },
 
+  get active() {
+    return Object.values(this.rows).filter((row) => ACTIVE.includes(row.state));
+  },
+
+  /** One total for everything that is being downloaded: `7.4 GB of 29.3 GB · 60.0 MB/s`. */
+  get total() {
+    const known = this.active.filter((row) => row.bytes);
+    const received = known.reduce((sum, row) => sum + row.received, 0);
+    const bytes = known.reduce((sum, row) => sum + row.bytes, 0);
+    return `${formatBytes(received)} of ${formatBytes(bytes)} · ${formatBytes(this.speed)}/s`;
+  },
+
+  get speed() {
+    return this.active.reduce((sum, row) => sum + (row.speed ?? 0), 0);
+  },
+
   get summary() {
-    const active = Object.values(this.rows).filter((row) => ACTIVE.includes(row.state));
+    const { active, speed } = this;
     if (active.length === 0) return "";
-    const speed = active.reduce((sum, row) => sum + (row.speed ?? 0), 0);
     return `${formatCount(active.length, "download")} · ${formatBytes(speed)}/s`;
   },
 });

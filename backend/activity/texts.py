@@ -1,0 +1,71 @@
+"""Entries of the activity log as people read them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from backend.activity.models import Entry
+from backend.core.formatting import format_bytes
+
+Tone = Literal["success", "warning", "danger", "muted", "primary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    tone: Tone
+    # What happened: `Downloaded`.
+    verb: str
+    # To what, and more about it.
+    subject: str
+    detail: str = ""
+
+
+VERBS: dict[str, tuple[Tone, str]] = {
+    "download.requested": ("primary", "Download requested"),
+    "download.done": ("success", "Downloaded"),
+    "download.failed": ("danger", "Download failed"),
+    "download.quarantined": ("danger", "Quarantined"),
+    "download.cancelled": ("muted", "Download cancelled"),
+    "job.succeeded": ("success", "Job done"),
+    "job.failed": ("danger", "Job failed"),
+    "job.cancelled": ("muted", "Job cancelled"),
+    "job.expired": ("warning", "Job expired"),
+    "job.blocked": ("warning", "Job blocked"),
+    "queue.finished": ("success", "Queue finished"),
+    "preset.requested": ("primary", "Preset requested"),
+    "preset.deleted": ("warning", "Preset deleted"),
+    "model.deleted": ("warning", "Model deleted"),
+    "model.kept": ("muted", "Own file kept"),
+    "model.keep_undone": ("muted", "Own file no longer kept"),
+    "token.saved": ("muted", "Token saved"),
+    "token.removed": ("muted", "Token removed"),
+    "token.rejected": ("danger", "Token rejected"),
+    "service.start": ("primary", "Service started"),
+    "service.stop": ("warning", "Service stopped"),
+    "service.restart": ("primary", "Service restarted"),
+    "sign_in.done": ("muted", "Signed in"),
+    "sign_in.failed": ("warning", "Wrong password"),
+    "session.ended": ("muted", "Session ended"),
+    "api_key.created": ("muted", "API key created"),
+    "api_key.revoked": ("muted", "API key revoked"),
+}
+# Details that are sizes.
+SIZES = frozenset({"bytes", "freed"})
+
+
+def text_of(entry: Entry) -> Text:
+    """Return an entry in words. A kind without words is shown as it is."""
+    tone, verb = VERBS.get(
+        entry.kind, ("muted", entry.kind.replace("_", " ").replace(".", ": ").capitalize())
+    )
+    detail = ", ".join(
+        _detail(name, value) for name, value in entry.details.items() if value is not None and name != "id"
+    )
+    return Text(tone=tone, verb=verb, subject=entry.subject, detail=detail)
+
+
+def _detail(name: str, value: object) -> str:
+    if name in SIZES and isinstance(value, int):
+        return format_bytes(value)
+    if name in ("problem", "message", "reason"):
+        return str(value)
+    return f"{value} {name}" if isinstance(value, int) and not isinstance(value, bool) else f"{name} {value}"
