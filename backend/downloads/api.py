@@ -7,7 +7,13 @@ from fastapi import Query, Request, Response
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, NotFound, OutOfSpace, Unavailable, UpstreamError
-from backend.downloads.dependencies import BandwidthService, BatchesService, DownloadsService, TransferLists
+from backend.downloads.dependencies import (
+    BandwidthService,
+    BatchesService,
+    CancellationsService,
+    DownloadsService,
+    TransferLists,
+)
 from backend.downloads.models import FileRequest, LogLine
 from backend.downloads.policy import Policy, RateLimit
 from backend.downloads.schemas import (
@@ -111,9 +117,24 @@ async def show(transfer_id: str, downloads: DownloadsService) -> TransferView:
 
 
 @router.post("/{transfer_id}/cancel", responses=CONTROL)
-async def cancel(transfer_id: str, downloads: DownloadsService) -> TransferView:
+async def cancel(
+    transfer_id: str,
+    downloads: DownloadsService,
+    cancellations: CancellationsService,
+    keep_seconds: Annotated[
+        float, Query(ge=0, le=300, description="How long what was received is kept, for `undo-cancel`.")
+    ] = 0,
+) -> TransferView:
     """Stop a transfer for good and delete what it has received."""
-    return downloads.view(await downloads.cancel(transfer_id))
+    return downloads.view(await cancellations.cancel(transfer_id, keep_seconds))
+
+
+@router.post("/{transfer_id}/undo-cancel", responses=CONTROL)
+async def undo_cancel(
+    transfer_id: str, downloads: DownloadsService, cancellations: CancellationsService
+) -> TransferView:
+    """Continue a transfer that was cancelled with `keep_seconds`, while what it has received is kept."""
+    return downloads.view(await cancellations.undo(transfer_id))
 
 
 @router.post("/{transfer_id}/retry", responses=CONTROL)

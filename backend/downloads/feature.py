@@ -8,6 +8,7 @@ from backend.comfy.client import ComfyClient
 from backend.downloads import api, sockets
 from backend.downloads.bandwidth import Bandwidth
 from backend.downloads.batches import Batches
+from backend.downloads.cancellations import Cancellations
 from backend.downloads.deduplication import Deduplication
 from backend.downloads.engine.download import FetchLimits
 from backend.downloads.engine.fetch import Fetcher
@@ -58,11 +59,20 @@ async def start(context: Context) -> Running:
     queue = SavedQueue(context.paths.queue, store, events)
     recovery = Recovery(downloads, store, storage, queue)
     batches = Batches(downloads, sources, storage)
+    cancellations = Cancellations(downloads, store, storage)
     background = Background(start=transfer_start, worker=worker, recovery=recovery, queue=queue)
     return Running(
-        services=(downloads, TransferList(store), batches, bandwidth, channels, transfer_start),
+        services=(
+            downloads,
+            TransferList(store),
+            batches,
+            cancellations,
+            bandwidth,
+            channels,
+            transfer_start,
+        ),
         channels=(channels,),
-        background=(background.run,),
+        background=(background.run, cancellations.run),
     )
 
 

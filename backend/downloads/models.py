@@ -27,7 +27,7 @@ class State(StrEnum):
     DONE = "done"
     # Given up; `problem` says why. Received bytes are kept for a retry.
     FAILED = "failed"
-    # Stopped by a user for good; nothing of it is on disk.
+    # Stopped by a user for good; what it has received is deleted, at once or when it is too late to undo.
     CANCELLED = "cancelled"
     # Complete, but not the expected content. Kept apart until a user decides.
     QUARANTINED = "quarantined"

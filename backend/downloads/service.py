@@ -40,7 +40,6 @@ from backend.storage.service import Storage
 
 RETRYABLE = frozenset({State.FAILED, State.CANCELLED, State.QUARANTINED, State.RETRYING, State.PAUSED})
 CLEARABLE = frozenset({State.DONE, State.CANCELLED})
-CANCELLABLE = UNFINISHED | {State.FAILED, State.QUARANTINED}
 # Finished transfers in the list of recent ones.
 RECENT = 100
 
@@ -129,32 +128,13 @@ class Downloads:
         """Return the newest transfer to a destination."""
         return await self._store.newest_for(folder, filename)
 
-    async def cancel(self, transfer_id: str) -> Transfer:
-        """Stop a transfer for good and delete what it has received."""
-        transfer = await self.get(transfer_id)
-        if transfer.state == State.CANCELLED:
-            return transfer
-        progress = self.progress.get(transfer.id)
-        cancelled = transfer.changed(
-            state=State.CANCELLED, received=0, retry_at=None, problem=None, finished_at=clock.now()
-        )
-        await self._change(cancelled, CANCELLABLE, "It is finished: there is nothing to cancel.")
-        async with self.destination_locks[transfer.destination]:  # once the worker has stopped
-            current = await self._store.get(transfer.id)
-            if current is None or current.state == State.CANCELLED:
-                partial = self._partial_of(transfer)
-                await asyncio.to_thread(_delete, partial)
-                if progress and progress.result:  # it got its final name before it was cancelled
-                    await asyncio.to_thread(partial.target.unlink, missing_ok=True)
-        return cancelled
-
     async def pause(self, transfer_id: str) -> Transfer:
         """Stop a transfer for now. What it has received is kept."""
         transfer = await self.get(transfer_id)
         if transfer.state == State.PAUSED:
             return transfer
         paused = self.with_progress(transfer).changed(state=State.PAUSED, retry_at=None, problem=None)
-        await self._change(paused, ACTIVE, "Only an active download can be paused.", note="Paused.")
+        await self.change(paused, ACTIVE, "Only an active download can be paused.", note="Paused.")
         return paused
 
     async def resume(self, transfer_id: str) -> Transfer:
@@ -185,7 +165,7 @@ class Downloads:
         async with self.destination_locks[stopped.destination]:
             requeued = await self._store.save(queued, only_if=[stopped.state], note=note)
             if requeued:
-                await asyncio.to_thread(_delete, self._partial_of(stopped))
+                await asyncio.to_thread(self._partial_of(stopped).delete_if_ours)
             return requeued
 
     async def accept(self, transfer_id: str) -> Transfer:
@@ -205,7 +185,7 @@ class Downloads:
                 raise NotFound("The quarantined file no longer exists. Retry to download it again.") from None
             await self._storage.keep_accepted(transfer.folder, transfer.filename)
             accepted = transfer.changed(state=State.DONE, problem=None, finished_at=clock.now())
-            await self._change(accepted, [State.QUARANTINED], "Another user has decided already.")
+            await self.change(accepted, [State.QUARANTINED], "Another user has decided already.")
         return accepted
 
     async def retry_failed(self) -> Sequence[Transfer]:
@@ -262,9 +242,10 @@ class Downloads:
             created_at=clock.now(),
         )
 
-    async def _change(
+    async def change(
         self, transfer: Transfer, only_if: Iterable[State], refusal: str, note: str | None = None
     ) -> None:
+        """Write and publish a record whose state is still one of `only_if`. Raise Conflict with `refusal` otherwise."""
         if not await self._store.save(transfer, only_if=only_if, note=note):
             raise _wrong_state(transfer, refusal)
         self.announce(transfer)
@@ -291,9 +272,3 @@ class Downloads:
 
 def _wrong_state(transfer: Transfer, refusal: str) -> Conflict:
     return Conflict(refusal, code="wrong_state", id=transfer.id)
-
-
-def _delete(partial: PartialFile) -> None:
-    """Delete our files, but not while another pod writes them."""
-    if not partial.is_written_elsewhere():
-        partial.delete()

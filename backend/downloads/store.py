@@ -67,6 +67,10 @@ class TransferStore:
         """Return transfers in the order of the queue."""
         return _from_rows(await self._database.fetch_all(SQL.in_state, {"states": as_json(states)}))
 
+    async def cancelled_with_bytes(self) -> list[Transfer]:
+        """Return cancelled transfers whose received bytes are still on disk."""
+        return _from_rows(await self._database.fetch_all(SQL.cancelled_with_bytes))
+
     async def queue_page(
         self, matching: Matching, limit: int, after: tuple[float, str] | None = None
     ) -> list[Transfer]:

@@ -76,6 +76,9 @@ SELECT * FROM transfers WHERE id = :id;
 -- Return the transfers in some states, in the order of the queue.
 SELECT * FROM transfers WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY position, id;
 
+-- name: cancelled_with_bytes
+SELECT * FROM transfers WHERE state = 'cancelled' AND received > 0;
+
 -- name: queue_page
 -- Return one page of unfinished transfers, in the order of the queue.
 SELECT * FROM transfers

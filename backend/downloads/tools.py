@@ -6,6 +6,7 @@ from pydantic import Field
 
 from backend.auth.principal import Scope
 from backend.auth.tools import Tool
+from backend.downloads.cancellations import Cancellations
 from backend.downloads.models import FileRequest, Transfer
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
@@ -13,8 +14,9 @@ from backend.web.features import Registry
 
 
 class DownloadTools:
-    def __init__(self, downloads: Downloads):
+    def __init__(self, downloads: Downloads, cancellations: Cancellations):
         self._downloads = downloads
+        self._cancellations = cancellations
 
     async def models_install(
         self,
@@ -57,12 +59,12 @@ class DownloadTools:
                 return await self._downloads.resume(transfer_id)
             case "retry":
                 return await self._downloads.retry(transfer_id)
-        return await self._downloads.cancel(transfer_id)
+        return await self._cancellations.cancel(transfer_id)
 
 
 def tools(registry: Registry) -> tuple[Tool, ...]:
     """Return the tools for downloads."""
-    tool = DownloadTools(registry.get(Downloads))
+    tool = DownloadTools(registry.get(Downloads), registry.get(Cancellations))
     return (
         Tool(
             run=tool.models_install,

@@ -30,7 +30,7 @@ from backend.presets.dependencies import (
     SentWorkflow,
     SharingService,
 )
-from backend.presets.listing import Filters
+from backend.presets.listing import Filters, Order
 from backend.presets.models import Preset, PresetFile
 from backend.presets.schemas import (
     Category,
@@ -56,11 +56,13 @@ router = ProtectedRouter(
 def _filters(
     q: Annotated[str, Query(max_length=200, description="Words that must all occur.")] = "",
     category: Annotated[str | None, Query(max_length=80)] = None,
+    family: Annotated[str | None, Query(max_length=80, description="Model family, such as `FLUX`.")] = None,
+    order: Order = "recommended",
     installed: Annotated[
         bool | None, Query(description="Only presets that are, or are not, installed.")
     ] = None,
 ) -> Filters:
-    return Filters(q=q, category=category, installed=installed)
+    return Filters(q=q, category=category, family=family, installed=installed, order=order)
 
 
 @router.get("", responses={**responses(InvalidRequest), **NOT_MODIFIED}, response_model=list[PresetSummary])

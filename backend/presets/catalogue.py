@@ -11,6 +11,7 @@ from backend.presets.definitions import read_curated
 from backend.presets.models import Origin, Preset, PresetFile
 from backend.presets.official import read_official
 from backend.presets.schemas import Category, FileProblem, UpdateReport
+from backend.presets.search import Word, matches
 
 # A preset, and one of its files.
 Source = tuple[Preset, PresetFile]
@@ -29,18 +30,13 @@ class Catalogue:
         # By id: where a preset is in the list, and its text in lower case.
         self._positions: dict[str, int] = {}
         self._texts: dict[str, str] = {}
-        self._users: dict[str, list[str]] = {}
+        self._by_place: dict[str, list[Source]] = {}
         self.problems: list[FileProblem] = []
         # Grows whenever definitions were read again.
         self.revision = 0
 
     def __iter__(self) -> Iterator[Preset]:
         return iter(self._presets.values())
-
-    async def users(self) -> dict[str, list[str]]:
-        """Return the ids of the presets that need a file, by the path of the file."""
-        await self.until_loaded()
-        return self._users
 
     async def load(self) -> UpdateReport:
         """Read all definitions again."""
@@ -52,7 +48,7 @@ class Catalogue:
         self._by_filename = _by_filename((*curated, *added, *official))
         self._positions = {preset_id: position for position, preset_id in enumerate(self._presets)}
         self._texts = {preset.id: _text(preset) for preset in self}
-        self._users = _users(self)
+        self._by_place = _by_place(self)
         return UpdateReport(
             presets=len(self._presets),
             added=sorted(self._presets.keys() - before.keys()),
@@ -86,6 +82,10 @@ class Catalogue:
         """Return every file with that name, those of ComfyUI's templates last."""
         return self._by_filename.get(filename, [])
 
+    def sources_at(self, place: str) -> list[Source]:
+        """Return the presets that need a file of this path, such as `vae/ae.safetensors`."""
+        return self._by_place.get(place, [])
+
     def categories(self) -> list[Category]:
         counts = Counter(preset.category for preset in self)
         return [Category(name=name, presets=number) for name, number in sorted(counts.items())]
@@ -93,14 +93,22 @@ class Catalogue:
     def position(self, preset_id: str) -> int:
         return self._positions[preset_id]
 
-    def matching(self, words: Sequence[str], category: str | None) -> list[Preset]:
-        """Return presets that contain every word; `words` are in lower case."""
+    def matching(
+        self, words: Sequence[Word], category: str | None, family: str | None = None
+    ) -> list[Preset]:
+        """Return presets that contain every word or a synonym of it."""
         return [
             preset
             for preset in self
             if (not category or preset.category == category)
-            and all(word in self._texts[preset.id] for word in words)
+            and (not family or family in preset.families)
+            and matches(words, self._texts[preset.id])
         ]
+
+    def families(self) -> list[str]:
+        """Return the model families of all presets, the most frequent first."""
+        counts = Counter(family for preset in self for family in preset.families)
+        return [family for family, _ in counts.most_common()]
 
     def _by_id(self, presets: Iterable[Preset]) -> dict[str, Preset]:
         found: dict[str, Preset] = {}
@@ -131,12 +139,12 @@ def _by_filename(presets: Iterable[Preset]) -> dict[str, list[Source]]:
     return dict(found)
 
 
-def _users(presets: Iterable[Preset]) -> dict[str, list[str]]:
-    users: dict[str, list[str]] = defaultdict(list)
+def _by_place(presets: Iterable[Preset]) -> dict[str, list[Source]]:
+    found: dict[str, list[Source]] = defaultdict(list)
     for preset in presets:
         for file in preset.files:
-            users[file.place].append(preset.id)
-    return dict(users)
+            found[file.place].append((preset, file))
+    return dict(found)
 
 
 def _text(preset: Preset) -> str:

@@ -9,6 +9,7 @@ from backend.presets.listing import PresetList
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
+from backend.presets.thumbnails import Thumbnails
 from backend.web.features import provided
 
 # Of a workflow that is pasted as text; uploaded files have the limit of the request.
@@ -98,6 +99,7 @@ KeptPath = Annotated[
     ),
 ]
 
+ThumbnailsService = Annotated[Thumbnails, Depends(provided(Thumbnails))]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetListService = Annotated[PresetList, Depends(_preset_list)]
 RequirementsService = Annotated[Requirements, Depends(_requirements)]

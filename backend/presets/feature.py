@@ -7,15 +7,18 @@ import structlog
 from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.core.errors import AppError
+from backend.downloads.cancellations import Cancellations
 from backend.downloads.service import Downloads
 from backend.presets import api
 from backend.presets.catalogue import Catalogue
 from backend.presets.listing import PresetList
+from backend.presets.model_uses import ModelUses
 from backend.presets.pages import catalogue as catalogue_pages
 from backend.presets.pages import share
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
+from backend.presets.thumbnails import Thumbnails
 from backend.sources.metadata import HubMetadata
 from backend.sources.service import Sources
 from backend.storage.dependencies import ModelUsers
@@ -30,14 +33,23 @@ async def start(context: Context) -> Running:
     downloads, storage = registry.get(Downloads), registry.get(Storage)
     catalogue = Catalogue(settings.presets_dir, context.paths.presets)
     context.stack.callback(catalogue.reader.close)
-    presets = Presets(catalogue, downloads, storage, registry.get(HubMetadata), registry.get(Activity))
+    presets = Presets(
+        catalogue,
+        downloads,
+        registry.get(Cancellations),
+        storage,
+        registry.get(HubMetadata),
+        registry.get(Activity),
+    )
+    uses = ModelUses(catalogue, presets)
     return Running(
         services=(
             presets,
             PresetList(presets, downloads, storage, context.events),
             Requirements(presets, downloads, storage, registry.get(ComfyClient)),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
-            ModelUsers(catalogue.users, lambda: catalogue.revision),
+            Thumbnails(settings.workspace),
+            ModelUsers(uses.find, uses.revision),
         ),
         background=(
             catalogue.load_first,

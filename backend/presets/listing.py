@@ -1,22 +1,25 @@
 """The catalogue as a list: filters, order, and the state of each preset on this pod."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from backend.core.async_tools import SingleFlight
 from backend.core.events import EventBus
 from backend.downloads.models import ACTIVE, TransferChanged, TransfersChanged
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
+from backend.presets.fit import Machine, fits, size_of
 from backend.presets.installed_files import InstalledFiles, installed_files_of
 from backend.presets.models import Preset, PresetFile
 from backend.presets.schemas import PresetState, PresetSummary
+from backend.presets.search import Word, matches, words_of
 from backend.presets.service import Presets, summary_of
 from backend.storage.service import Storage
 from backend.web.paging import SortKey
 
+Order = Literal["recommended", "popular", "newest", "size", "name"]
 Summaries: TypeAlias = Mapping[str, PresetSummary]
 
 
@@ -24,10 +27,14 @@ Summaries: TypeAlias = Mapping[str, PresetSummary]
 class Filters:
     """Which presets a list shows."""
 
-    # Words that must all occur.
+    # Words that must all occur, themselves or a synonym.
     q: str = ""
     category: str | None = None
+    family: str | None = None
     installed: bool | None = None
+    # Only what this machine has the space and the GPU memory for.
+    fits: Machine | None = None
+    order: Order = "recommended"
 
 
 class PresetList:
@@ -57,21 +64,18 @@ class PresetList:
         """Return the presets that match, those with all words in the title first."""
         summaries = await self._current()
         found = (summaries[preset.id] for preset in self._matching(filters) if preset.id in summaries)
-        if filters.installed is None:
-            return list(found)
-        return [entry for entry in found if (entry.state == PresetState.INSTALLED) == filters.installed]
+        return [entry for entry in found if _is_wanted(entry, filters)]
 
     def key_of(self, filters: Filters) -> "KeyOf":
         """Return the function by which `search` sorts."""
-        catalogue = self._presets.catalogue
-        words = filters.q.lower().split()
-        return lambda entry: _key(catalogue, entry.preset, words)
+        catalogue, words = self._presets.catalogue, words_of(filters.q)
+        return lambda entry: _key(catalogue, entry.preset, words, filters.order)
 
     def _matching(self, filters: Filters) -> list[Preset]:
         catalogue = self._presets.catalogue
-        words = filters.q.lower().split()
-        found = catalogue.matching(words, filters.category)
-        return sorted(found, key=lambda preset: _key(catalogue, preset, words))
+        words = words_of(filters.q)
+        found = catalogue.matching(words, filters.category, filters.family)
+        return sorted(found, key=lambda preset: _key(catalogue, preset, words, filters.order))
 
     async def _current(self) -> Summaries:
         revision = await self.revision()
@@ -101,9 +105,28 @@ class PresetList:
 KeyOf: TypeAlias = Callable[[PresetSummary], SortKey]
 
 
-def _key(catalogue: Catalogue, preset: Preset, words: list[str]) -> SortKey:
-    title = preset.title.lower()
-    return (int(not all(word in title for word in words)), catalogue.position(preset.id))
+def _is_wanted(entry: PresetSummary, filters: Filters) -> bool:
+    is_installed = entry.state == PresetState.INSTALLED
+    if filters.installed not in (None, is_installed):
+        return False
+    return filters.fits is None or fits(entry.preset, filters.fits, is_installed=is_installed)
+
+
+def _key(catalogue: Catalogue, preset: Preset, words: Sequence[Word], order: Order) -> SortKey:
+    """Sort by the order. What has all words in its title comes first, unless sorted by size or name."""
+    position = catalogue.position(preset.id)
+    in_title = int(not matches(words, preset.title.lower()))
+    match order:
+        case "popular":
+            return (in_title, -preset.popularity, position)
+        case "newest":
+            return (in_title, -(preset.released.toordinal() if preset.released else 0), position)
+        case "size":
+            return (size_of(preset) or 0, position)
+        case "name":
+            return (preset.title.lower(), position)
+        case "recommended":
+            return (in_title, position)
 
 
 def _summaries(

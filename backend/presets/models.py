@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -130,6 +131,11 @@ class Preset(BaseModel):
     workflow: str | None = Field(
         default=None, max_length=200, description="Name of the ComfyUI workflow that needs it."
     )
+    families: tuple[Annotated[str, Field(max_length=80)], ...] = Field(
+        default=(), max_length=20, description="Model families, such as `FLUX` or `Wan`."
+    )
+    released: date | None = Field(default=None, description="When the workflow was published.")
+    popularity: int = Field(default=0, ge=0, le=LARGEST, description="How often ComfyUI's users open it.")
     origin: Origin
     files: Annotated[
         tuple[Annotated[PresetFile, AfterValidator(_without_secrets)], ...], BeforeValidator(_within_limit)

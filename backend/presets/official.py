@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 PACKAGE = "comfyui_workflow_templates_json"
 NAMES_MODELS = b'"directory"'  # avoids parsing 20 MB of workflows that need no files
+VERSION = re.compile(r"[\s._-]*(?:\b[A-Z]|v)?\d")
 SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -59,12 +60,20 @@ def _preset(category: str, entry: dict[str, Any]) -> Preset | None:
             tags=tuple(entry.get("tags", ())),
             disk_bytes=entry.get("size") or None,
             workflow=name,
+            families=tuple(dict.fromkeys(map(_family_of, entry.get("models", ()))))[:20],
+            released=entry.get("date") or None,
+            popularity=entry.get("usage") or 0,
             origin=Origin.OFFICIAL,
             files=files,
         )
     except (OSError, ValueError, KeyError, ValidationError) as error:
         log.warning("an official template was left out", template=name, reason=str(error))
         return None
+
+
+def _family_of(model: str) -> str:
+    """Return `Wan` for `Wan2.1`, and `Qwen Image` for `Qwen Image 2.1`."""
+    return VERSION.split(model, maxsplit=1)[0] or model
 
 
 def _files(workflow: dict[str, Any]) -> tuple[PresetFile, ...]:

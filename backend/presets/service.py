@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from backend.activity.service import Activity
 from backend.core.errors import Conflict, NotFound
+from backend.downloads.cancellations import Cancellations
 from backend.downloads.models import ACTIVE, FileRequest, State, Transfer
 from backend.downloads.service import Downloads
 from backend.presets.catalogue import Catalogue
@@ -29,6 +30,7 @@ class Presets:
         self,
         catalogue: Catalogue,
         downloads: Downloads,
+        cancellations: Cancellations,
         storage: Storage,
         hubs: HubMetadata,
         activity: Activity,
@@ -36,6 +38,7 @@ class Presets:
         self._activity = activity
         self.catalogue = catalogue
         self._downloads = downloads
+        self._cancellations = cancellations
         self._storage = storage
         self._hubs = hubs
         # Grows whenever hubs were asked.
@@ -153,12 +156,12 @@ class Presets:
         """Return the free bytes, minus what active transfers still need."""
         return await self._downloads.space.free()
 
-    async def cancel(self, preset_id: str) -> list[Transfer]:
-        """Cancel the transfers that this preset started. Installed files stay."""
+    async def cancel(self, preset_id: str, keep_seconds: float = 0) -> list[Transfer]:
+        """Cancel the transfers that this preset started. Installed files stay. See `Cancellations.cancel`."""
         preset = self.catalogue.get(preset_id)
         found = [await self._downloads.latest(file.folder, file.filename) for file in preset.files]
         return [
-            await self._downloads.cancel(transfer.id)
+            await self._cancellations.cancel(transfer.id, keep_seconds)
             for transfer in found
             if transfer and transfer.preset == preset.id and transfer.state in ACTIVE | {State.PAUSED}
         ]

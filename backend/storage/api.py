@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from backend.storage.dependencies import StorageService, UsersOfModels
+from backend.storage.dependencies import StorageService, UsersOfModels, details_of
 from backend.storage.listing import Filters, Order, key_of, listed, view_of
 from backend.storage.models import ModelView, StorageView
 from backend.web.caching import NOT_MODIFIED, Body, Responses
@@ -52,8 +52,8 @@ async def models(
     async def build() -> Body:
         found = await asyncio.to_thread(listed, snapshot, storage.models, filters)
         page = page_of(found, key_of(filters.order), paging.limit, paging.cursor)
-        hashes, presets = await storage.known_hashes(page.items), await users.find()
-        views = [view_of(file, storage.models, hashes.get(file), presets) for file in page.items]
+        details = await details_of(page.items, storage, users)
+        views = [view_of(file, storage.models, details) for file in page.items]
         return Body(VIEWS.dump_json(views), page.headers(request))
 
     return await cache.json(request, (storage.revision, users.revision()), build)

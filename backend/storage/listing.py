@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from backend.storage.index import Snapshot
-from backend.storage.models import ModelFile, ModelView
+from backend.storage.models import ModelFile, ModelUse, ModelView, difference
 from backend.web.paging import SortKey
 
 Order = Literal["path", "name", "newest", "size"]
@@ -59,7 +59,17 @@ def path_of(file: ModelFile, models: Path) -> str:
     return path.removeprefix(f"{models}/") if file.in_workspace else path
 
 
-def view_of(file: ModelFile, models: Path, sha256: str | None, users: Mapping[str, list[str]]) -> ModelView:
+@dataclass(frozen=True, kw_only=True)
+class Details:
+    """What is known about the files of a page."""
+
+    hashes: Mapping[ModelFile, str]
+    uses: Mapping[str, list[ModelUse]]
+    kept: frozenset[str]
+
+
+def view_of(file: ModelFile, models: Path, details: Details) -> ModelView:
+    uses, sha256 = details.uses.get(file.place, []), details.hashes.get(file)
     return ModelView(
         path=path_of(file, models),
         folder=file.folder,
@@ -67,7 +77,8 @@ def view_of(file: ModelFile, models: Path, sha256: str | None, users: Mapping[st
         bytes=file.bytes,
         modified_at=datetime.fromtimestamp(file.mtime_ns / 1e9, UTC),
         sha256=sha256,
-        presets=users.get(file.place, []),
+        presets=[use.preset for use in uses],
+        wrong=None if file.place in details.kept else difference(file, sha256, uses),
         deletable=file.in_workspace,
         hard_links=file.links,
     )

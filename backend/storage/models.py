@@ -1,5 +1,6 @@
 """Model files, and their API types."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, Field
 
 from backend.core.disk import Disk
+from backend.core.formatting import format_bytes
 
 # Names of hidden files, ComfyUI's placeholders and unfinished files.
 NOT_MODELS_START = (".", "put_")
@@ -75,6 +77,33 @@ class Deleted:
     freed: int
 
 
+class ModelUse(NamedTuple):
+    """A preset that needs a file of some path, and the content that it expects there."""
+
+    preset: str
+    title: str
+    bytes: int | None
+    sha256: str | None
+
+    def accepts(self, file: ModelFile, sha256: str | None) -> bool | None:
+        """Whether the file is the expected one; None when neither its hash nor its size can be compared."""
+        if None not in (self.sha256, sha256):
+            return self.sha256 == sha256
+        return None if self.bytes is None else self.bytes == file.bytes
+
+
+def difference(file: ModelFile, sha256: str | None, uses: Sequence[ModelUse]) -> str | None:
+    """Return how a file differs from what every preset expects under its name: `7 B instead of 4.3 GB`."""
+    verdicts = {use: use.accepts(file, sha256) for use in uses}
+    refusing = [use for use, accepted in verdicts.items() if accepted is False]
+    if not refusing or True in verdicts.values():
+        return None
+    expected = refusing[0].bytes
+    if expected in (None, file.bytes):
+        return "the same size, different content"
+    return f"{format_bytes(file.bytes)} instead of {format_bytes(expected)}"
+
+
 class FolderUsage(BaseModel):
     name: str
     files: int
@@ -99,6 +128,9 @@ class ModelView(BaseModel):
     sha256: str | None = Field(description="Null if the file has not been hashed since it changed.")
     presets: list[str] = Field(description="Ids of the presets that need it.")
     deletable: bool = Field(description="False for a file outside the workspace.")
+    wrong: str | None = Field(
+        description="How it differs from what presets expect under its name; null if it does not, or the user keeps it."
+    )
     hard_links: int = Field(
         description="The number of hard links to the content. Deleting one of several frees no space."
     )

@@ -9,7 +9,7 @@ from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core import clock
 from backend.core.formatting import format_bytes
-from backend.storage.dependencies import StorageService, UsersOfModels
+from backend.storage.dependencies import StorageService, UsersOfModels, details_of
 from backend.storage.listing import Filters, Order, listed, view_of
 from backend.storage.models import Deleted
 from backend.web import htmx
@@ -36,13 +36,16 @@ async def show(
 
     async def build() -> Body:
         found = await asyncio.to_thread(listed, snapshot, storage.models, Filters(order=order, q=q))
-        hashes, presets = await storage.known_hashes(found[:SHOWN]), await users.find()
+        details = await details_of(found[:SHOWN], storage, users)
         view = {
             "disk": disk,
             "files": len(snapshot.files),
             "bytes": sum(file.bytes for file in found),
             "found": len(found),
-            "shown": [view_of(file, storage.models, hashes.get(file), presets) for file in found[:SHOWN]],
+            "shown": [
+                (view_of(file, storage.models, details), details.uses.get(file.place, []))
+                for file in found[:SHOWN]
+            ],
             "order": order,
             "q": q,
         }

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import look_at, violations
-from tests.support.browser import agree, follow
+from tests.support.browser import agree, choose, follow
 from tests.support.hub import Hub, faults
 from tests.support.hub.catalogue import HubFile
 from tests.support.hub.content import Enormous
@@ -86,8 +86,9 @@ def test_a_queue_in_every_state_is_steered(
     keep_pictures(page, keep_picture, "downloads-every-state")
     assert violations(page, axe) == []
     last = page.get_by_role("listitem").filter(has_text="loras/style")
+    last.get_by_role("button", name="More actions").click()
     last.get_by_role("button", name="Move to top dog.safetensors").click()
-    expect(last.get_by_role("button", name="Move to top")).to_be_hidden()
+    expect(last.get_by_role("button", name="Move to top", include_hidden=True)).to_have_count(0)
     # What a person has opened stays open while the page moves on.
     expect(row(page, "ant.safetensors").get_by_text("Requested from")).to_be_visible()
     page.get_by_role("button", name="Pause all").click()
@@ -196,7 +197,7 @@ def test_what_does_not_fit_names_what_could_be_freed(
     page.get_by_role("region", name="Disk space").get_by_role("button", name=f"Cancel {LONG}").click()
     agree(page)
     expect(page.get_by_text("To free space")).to_be_visible()
-    row(page, "huge.safetensors").get_by_role("button", name="Cancel").click()
+    choose(page, "More actions for huge.safetensors", "Cancel huge.safetensors")
     expect(page.get_by_text("Not enough disk space")).to_be_hidden()
 
 

@@ -1,5 +1,6 @@
 """A user whose disk is full deletes a model that no preset uses."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ def test_a_model_without_a_preset_is_found_and_deleted(
     models = page.get_by_role("region", name="Models").get_by_role("listitem")
     expect(models).to_have_count(2)
     expect(models.first).to_contain_text("forgotten #1.safetensors")
-    expect(models.last.get_by_role("link", name="image_z_image_turbo", exact=True)).to_be_visible()
+    expect(models.last).to_contain_text("Wrong file3.0 MB instead of 335.3 MB")
+    models.last.get_by_text(re.compile(r"Used by \d+ presets")).click()
+    expect(models.last.get_by_role("link", name="Text encoders and VAE for FLUX.1")).to_be_visible()
     keep_picture(page, "storage-models")
     page.get_by_label("Search").fill("FORGOTTEN")
     expect(models).to_have_count(1)

@@ -130,6 +130,11 @@ class PartialFile:
         self.delete_part()
         self.quarantined.unlink(missing_ok=True)
 
+    def delete_if_ours(self) -> None:
+        """Delete everything, but not while another pod writes it."""
+        if not self.is_written_elsewhere():
+            self.delete()
+
     def _delete_state(self) -> None:
         for path in (self._state, self._draft):
             path.unlink(missing_ok=True)

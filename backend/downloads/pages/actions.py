@@ -1,16 +1,19 @@
 """HTML routes of the buttons. They trigger an event, upon which the page reloads the part that it shows."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
-from fastapi import Form, Request, Response
+from fastapi import Form, Query, Request, Response
 from pydantic import ValidationError
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import InvalidRequest
-from backend.downloads.dependencies import BandwidthService, DownloadsService
+from backend.downloads.cancellations import UNDO_SECONDS
+from backend.downloads.dependencies import BandwidthService, CancellationsService, DownloadsService
+from backend.downloads.models import Transfer
 from backend.downloads.rate_limit_form import RateLimitForm, hints, rate_limit_view
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -20,7 +23,10 @@ router = ProtectedRouter(
 )
 
 ForAll = Literal["pause", "resume", "retry", "clear"]
-ForOne = Literal["first", "pause", "resume", "retry", "accept", "cancel"]
+# `discard` deletes what was received at once.
+ForOne = Literal["first", "pause", "resume", "retry", "accept", "discard"]
+MAX_IDS = 1000
+Ids = Annotated[list[str], Query(alias="id", max_length=MAX_IDS)]
 
 
 @router.post("/downloads/limits")
@@ -42,6 +48,13 @@ async def change_limits(
     )
 
 
+@router.post("/downloads/undo-cancel")
+async def undo_cancel(cancellations: CancellationsService, ids: Ids) -> Response:
+    for transfer_id in ids:
+        await cancellations.undo(transfer_id)
+    return _changed()
+
+
 @router.post("/downloads/{action}")
 async def control_all(action: ForAll, downloads: DownloadsService) -> Response:
     actions: dict[ForAll, Callable[[], Awaitable[object]]] = {
@@ -54,18 +67,35 @@ async def control_all(action: ForAll, downloads: DownloadsService) -> Response:
     return _changed()
 
 
+@router.post("/downloads/{transfer_id}/cancel")
+async def cancel(transfer_id: str, cancellations: CancellationsService) -> Response:
+    """Cancel, and offer to undo it."""
+    cancelled = await cancellations.cancel(transfer_id, UNDO_SECONDS)
+    return with_undo(_changed(), [cancelled])
+
+
 @router.post("/downloads/{transfer_id}/{action}")
-async def control_one(transfer_id: str, action: ForOne, downloads: DownloadsService) -> Response:
+async def control_one(
+    transfer_id: str, action: ForOne, downloads: DownloadsService, cancellations: CancellationsService
+) -> Response:
     actions: dict[ForOne, Callable[[str], Awaitable[object]]] = {
         "first": lambda key: downloads.put_first([key]),
         "pause": downloads.pause,
         "resume": downloads.resume,
         "retry": downloads.retry,
         "accept": downloads.accept,
-        "cancel": downloads.cancel,
+        "discard": cancellations.cancel,
     }
     await actions[action](transfer_id)
     return _changed()
+
+
+def with_undo(response: Response, cancelled: Sequence[Transfer]) -> Response:
+    """Show a toast that names what was cancelled and can undo it."""
+    names = ", ".join(transfer.filename for transfer in cancelled)
+    query = urlencode([("id", transfer.id) for transfer in cancelled])
+    undo = htmx.ToastAction(label="Undo", url=f"/downloads/undo-cancel?{query}", seconds=UNDO_SECONDS)
+    return htmx.with_toast(response, "info", f"Cancelled: {names}.", undo)
 
 
 def _changed() -> Response:

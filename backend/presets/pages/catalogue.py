@@ -1,12 +1,17 @@
 """HTML routes of the catalogue and of one preset."""
 
+import sys
 from typing import Annotated, Any, Literal
 
 from fastapi import Form, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
+from backend.core.errors import NotFound
+from backend.downloads.cancellations import UNDO_SECONDS
 from backend.downloads.dependencies import DownloadsService
+from backend.downloads.pages.actions import with_undo
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
 from backend.presets.dependencies import (
@@ -17,12 +22,16 @@ from backend.presets.dependencies import (
     Replace,
     RequirementsService,
     SentWorkflow,
+    ThumbnailsService,
 )
+from backend.presets.fit import Machine, gpu_bytes_of, size_of
 from backend.presets.installed_files import differs
-from backend.presets.listing import Filters, PresetList
-from backend.presets.models import Preset
+from backend.presets.listing import Filters, Order, PresetList
 from backend.presets.schemas import FetchReport, PresetState
 from backend.presets.service import Presets
+from backend.presets.thumbnails import Thumbnails
+from backend.system.dependencies import PodSampler
+from backend.system.models import SystemView
 from backend.web import htmx
 from backend.web.caching import Body, Responses
 from backend.web.templating import renderer_of
@@ -36,9 +45,42 @@ router = ProtectedRouter(
 )
 
 SHOWN = 60
+MAX_SHOWN = 5000
+DAY_SECONDS = 86_400
+GB = 10**9
 
 Choice = Literal["", "true", "false"]
 CHOICES: dict[Choice, bool | None] = {"": None, "true": True, "false": False}
+ORDERS: tuple[tuple[Order, str], ...] = (
+    ("recommended", "Recommended"),
+    ("popular", "Most popular"),
+    ("newest", "Newest"),
+    ("size", "Smallest"),
+    ("name", "Name"),
+)
+
+
+class CatalogueForm(BaseModel):
+    """The search, the filters and the order of the page."""
+
+    q: str = Field(default="", max_length=200)
+    category: str = Field(default="", max_length=80)
+    family: str = Field(default="", max_length=80)
+    installed: Choice = ""
+    fits: bool = False
+    order: Order = "recommended"
+    # How many are on the page; it grows as the user scrolls.
+    shown: int = Field(default=SHOWN, ge=1, le=MAX_SHOWN)
+
+    def filters(self, machine: Machine) -> Filters:
+        return Filters(
+            q=self.q,
+            category=self.category or None,
+            family=self.family or None,
+            installed=CHOICES[self.installed],
+            fits=machine if self.fits else None,
+            order=self.order,
+        )
 
 
 @router.get("/presets")
@@ -46,19 +88,19 @@ async def show_catalogue(
     request: Request,
     presets: PresetsService,
     listing: PresetListService,
+    thumbnails: ThumbnailsService,
+    sampler: PodSampler,
     cache: Responses,
-    q: Annotated[str, Query(max_length=200)] = "",
-    category: Annotated[str, Query(max_length=80)] = "",
-    installed: Choice = "",
+    form: Annotated[CatalogueForm, Query()],
 ) -> Response:
-    filters = Filters(q=q, category=category or None, installed=CHOICES[installed])
+    machine = _machine(sampler.view())
 
     async def build() -> Body:
         template = "presets/_results.html" if htmx.wants_fragment(request) else "presets/page.html"
-        view = await _list(presets, listing, filters)
+        view = await _list(presets, listing, thumbnails, form, machine)
         return Body(renderer_of(request).render(request, template, view))
 
-    return await cache.page(request, await listing.revision(), build)
+    return await cache.page(request, (await listing.revision(), machine), build)
 
 
 @router.post("/presets/update")
@@ -66,17 +108,27 @@ async def update(
     request: Request,
     presets: PresetsService,
     listing: PresetListService,
-    q: Annotated[str, Form(max_length=200)] = "",
-    category: Annotated[str, Form(max_length=80)] = "",
-    installed: Annotated[Choice, Form()] = "",
+    thumbnails: ThumbnailsService,
+    sampler: PodSampler,
+    form: Annotated[CatalogueForm, Form()],
 ) -> Response:
     """Read the presets again and show the list with the same search and filters."""
     report = await presets.catalogue.load()
-    filters = Filters(q=q, category=category or None, installed=CHOICES[installed])
-    view = await _list(presets, listing, filters)
+    view = await _list(presets, listing, thumbnails, form, _machine(sampler.view()))
     response = renderer_of(request).page(request, "presets/_list.html", view)
     changes = f"{len(report.added)} added, {len(report.removed)} removed"
     return htmx.with_toast(response, "success", f"{report.presets} presets, {changes}.")
+
+
+@router.get("/presets/{preset_id}/thumbnail")
+async def show_thumbnail(preset_id: str, presets: PresetsService, thumbnails: ThumbnailsService) -> Response:
+    """Return the picture of a preset's template, where ComfyUI's packages of pictures are installed."""
+    workflow = presets.catalogue.get(preset_id).workflow
+    picture = await thumbnails.find(workflow) if workflow else None
+    if picture is None:
+        raise NotFound(f"There is no picture for {preset_id[:100]}.")
+    headers = {"Cache-Control": f"private, max-age={DAY_SECONDS}"}
+    return Response(picture, media_type="image/webp", headers=headers)
 
 
 @router.get("/presets/from-workflow")
@@ -179,24 +231,39 @@ async def undo_keep(
 async def cancel(
     preset_id: str, request: Request, presets: PresetsService, downloads: DownloadsService
 ) -> Response:
-    cancelled = await presets.cancel(preset_id)
+    cancelled = await presets.cancel(preset_id, UNDO_SECONDS)
     response = await _preset_page(request, presets, downloads, preset_id)
-    names = ", ".join(transfer.filename for transfer in cancelled)
+    if cancelled:
+        return with_undo(response, cancelled)
     nothing = "Another preset started these downloads. Cancel them on the Downloads page."
-    return htmx.with_toast(response, "info", f"Cancelled: {names}." if names else nothing)
+    return htmx.with_toast(response, "info", nothing)
 
 
-async def _list(presets: Presets, listing: PresetList, filters: Filters) -> dict[str, Any]:
-    found = await listing.search(filters)
+def _machine(view: SystemView | None) -> Machine:
+    """Return what the pod has, rounded: the page is cached while it stays the same."""
+    if view is None:
+        return Machine(free_bytes=sys.maxsize, gpu_bytes=None)
+    sizes = [gpu.memory_total for gpu in view.accelerator.devices if gpu.memory_total]
+    return Machine(free_bytes=view.disk.free // GB * GB, gpu_bytes=max(sizes, default=None))
+
+
+async def _list(
+    presets: Presets, listing: PresetList, thumbnails: Thumbnails, form: CatalogueForm, machine: Machine
+) -> dict[str, Any]:
+    found = await listing.search(form.filters(machine))
     return {
-        "found": found,
-        "shown": found[:SHOWN],
+        "form": form,
+        "found": len(found),
+        "shown": found[: form.shown],
+        "next": form.shown + SHOWN,
         "categories": presets.catalogue.categories(),
+        "families": presets.catalogue.families(),
+        "orders": ORDERS,
         "problems": presets.catalogue.problems,
-        "q": filters.q,
-        "category": filters.category or "",
-        "installed": filters.installed,
-        "size_of": _size_of,
+        "pictures": await thumbnails.names(),
+        "machine": machine,
+        "size_of": size_of,
+        "gpu_bytes_of": gpu_bytes_of,
     }
 
 
@@ -232,9 +299,3 @@ def _result(report: FetchReport) -> str:
     done = [f"downloading {count} {'file' if count == 1 else 'files'}"] if count else []
     done += [f"{len(report.linked)} found here under another name"] if report.linked else []
     return (", ".join(done) or "nothing could be downloaded").capitalize() + "."
-
-
-def _size_of(preset: Preset) -> int | None:
-    """Return the size, as far as the definition states it."""
-    sizes = [file.bytes for file in preset.files]
-    return preset.disk_bytes if None in sizes else sum(size or 0 for size in sizes)

@@ -318,3 +318,46 @@ files:
     async with running_control_plane(workspace, **hub_settings(hub), presets_dir=presets) as pod:
         (transfer,) = (await pod.client.post("/api/presets/two-addresses/download")).json()
         assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+
+
+async def test_cancelling_can_be_undone_for_a_while(pod: ControlPlane, hub: Hub, model: HubFile) -> None:
+    gate = hub.hold(model, after=2_000_000)
+    transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
+    await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_000_000)
+    address = f"/api/downloads/{transfer['id']}"
+    cancelled = await pod.client.post(f"{address}/cancel", params={"keep_seconds": 300})
+    assert cancelled.json()["state"] == "cancelled"
+    assert pod.leftovers() != []
+    gate.release()
+    hub.forget_requests()
+    undone = await pod.client.post(f"{address}/undo-cancel")
+    assert (undone.json()["state"], undone.json()["received"] >= 1_000_000) == ("queued", True)
+    assert (await pod.finished(transfer["id"]))["verification"] == "verified"
+    again = await pod.client.post(f"{address}/undo-cancel")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "too_late")
+
+
+async def test_a_cancelled_download_is_deleted_when_it_is_too_late_to_undo(
+    pod: ControlPlane, hub: Hub, model: HubFile
+) -> None:
+    gate = hub.hold(model, after=2_000_000)
+    transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
+    await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_000_000)
+    await pod.client.post(f"/api/downloads/{transfer['id']}/cancel", params={"keep_seconds": 0.1})
+    gate.release()
+    await pod.until(transfer["id"], lambda seen: seen["received"] == 0)
+    assert pod.leftovers() == []
+
+
+async def test_bytes_of_a_cancelled_download_do_not_outlive_the_control_plane(
+    workspace: Path, hub: Hub, model: HubFile
+) -> None:
+    gate = hub.hold(model, after=2_000_000)
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        transfer = await pod.download(url=hub.url_of(model), folder="checkpoints")
+        await pod.until(transfer["id"], lambda seen: seen["received"] >= 1_000_000)
+        await pod.client.post(f"/api/downloads/{transfer['id']}/cancel", params={"keep_seconds": 300})
+    gate.release()
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        await pod.until(transfer["id"], lambda seen: seen["received"] == 0)
+        assert pod.leftovers() == []

@@ -82,9 +82,9 @@ async def test_a_queued_download_is_put_first_unless_it_is_first(
     gate = hub.hold(models[0])
     running, following, last = [await ask(pod, hub, model) for model in models]
     await asyncio.to_thread(gate.wait_until_reached)
-    assert re.findall(r'id="first-(\w+)"', await page(pod)) == [last]
+    assert re.findall(r'hx-post="/downloads/(\w+)/first"', await page(pod)) == [last]
     await press(pod, f"{last}/first")
-    assert re.findall(r'id="first-(\w+)"', await page(pod)) == [following]
+    assert re.findall(r'hx-post="/downloads/(\w+)/first"', await page(pod)) == [following]
     gate.release()
     for transfer in (running, following, last):
         await pod.finished(transfer)
@@ -124,12 +124,9 @@ async def test_wrong_content_is_accepted_downloaded_again_or_deleted(
     for transfer in ids:
         await pod.finished(transfer)
     html = await page(pod, "?state=quarantined")
-    assert [html.count(f">{word}</button>") for word in ("Download again", "Keep anyway", "Delete")] == [
-        3,
-        3,
-        3,
-    ]
-    for transfer, action in zip(ids, ("accept", "retry", "cancel"), strict=True):
+    words = ("Download again</button>", "Keep anyway</button>", "Delete</button>")
+    assert [html.count(word) for word in words] == [3, 3, 3]
+    for transfer, action in zip(ids, ("accept", "retry", "discard"), strict=True):
         await press(pod, f"{transfer}/{action}")
         await pod.finished(transfer)
     html = await page(pod)
@@ -192,7 +189,7 @@ async def test_a_file_that_does_not_fit_shows_what_could_be_freed(
     answer = await pod.client.post("/downloads/add", data=form, headers=FRAGMENT)
     assert answer.status_code == 507
     assert "these files need 1.0 PB" in answer.text
-    assert f'hx-post="/downloads/{stopped}/cancel"' in answer.text
+    assert f'hx-post="/downloads/{stopped}/discard"' in answer.text
     assert names(await page(pod)) == ["ant"]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -113,3 +114,37 @@ async def test_the_page_sorts_searches_and_deletes(pod: ControlPlane) -> None:
     answer = await pod.client.delete("/storage/models/vae/large.safetensors", headers=FRAGMENT)
     assert "Deleted large.safetensors, 5.0 kB." in answer.headers["HX-Trigger"]
     assert "large" not in await shown()
+
+
+async def test_a_file_of_the_wrong_size_is_shown_as_wrong_until_the_user_keeps_it(pod: ControlPlane) -> None:
+    put(pod.models / "vae/ae.safetensors", 7)
+    put(pod.models / "loras/mine.safetensors", 7)
+    found = await listed(pod)
+    assert found["vae/ae.safetensors"]["wrong"] == "7 B instead of 335.3 MB"
+    assert found["loras/mine.safetensors"]["wrong"] is None
+    page = (await pod.client.get("/storage", headers=FRAGMENT)).text
+    assert "Wrong file" in page
+    kept = await pod.client.post(
+        "/api/presets/flux-text-encoders/keep", params={"file": "vae/ae.safetensors"}
+    )
+    assert kept.is_success, kept.text
+    assert (await listed(pod))["vae/ae.safetensors"]["wrong"] is None
+
+
+async def test_deleting_names_every_preset_that_uses_the_file(pod: ControlPlane) -> None:
+    put(pod.models / "vae/ae.safetensors")
+    page = (await pod.client.get("/storage", headers=FRAGMENT)).text
+    (number,) = re.findall(r"(\d+) presets use it:", page)
+    uses = (await listed(pod))["vae/ae.safetensors"]["presets"]
+    assert isinstance(uses, list)
+    assert int(number) == len(uses) > 3
+    question = page.partition("presets use it:")[2].partition('"')[0]
+    assert question.count(", ") >= len(uses) - 1
+    assert "Text encoders and VAE for FLUX.1" in question
+
+
+async def test_the_disk_bar_spans_what_can_be_used_and_warns(pod: ControlPlane) -> None:
+    page = (await pod.client.get("/storage", headers=FRAGMENT)).text
+    disk = (await pod.client.get("/api/storage")).json()["disk"]
+    (maximum,) = re.findall(r'aria-label="Workspace disk" value="\d+" max="(\d+)"', page)
+    assert int(maximum) == pytest.approx(disk["used"] + disk["free"], rel=0.01)

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatDuration } from "../lib/format.js";
+import { formatBytes, formatCount, formatDuration, formatTimeLeft } from "../lib/format.js";
 import { downloads } from "../stores/downloads.js";
 
 /** Progress of one transfer. What the server rendered stays until the socket sends newer figures. */
@@ -29,19 +29,15 @@ export const transfer = () => ({
     if (this.row?.state === "verifying") return "checked";
     if (this.row?.state !== "running") return "";
     const { speed, connections } = this.row;
+    if (!connections && !speed) return "waiting for a connection";
     const parts = [
       connections && formatCount(connections, "connection"),
       speed && `${formatBytes(speed)}/s`,
-      speed && timeLeft(this.row.seconds_left),
+      formatTimeLeft(this.row.seconds_left),
     ];
     return parts.filter(Boolean).join(" · ");
   },
 });
-
-function timeLeft(seconds) {
-  if (seconds === null || seconds === undefined) return "";
-  return `${formatDuration(Math.max(1, Math.round(seconds)))} left`;
-}
 
 /** Counts down to the next attempt of a transfer. */
 export const retryCountdown = () => ({

@@ -34,3 +34,12 @@ export function formatDuration(seconds) {
 export function formatCount(count, singular) {
   return `${count} ${count === 1 ? singular : `${singular}s`}`;
 }
+
+const DAY = 86_400;
+
+/** Return `2 min 5 s left`, or nothing while it is unknown. An estimate of many hours is no more than a guess. */
+export function formatTimeLeft(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds > DAY) return "more than a day left";
+  return `${formatDuration(Math.max(1, Math.round(seconds)))} left`;
+}

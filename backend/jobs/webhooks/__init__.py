@@ -1,1 +1,0 @@
-"""Webhooks: signed requests to other programs when jobs, batches and the queue end."""
