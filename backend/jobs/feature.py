@@ -31,6 +31,11 @@ from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
 from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
+from backend.jobs.webhooks.api import router as webhooks_router
+from backend.jobs.webhooks.outbox import Outbox
+from backend.jobs.webhooks.secret import SigningSecret
+from backend.jobs.webhooks.sender import WebhookSender
+from backend.jobs.webhooks.store import DeliveryStore
 from backend.jobs.worker import Worker
 from backend.presets.requirements import Requirements
 from backend.templates.service import Templates
@@ -51,6 +56,9 @@ async def start(context: Context) -> Running:
     jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
     await jobs.load()
     context.stack.push_async_callback(jobs.close)
+    deliveries, secret = DeliveryStore(context.database), SigningSecret(store)
+    await deliveries.prepare()
+    outbox = Outbox(jobs, deliveries, events)
     templates, schedules = context.registry.get(Templates), Schedules(store)
     await schedules.load()
     activity = context.registry.get(Activity)
@@ -64,6 +72,8 @@ async def start(context: Context) -> Running:
         services=(
             jobs,
             schedules,
+            deliveries,
+            secret,
             watch,
             live,
             channel,
@@ -80,6 +90,8 @@ async def start(context: Context) -> Running:
             channel.run,
             Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load)).run,
             ScheduleWorker(schedules, jobs, templates, activity).run,
+            outbox.run,
+            WebhookSender(jobs, deliveries, outbox, secret, activity).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
             folder.run,
         ),
@@ -94,6 +106,7 @@ FEATURE = Feature(
         api.router,
         sockets.router,
         schedules_router,
+        webhooks_router,
         queue.router,
         compare.router,
         new.router,

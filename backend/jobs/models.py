@@ -120,6 +120,8 @@ class Job:
     values: Mapping[str, Any] = field(default_factory=dict)
     # What made it, such as a template's id, for the history and for estimates.
     template: str | None = None
+    # Where a message goes when the job and its batch have ended.
+    webhook: str | None = None
     # Given by the client, passed through: strings only.
     metadata: Mapping[str, str] = field(default_factory=dict)
     # A second submission with the same key returns this job.

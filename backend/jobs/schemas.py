@@ -22,6 +22,7 @@ from backend.web.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 
 MAX_JOBS_AT_ONCE = 10_000
 MAX_RETRIES = 20
+MAX_WEBHOOK = 2000
 
 # A time without a zone is one of the pod's own zone.
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.astimezone())]
@@ -72,6 +73,11 @@ class SubmitRequest(BaseModel):
         default=False,
         description="Download models that are not on this pod; the jobs wait for them. Without it such a request fails with "
         "`missing_models`, which lists them.",
+    )
+    webhook: str | None = Field(
+        default=None,
+        max_length=MAX_WEBHOOK,
+        description="A URL that gets a signed message when a job, and when the whole batch, has ended.",
     )
     allow_pickle: bool = Field(
         default=False, description="Also download `.ckpt`, `.pt` and other files whose loading can run code."

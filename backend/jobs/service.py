@@ -29,6 +29,7 @@ from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
 from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
 from backend.jobs.transitions import Event, after
 from backend.jobs.values import check_prompt, with_values
+from backend.jobs.webhook_urls import check_webhook
 
 PAUSED = "paused"
 # Set while the control plane runs.
@@ -172,6 +173,10 @@ class Jobs:
         states = await self._store.states(job_ids)
         return {job_id for job_id, state in states.items() if not state.is_final}
 
+    async def ended_since(self, moment: datetime) -> list[Job]:
+        """Return the jobs that have ended since then, oldest first."""
+        return await self._store.ended_since(moment)
+
     # Submitting
 
     async def submit(
@@ -192,6 +197,8 @@ class Jobs:
         content = PromptContent(prompt=request.prompt, workflow=request.workflow)
         for wanted in request.jobs:
             with_values(request.prompt, wanted.values)
+        if request.webhook:
+            check_webhook(request.webhook, self.policy.current.webhook_allowed_hosts)
         earlier = [await self._earlier(wanted, principal) for wanted in request.jobs]
         if all(earlier):
             return [job for job in earlier if job]
@@ -242,6 +249,7 @@ class Jobs:
                 prompt_hash=made.prompt_hash,
                 values=wanted.values,
                 template=request.template,
+                webhook=request.webhook,
                 metadata=wanted.metadata,
                 idempotency_key=wanted.idempotency_key,
                 principal=made.principal,

@@ -348,6 +348,10 @@ class JobStore:
         """Return jobs that have not started before their deadline."""
         return await self._jobs(SQL.overdue_jobs, {"now": clock.to_text(clock.now())})
 
+    async def ended_since(self, moment: datetime) -> list[Job]:
+        """Return the jobs that have ended since then, oldest first."""
+        return await self._jobs(SQL.ended_since, {"moment": clock.to_text(moment)})
+
     async def downloads_awaited(self) -> set[str]:
         """Return the transfers that waiting jobs wait for."""
         return {row["id"] for row in await self._database.fetch_all(SQL.downloads_awaited)}

@@ -241,6 +241,9 @@ SELECT MIN(moment) AS moment FROM (
 SELECT COUNT(*) AS count FROM jobs
 WHERE state IN ('waiting', 'queued', 'running', 'blocked') AND principal = :principal;
 
+-- name: ended_since
+SELECT record FROM jobs WHERE finished_at >= :moment ORDER BY finished_at;
+
 -- name: downloads_awaited
 SELECT DISTINCT value AS id FROM jobs, json_each(jobs.record, '$.downloads') WHERE state = 'waiting';
 

@@ -24,6 +24,7 @@ from backend.web.features import Registry
 
 # Of older clients; each has a task. Newer clients have none.
 MAX_SESSIONS = 200
+ANY_HOST = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 INSTRUCTIONS = """Tools of a ComfyPod: ComfyUI workflows, jobs, models and the pod itself.
 
 Change workflows only through documents: `workflows_open` makes one from a template, a job or a file; `workflows_patch` needs the
@@ -60,16 +61,21 @@ def build_server(
 
 
 @asynccontextmanager
-async def http_app(server: MCPServer) -> AsyncIterator[ASGIApp]:
-    """Run the HTTP transport for the duration of the block. `endpoint` checks origins and credentials before it."""
+async def http_app(server: MCPServer, *, only_loopback: bool = False) -> AsyncIterator[ASGIApp]:
+    """Run the HTTP transport for the duration of the block. `endpoint` checks origins and credentials before it.
+
+    The host names of a rented pod are not known in advance; with `only_loopback`, the SDK accepts none but its own.
+    """
     server.streamable_http_app(
         max_request_body_size=UPLOAD_BODY,
         max_sessions=MAX_SESSIONS,
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        transport_security=None if only_loopback else ANY_HOST,
     )
 
     async def serve(scope: Connection, receive: Receive, send: Send) -> None:
-        await server.session_manager.handle_request(_with_user(scope), receive, send)
+        # httptools leaves the space after a value, which RFC 9110 excludes and the SDK compares.
+        headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        await server.session_manager.handle_request({**_with_user(scope), "headers": headers}, receive, send)
 
     async with server.session_manager.run():
         yield serve
