@@ -8,11 +8,27 @@ from fastapi.responses import StreamingResponse
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
-from backend.core.errors import Conflict, NotFound, OutOfSpace, RangeOutsideFile, TooManyRequests
-from backend.jobs.dependencies import JobsService, LiveService, OrderingService, OutputFiles, Watch
+from backend.core.errors import (
+    Conflict,
+    NotFound,
+    OutOfSpace,
+    RangeOutsideFile,
+    TooManyRequests,
+    Unavailable,
+    UpstreamError,
+)
+from backend.jobs.dependencies import (
+    JobsService,
+    LiveService,
+    OrderingService,
+    OutputFiles,
+    SubmissionService,
+    Watch,
+)
 from backend.jobs.event_stream import events_of
 from backend.jobs.paging import decode, encode
 from backend.jobs.schemas import (
+    AnyRequest,
     AttemptView,
     ChangeRequest,
     JobDetails,
@@ -22,7 +38,6 @@ from backend.jobs.schemas import (
     OutputView,
     QueueStatus,
     SubmitReport,
-    SubmitRequest,
 )
 from backend.jobs.store import JobFilter
 from backend.web.errors import Responses, responses
@@ -35,13 +50,16 @@ router = ProtectedRouter(
 
 RANGES: Responses = {206: {"description": "The range that was asked for."}}
 PICTURES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}}
+SUBMIT = responses(NotFound, Conflict, OutOfSpace, TooManyRequests, Unavailable, UpstreamError)
 CHANGE = responses(NotFound, Conflict, OutOfSpace)
 
 
-@router.post("", status_code=201, responses=responses(NotFound, Conflict, OutOfSpace, TooManyRequests))
-async def submit(request: SubmitRequest, jobs: JobsService, principal: CurrentPrincipal) -> SubmitReport:
-    """Queue one or many runs of a workflow: all of them or none."""
-    submitted = await jobs.submit(request, principal.label)
+@router.post("", status_code=201, responses=SUBMIT)
+async def submit(
+    request: AnyRequest, submission: SubmissionService, principal: CurrentPrincipal
+) -> SubmitReport:
+    """Queue one or many runs of a prompt, or of a template: all of them or none."""
+    submitted = await submission.submit(request, principal.label)
     return SubmitReport(batch_id=submitted[0].batch_id, jobs=[JobView.of(job) for job in submitted])
 
 

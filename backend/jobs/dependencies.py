@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from backend.jobs.batches import Batches
 from backend.jobs.comfy_activity import ComfyActivity
 from backend.jobs.estimates import Estimates
 from backend.jobs.live import Live
@@ -11,11 +12,14 @@ from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.reruns import Reruns
 from backend.jobs.service import Jobs
+from backend.jobs.submission import Submission
 from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.web.features import provided
 
 JobsService = Annotated[Jobs, Depends(provided(Jobs))]
+BatchesService = Annotated[Batches, Depends(provided(Batches))]
+SubmissionService = Annotated[Submission, Depends(provided(Submission))]
 OutputFiles = Annotated[JobOutputFiles, Depends(provided(JobOutputFiles))]
 Watch = Annotated[JobWatch, Depends(provided(JobWatch))]
 LiveService = Annotated[Live, Depends(provided(Live))]

@@ -7,9 +7,11 @@ from backend.comfy.client import ComfyClient
 from backend.core.journal import Journal
 from backend.downloads.service import Downloads
 from backend.downloads.transfer_start import TransferStart
-from backend.jobs import api, queue_api, sockets
+from backend.jobs import api, batches_api, queue_api, sockets
 from backend.jobs.adoption import SUFFIX, Adoption
+from backend.jobs.batches import Batches
 from backend.jobs.comfy_activity import ComfyActivity
+from backend.jobs.deferred import DeferredJobs
 from backend.jobs.download_watch import DownloadWatch
 from backend.jobs.estimates import Estimates
 from backend.jobs.folder.claims import Claims
@@ -29,6 +31,7 @@ from backend.jobs.schedules.service import Schedules
 from backend.jobs.schedules.worker import ScheduleWorker
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
+from backend.jobs.submission import Submission
 from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.jobs.webhooks.api import router as webhooks_router
@@ -74,6 +77,8 @@ async def start(context: Context) -> Running:
             schedules,
             deliveries,
             secret,
+            Submission(jobs, templates),
+            Batches(store, lifecycle, jobs),
             watch,
             live,
             channel,
@@ -92,6 +97,7 @@ async def start(context: Context) -> Running:
             ScheduleWorker(schedules, jobs, templates, activity).run,
             outbox.run,
             WebhookSender(jobs, deliveries, outbox, secret, activity).run,
+            DeferredJobs(jobs, lifecycle, templates, events).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
             folder.run,
         ),
@@ -104,6 +110,7 @@ FEATURE = Feature(
         queue_api.settings_router,
         queue_api.router,
         api.router,
+        batches_api.router,
         sockets.router,
         schedules_router,
         webhooks_router,

@@ -21,7 +21,7 @@ from backend.jobs.models import (
     QueueFinished,
 )
 from backend.jobs.retry import Decision, decide
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import Changes, JobStore, PromptContent
 from backend.jobs.transitions import LOSSES, Event, after
 
 UNSTARTED = frozenset({JobState.WAITING, JobState.QUEUED})
@@ -113,6 +113,30 @@ class Lifecycle:
         await self._published_end(job)
         return job, decision
 
+    async def set_prepared(self, content: PromptContent, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Give jobs that waited for ComfyUI their prompt and their values, and queue them unless they wait for more."""
+        async with self.lock:
+            jobs = []
+            for job_id, own in values.items():
+                job = await self.get(job_id)
+                if job.state == JobState.WAITING:
+                    job = job.changed(prepared=True, prompt_hash=content.hash, values=own)
+                    jobs.append(
+                        job.changed(state=waiting_state(job, await self._store.states(job.depends_on)))
+                    )
+            await self._store.save(Changes(prompts=[content] if jobs else [], jobs=jobs))
+        self.publish(jobs)
+
+    async def refuse(self, job_id: str, error: JobError) -> None:
+        """Let a job fail that cannot run, before any attempt."""
+        async with self.lock:
+            job = await self.get(job_id)
+            if job.state != JobState.WAITING:
+                return
+            job = ended(job, Event.FAILED).changed(error=error)
+            await self.save_with_dependants(Changes(jobs=[job]), job)
+        await self._published_end(job)
+
     async def release_waiting(self) -> None:
         """Queue the jobs whose start time has come, and let those expire whose deadline has passed."""
         if self.seconds_until_due() != 0:
@@ -187,6 +211,14 @@ class Lifecycle:
             changes.jobs.extend(await self._released_by(job))
         await self._store.save(changes)
 
+    async def save_ends(self, jobs: Sequence[Job]) -> None:
+        """Save many jobs that have ended, and what that means for others that wait for them."""
+        changes = {job.id: job for job in jobs}
+        for job in jobs:
+            for released in await self._released_by(job):
+                changes.setdefault(released.id, released)
+        await self._store.save(Changes(jobs=list(changes.values())))
+
     async def _released_by(self, ended: Job) -> Iterable[Job]:
         """Return the jobs that wait for `ended`, and for those that are blocked with it, in their new states."""
         released: dict[str, Job] = {}
@@ -249,7 +281,8 @@ def waiting_state(job: Job, states: dict[str, JobState]) -> JobState:
         for state in ends
     ):
         return JobState.BLOCKED
-    if job.downloads or _is_later(job.start_at) or any(state != JobState.SUCCEEDED for state in ends):
+    held = not job.prepared or bool(job.downloads) or _is_later(job.start_at)
+    if held or any(state != JobState.SUCCEEDED for state in ends):
         return JobState.WAITING
     return JobState.QUEUED
 

@@ -1,7 +1,7 @@
 """What a job is, and what an attempt to run it is."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ Prompt = dict[str, Any]
 class JobState(StrEnum):
     """Where a job stands. `transitions` says what may follow what."""
 
-    # For its start time, for the end of other jobs, or for models that are being downloaded.
+    # For its start time, for the end of other jobs, for models that are being downloaded, or for a first answer of ComfyUI.
     WAITING = "waiting"
     # Will run as soon as ComfyUI is free.
     QUEUED = "queued"
@@ -122,6 +122,13 @@ class Job:
     template: str | None = None
     # Where a message goes when the job and its batch have ended.
     webhook: str | None = None
+    # Content hash of the template's workflow.
+    template_version: str | None = None
+    # Where the job is in the grid of its batch: the values of the axes, by the names that the user gave.
+    cell: Mapping[str, Any] = field(default_factory=dict)
+    # False until ComfyUI has been asked what the values mean. Until then the job has no prompt, only the workflow that it
+    # will be made from, and waits.
+    prepared: bool = True
     # Given by the client, passed through: strings only.
     metadata: Mapping[str, str] = field(default_factory=dict)
     # A second submission with the same key returns this job.
@@ -154,6 +161,51 @@ class Job:
 
     def changed(self, **changes: Any) -> Self:
         return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An input that varies over a batch, and its values in their order."""
+
+    # As the user named it: `seed` or `6.text`.
+    input: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Jobs that were submitted together."""
+
+    id: str
+    name: str
+    # How many jobs it has.
+    size: int
+    template: str | None = None
+    template_version: str | None = None
+    # A grid has one job or more for each combination of their values.
+    axes: tuple[Axis, ...] = ()
+    principal: str = "owner"
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchStatus:
+    """A batch, and how many of its jobs are in each state."""
+
+    batch: Batch
+    counts: Mapping[JobState, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What jobs that are submitted together were made from, apart from the prompt."""
+
+    template_version: str | None = None
+    axes: tuple[Axis, ...] = ()
+    # For each job; empty without axes.
+    cells: Sequence[Mapping[str, Any]] = ()
+    # False: the prompt is empty and will be made from the workflow, and the values are as the user gave them.
+    prepared: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,13 @@
-"""Cursors of lists of jobs, newest first."""
+"""Cursors of lists of jobs and batches, newest first."""
 
 from backend.core import clock
 from backend.core.errors import InvalidRequest
-from backend.jobs.models import Job
+from backend.jobs.models import Batch, Job
 from backend.web.paging import decode_cursor, encode_cursor
 
 
-def encode(job: Job) -> str:
-    return encode_cursor((clock.to_text(job.created_at), job.id))
+def encode(last: Job | Batch) -> str:
+    return encode_cursor((clock.to_text(last.created_at), last.id))
 
 
 def encode_end(job: Job) -> str:

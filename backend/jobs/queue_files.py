@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from backend.core import clock
 from backend.core.errors import InvalidRequest
-from backend.jobs.models import Job, JobState
-from backend.jobs.schemas import MAX_JOBS_AT_ONCE, JobRequest, SubmitRequest
+from backend.jobs.models import Job, JobState, Origin
+from backend.jobs.schemas import MAX_JOBS_AT_ONCE, MAX_TEMPLATE_ID, JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobFilter
 
@@ -21,7 +21,8 @@ class ExportedJob(JobRequest):
 
     id: str = Field(min_length=1, max_length=64)
     prompt: str = Field(max_length=64, description="Key in `prompts`.")
-    template: str | None = Field(default=None, max_length=200)
+    template: str | None = Field(default=None, max_length=MAX_TEMPLATE_ID)
+    prepared: bool = True
 
 
 class ExportedPrompt(BaseModel):
@@ -53,7 +54,10 @@ async def import_queue(jobs: Jobs, document: QueueDocument, principal: str) -> l
     """Queue the jobs of a document in its order. Importing it again returns the jobs of the first time."""
     _check(document)
     imported: dict[str, Job] = {}
-    for _, group in itertools.groupby(_in_order(document.jobs), key=lambda job: (job.prompt, job.template)):
+    alike = itertools.groupby(
+        _in_order(document.jobs), key=lambda job: (job.prompt, job.template, job.prepared)
+    )
+    for _, group in alike:
         for chunk in _without_inner_dependencies(list(group)):
             content = document.prompts[chunk[0].prompt]
             request = SubmitRequest(
@@ -63,7 +67,8 @@ async def import_queue(jobs: Jobs, document: QueueDocument, principal: str) -> l
                 download_models=True,
                 jobs=[_request_of(job, imported) for job in chunk],
             )
-            submitted = await jobs.submit(request, principal)
+            origin = Origin(prepared=chunk[0].prepared)
+            submitted = await jobs.submit(request, principal, origin=origin)
             imported |= dict(zip((job.id for job in chunk), submitted, strict=True))
     return list(imported.values())
 
@@ -73,6 +78,7 @@ def _exported(job: Job, ids: set[str]) -> ExportedJob:
         id=job.id,
         prompt=job.prompt_hash,
         template=job.template,
+        prepared=job.prepared,
         name=job.name,
         values=dict(job.values),
         priority=job.priority,

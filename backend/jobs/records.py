@@ -4,10 +4,11 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from backend.jobs.models import Attempt, Job, Output
+from backend.jobs.models import Attempt, Batch, Job, Output
 
 JOB = TypeAdapter(Job)
 ATTEMPT = TypeAdapter(Attempt)
+BATCH = TypeAdapter(Batch)
 OUTPUTS = TypeAdapter(tuple[Output, ...])
 
 Record = TypeVar("Record", Job, Attempt)
@@ -16,6 +17,14 @@ Record = TypeVar("Record", Job, Attempt)
 def to_text(record: Job | Attempt) -> str:
     adapter: TypeAdapter[Any] = JOB if isinstance(record, Job) else ATTEMPT
     return adapter.dump_json(record).decode()
+
+
+def batch_to_text(batch: Batch) -> str:
+    return BATCH.dump_json(batch).decode()
+
+
+def batch_from(text: str | bytes) -> Batch:
+    return BATCH.validate_json(text)
 
 
 def job_from(text: str | bytes) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend.jobs.inputs import edited_values, new_seeds
-from backend.jobs.models import Job
+from backend.jobs.models import Job, Origin
 from backend.jobs.schemas import JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
 
@@ -43,4 +43,5 @@ class Reruns:
         request = SubmitRequest(
             prompt=content.prompt, workflow=content.workflow, template=job.template, jobs=runs
         )
-        return await self._jobs.submit(request, principal)
+        origin = Origin(template_version=job.template_version, prepared=job.prepared)
+        return await self._jobs.submit(request, principal, origin=origin)

@@ -1,10 +1,11 @@
 """What the API of jobs takes and returns."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, JsonValue, Tag, model_validator
 
 from backend.jobs.models import (
     DEFAULT_PRIORITY,
@@ -12,6 +13,7 @@ from backend.jobs.models import (
     LOWEST_PRIORITY,
     Attempt,
     AttemptState,
+    BatchStatus,
     ErrorKind,
     Job,
     JobSource,
@@ -23,6 +25,7 @@ from backend.web.paging import DEFAULT_LIMIT, MAX_CURSOR, MAX_LIMIT
 MAX_JOBS_AT_ONCE = 10_000
 MAX_RETRIES = 20
 MAX_WEBHOOK = 2000
+MAX_TEMPLATE_ID = 1000
 
 # A time without a zone is one of the pod's own zone.
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.astimezone())]
@@ -68,7 +71,9 @@ class SubmitRequest(BaseModel):
     workflow: dict[str, Any] | None = Field(
         default=None, description="The graph as the editor draws it, kept for provenance."
     )
-    template: str | None = Field(default=None, max_length=200, description="Name of the workflow.")
+    template: str | None = Field(
+        default=None, max_length=MAX_TEMPLATE_ID, description="Name of the workflow."
+    )
     download_models: bool = Field(
         default=False,
         description="Download models that are not on this pod; the jobs wait for them. Without it such a request fails with "
@@ -87,12 +92,83 @@ class SubmitRequest(BaseModel):
     )
 
 
+class TemplateRequest(BaseModel):
+    """A batch of runs of a template."""
+
+    template_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_TEMPLATE_ID,
+        description="Id of a template, or a name that only one has.",
+    )
+    document: dict[str, Any] | None = Field(
+        default=None,
+        description="Instead of `template_id`: a workflow, as the editor saves it or in API format.",
+    )
+    template: str | None = Field(
+        default=None, max_length=MAX_TEMPLATE_ID, description="Name of the workflow in `document`."
+    )
+    values: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description='Inputs of all jobs, by name or by `NODE.INPUT`: `{"prompt": "a cat", "3.steps": 30}`.',
+    )
+    grid: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Inputs that vary: one job for each combination. A list of values, or a range: `1..20`, `1..20..5`.",
+    )
+    runs: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_JOBS_AT_ONCE,
+        description="Jobs for each combination, with a seed of their own.",
+    )
+    download_models: bool = Field(default=False, description="Download models that are missing.")
+    allow_pickle: bool = Field(
+        default=False, description="Also download `.ckpt`, `.pt` and other files whose loading can run code."
+    )
+    webhook: str | None = Field(
+        default=None,
+        max_length=MAX_WEBHOOK,
+        description="A URL that gets a signed message when a job, and when the whole batch, has ended.",
+    )
+    source: Literal[JobSource.API, JobSource.CLI] = Field(
+        default=JobSource.API, description="What sends the request."
+    )
+    jobs: list[JobRequest] = Field(
+        default_factory=lambda: [JobRequest()],
+        min_length=1,
+        max_length=MAX_JOBS_AT_ONCE,
+        description="Options, and values that differ from job to job. Each is combined with the whole grid.",
+    )
+
+    @model_validator(mode="after")
+    def _one_workflow(self) -> Self:
+        if (self.template_id is None) == (self.document is None):
+            raise ValueError("Give `template_id` or `document`, and not both.")
+        return self
+
+
+def _kind_of(request: Any) -> str:
+    is_prompt = isinstance(request, SubmitRequest) or (isinstance(request, dict) and "prompt" in request)
+    return "prompt" if is_prompt else "template"
+
+
+# The body of `POST /api/jobs`.
+AnyRequest = Annotated[
+    Annotated[SubmitRequest, Tag("prompt")] | Annotated[TemplateRequest, Tag("template")],
+    Discriminator(_kind_of),
+]
+
+
 class JobQuery(BaseModel):
     """Which jobs to list."""
 
     state: set[JobState] = Field(default_factory=set, description="Any of these states; default: all.")
     batch: str | None = Field(default=None, max_length=64, description="Only jobs of this batch.")
-    template: str | None = Field(default=None, max_length=200, description="Only runs of this workflow.")
+    template: str | None = Field(
+        default=None, max_length=MAX_TEMPLATE_ID, description="Only runs of this workflow."
+    )
     limit: int = Field(
         default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many jobs a page holds at most."
     )
@@ -128,6 +204,11 @@ class JobView(BaseModel):
     priority: int
     batch_id: str | None
     template: str | None
+    template_version: str | None
+    cell: Mapping[str, Any] = Field(
+        description="The values of the batch's axes, by the names that were given."
+    )
+    prepared: bool = Field(description="False: ComfyUI has not been asked yet what the values mean.")
     values: Mapping[str, Any]
     metadata: Mapping[str, str]
     principal: str
@@ -201,3 +282,34 @@ class MoveRequest(BaseModel):
         max_length=64,
         description="Put them just before this job, with its priority; `to` does not count then.",
     )
+
+
+class AxisView(BaseModel):
+    input: str = Field(description="The input that varies, as it was named.")
+    values: tuple[Any, ...]
+
+
+class BatchView(BaseModel):
+    """Jobs that were submitted together."""
+
+    id: str
+    name: str
+    size: int
+    template: str | None
+    template_version: str | None
+    axes: tuple[AxisView, ...] = Field(description="A grid has a job or more for each combination of values.")
+    principal: str
+    created_at: datetime
+    counts: dict[JobState, int]
+
+    @classmethod
+    def of(cls, status: BatchStatus) -> "BatchView":
+        return cls.model_validate({**asdict(status.batch), "counts": status.counts})
+
+
+class BatchDetails(BatchView):
+    jobs: list[JobView]
+
+
+class BatchChange(BaseModel):
+    priority: int = Field(ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)

@@ -14,10 +14,12 @@ from backend.jobs.lifecycle import Lifecycle, ended, waiting_state
 from backend.jobs.models import (
     HIGHEST_PRIORITY,
     Attempt,
+    Batch,
     ErrorKind,
     Job,
     JobSource,
     JobState,
+    Origin,
     Output,
     QueueChanged,
     new_id,
@@ -46,6 +48,7 @@ class _Made:
     prompt_hash: str
     principal: str
     source: JobSource
+    origin: Origin
     downloads: Sequence[tuple[str, ...]]
 
 
@@ -115,6 +118,8 @@ class Jobs:
     async def prompt_of(self, job: Job) -> PromptContent:
         """Return what the job runs: the prompt with its values set."""
         content = await self.prompt(job)
+        if not job.prepared:
+            return content
         return replace(content, prompt=with_values(content.prompt, job.values))
 
     async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
@@ -148,6 +153,10 @@ class Jobs:
     async def queued(self, limit: int, after_job: Job | None = None) -> list[Job]:
         """Return jobs in the order in which they will run."""
         return await self._store.queued(limit, after_job)
+
+    async def unprepared(self, limit: int) -> list[Job]:
+        """Return waiting jobs that ComfyUI has not been asked about."""
+        return await self._store.unprepared(limit)
 
     async def counts(self) -> dict[JobState, int]:
         return await self._store.counts()
@@ -184,6 +193,7 @@ class Jobs:
         request: SubmitRequest,
         principal: str,
         source: JobSource = JobSource.API,
+        origin: Origin = Origin(),  # noqa: B008 - immutable
         *,
         api_key_comfy_org: str | None = None,
     ) -> list[Job]:
@@ -193,31 +203,45 @@ class Jobs:
         Jobs whose models are being downloaded wait for them.
         `api_key_comfy_org` is for API nodes, and never stored.
         """
-        check_prompt(request.prompt)
         content = PromptContent(prompt=request.prompt, workflow=request.workflow)
-        for wanted in request.jobs:
-            with_values(request.prompt, wanted.values)
+        if origin.prepared:
+            check_prompt(request.prompt)
+            for wanted in request.jobs:
+                with_values(request.prompt, wanted.values)
         if request.webhook:
             check_webhook(request.webhook, self.policy.current.webhook_allowed_hosts)
         earlier = [await self._earlier(wanted, principal) for wanted in request.jobs]
         if all(earlier):
             return [job for job in earlier if job]
         await self._check_limit(len(request.jobs), principal)
-        downloads = await self._models.prepare(
+        downloads = await self._downloads_for(request, content) if origin.prepared else None
+        async with self._lifecycle.lock:
+            await self._check_limit(len(request.jobs), principal)
+            made = _Made(
+                prompt_hash=content.hash,
+                principal=principal,
+                source=source,
+                origin=origin,
+                downloads=downloads or [()] * len(request.jobs),
+            )
+            jobs, new = await self._new_jobs(request, made)
+            batches = [_batch_of(request, new[0], origin)] if new and new[0].batch_id else []
+            await self._store.save(Changes(prompts=[content] if new else [], batches=batches, jobs=new))
+            if api_key_comfy_org:
+                self.partner_keys.keep([job.id for job in new], api_key_comfy_org)
+        self._lifecycle.publish(new)
+        return jobs
+
+    async def _downloads_for(
+        self, request: SubmitRequest, content: PromptContent
+    ) -> Sequence[tuple[str, ...]]:
+        """Return the transfers that each job waits for."""
+        return await self._models.prepare(
             content,
             [wanted.values for wanted in request.jobs],
             download=request.download_models,
             allow_pickle=request.allow_pickle,
         )
-        async with self._lifecycle.lock:
-            await self._check_limit(len(request.jobs), principal)
-            made = _Made(prompt_hash=content.hash, principal=principal, source=source, downloads=downloads)
-            jobs, new = await self._new_jobs(request, made)
-            await self._store.save(Changes(prompts=[content] if new else [], jobs=new))
-            if api_key_comfy_org:
-                self.partner_keys.keep([job.id for job in new], api_key_comfy_org)
-        self._lifecycle.publish(new)
-        return jobs
 
     async def _check_limit(self, count: int, principal: str) -> None:
         limits = self.policy.current
@@ -250,6 +274,9 @@ class Jobs:
                 values=wanted.values,
                 template=request.template,
                 webhook=request.webhook,
+                template_version=made.origin.template_version,
+                cell=made.origin.cells[number - 1] if made.origin.cells else {},
+                prepared=made.origin.prepared,
                 metadata=wanted.metadata,
                 idempotency_key=wanted.idempotency_key,
                 principal=made.principal,
@@ -291,7 +318,7 @@ class Jobs:
                 raise Conflict(
                     f"The job is {job.state}, so it cannot be changed any more.", code=f"job_{job.state}"
                 )
-            if "values" in changes:
+            if "values" in changes and job.prepared:
                 with_values((await self.prompt(job)).prompt, changes["values"])
             job = job.changed(**changes)
             if job.state in (JobState.WAITING, JobState.QUEUED):
@@ -344,7 +371,7 @@ class Jobs:
             job = await self.get(job_id)
             state = after(job.state, Event.RETRIED)
             job = job.changed(
-                state=after(state, Event.HELD) if downloads else state,
+                state=after(state, Event.HELD) if downloads or not job.prepared else state,
                 downloads=downloads,
                 failures=0,
                 crashes=0,
@@ -418,4 +445,17 @@ def _queue_full(what: str, limit: int, unfinished: int) -> TooManyRequests:
         f"{what} at most {limit} unfinished jobs, and there are {unfinished}. Wait until some have finished.",
         code="queue_full",
         retry_after=RETRY_AFTER_SECONDS,
+    )
+
+
+def _batch_of(request: SubmitRequest, job: Job, origin: Origin) -> Batch:
+    return Batch(
+        id=job.batch_id or job.id,
+        name=job.name,
+        size=len(request.jobs),
+        template=request.template,
+        template_version=origin.template_version,
+        axes=origin.axes,
+        principal=job.principal,
+        created_at=job.created_at,
     )

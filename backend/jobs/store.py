@@ -17,8 +17,16 @@ from backend.core import clock
 from backend.core.database import Database, Value
 from backend.core.journal import Journal
 from backend.core.queries import as_json, queries_beside
-from backend.jobs.models import Attempt, Job, JobState, Output, Prompt
-from backend.jobs.records import attempt_from, job_from, outputs_from, outputs_to_text, to_text
+from backend.jobs.models import Attempt, Batch, Job, JobState, Output, Prompt
+from backend.jobs.records import (
+    attempt_from,
+    batch_from,
+    batch_to_text,
+    job_from,
+    outputs_from,
+    outputs_to_text,
+    to_text,
+)
 
 SQL = queries_beside(__file__)
 # The journal is rewritten when it has grown to this, and to this many times what it has to hold.
@@ -48,6 +56,7 @@ class Changes:
     """Rows that are written together or not at all."""
 
     prompts: list[PromptContent] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     outputs: dict[str, tuple[Output, ...]] = field(default_factory=dict)
@@ -58,6 +67,8 @@ class Changes:
         for content in self.prompts:
             fields = {"hash": content.hash, "prompt": content.prompt, "workflow": content.workflow}
             yield json.dumps(fields)[1:-1]
+        for batch in self.batches:
+            yield f'"batch":{batch_to_text(batch)}'
         for job in self.jobs:
             yield f'"job":{to_text(job)}'
         for attempt in self.attempts:
@@ -116,6 +127,7 @@ class JobStore:
         fetch = self._database.fetch_all
         return Changes(
             prompts=[_prompt_from(row) for row in await fetch(SQL.all_prompts)],
+            batches=[batch_from(row["record"]) for row in await fetch(SQL.all_batches)],
             jobs=[job_from(row["record"]) for row in await fetch(SQL.all_jobs)],
             attempts=[attempt_from(row["record"]) for row in await fetch(SQL.all_attempts)],
             outputs={row["job_id"]: outputs_from(row["outputs"]) for row in await fetch(SQL.all_outputs)},
@@ -138,6 +150,7 @@ class JobStore:
             await self.save(
                 Changes(
                     prompts=changes.prompts,
+                    batches=changes.batches,
                     jobs=[
                         job.changed(idempotency_key=None) if await self._has_key(job) else job for job in new
                     ],
@@ -321,6 +334,35 @@ class JobStore:
         )
         return found[0] if found else None
 
+    async def batch(self, batch_id: str) -> Batch | None:
+        row = await self._database.fetch_one(SQL.batch, {"id": batch_id})
+        return batch_from(row["record"]) if row else None
+
+    async def newest_batches(self, limit: int, before: tuple[str, str] | None = None) -> list[Batch]:
+        """Return batches, newest first, from the one after `before`: its creation time and id."""
+        created_at, batch_id = before or (None, None)
+        rows = await self._database.fetch_all(
+            SQL.newest_batches, {"before_created_at": created_at, "before_id": batch_id, "limit": limit}
+        )
+        return [batch_from(row["record"]) for row in rows]
+
+    async def counts_of_batches(self, batch_ids: Sequence[str]) -> dict[str, dict[JobState, int]]:
+        """Return how many jobs of each batch are in each state."""
+        rows = await self._database.fetch_all(SQL.counts_of_batches, {"ids": as_json(batch_ids)})
+        found: dict[str, dict[JobState, int]] = {batch_id: {} for batch_id in batch_ids}
+        for row in rows:
+            found[row["batch_id"]][JobState(row["state"])] = row["count"]
+        return found
+
+    async def in_batch(self, batch_id: str, states: Iterable[JobState]) -> list[Job]:
+        """Return the jobs of a batch that are in one of these states, in the order in which they were submitted."""
+        parameters = {"batch_id": batch_id, "states": as_json(sorted(states))}
+        return await self._jobs(SQL.jobs_of_batch_in_states, parameters)
+
+    async def unprepared(self, limit: int) -> list[Job]:
+        """Return waiting jobs that ComfyUI has not been asked about, those of one batch together."""
+        return await self._jobs(SQL.unprepared_jobs, {"limit": limit})
+
     async def queued(self, limit: int, after: Job | None = None) -> list[Job]:
         """Return jobs in the order in which they will run, from the one after `after`."""
         return await self._jobs(
@@ -422,6 +464,7 @@ class JobStore:
     async def _write(self, changes: Changes) -> None:
         database = self._database
         await database.execute_many(SQL.save_prompt, map(_prompt_row, changes.prompts))
+        await database.execute_many(SQL.save_batch, map(_batch_row, changes.batches))
         await database.execute_many(SQL.save_job, map(_job_row, changes.jobs))
         await database.execute_many(
             SQL.save_dependency,
@@ -446,6 +489,7 @@ class JobStore:
 def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
     """Return the newest state of everything that the entries of a journal are about."""
     prompts: dict[str, PromptContent] = {}
+    batches: dict[str, Batch] = {}
     jobs: dict[str, Job] = {}
     attempts: dict[str, Attempt] = {}
     changes = Changes()
@@ -453,6 +497,8 @@ def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
         match entry:
             case {"hash": str(key), "prompt": dict(prompt), "workflow": workflow}:
                 prompts[key] = PromptContent(prompt=prompt, workflow=workflow)
+            case {"batch": record}:
+                batches[record["id"]] = batch_from(json.dumps(record))
             case {"job": record}:
                 job = job_from(json.dumps(record))
                 jobs[job.id] = job
@@ -463,8 +509,8 @@ def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
                 changes.outputs[job_id] = outputs_from(json.dumps(outputs))
             case {"setting": str(name), "value": str(value)}:
                 changes.settings[name] = value
-    changes.prompts, changes.jobs = list(prompts.values()), list(jobs.values())
-    changes.attempts = list(attempts.values())
+    changes.prompts, changes.batches = list(prompts.values()), list(batches.values())
+    changes.jobs, changes.attempts = list(jobs.values()), list(attempts.values())
     return changes
 
 
@@ -478,6 +524,14 @@ def _prompt_row(content: PromptContent) -> dict[str, Value]:
         "hash": content.hash,
         "prompt": json.dumps(content.prompt),
         "workflow": json.dumps(content.workflow) if content.workflow else None,
+    }
+
+
+def _batch_row(batch: Batch) -> dict[str, Value]:
+    return {
+        "id": batch.id,
+        "created_at": clock.to_text(batch.created_at),
+        "record": batch_to_text(batch),
     }
 
 

@@ -62,6 +62,11 @@ CREATE TABLE job_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT R
 -- The history is listed by the time at which jobs ended.
 CREATE INDEX jobs_by_end ON jobs (finished_at DESC, id DESC) WHERE finished_at IS NOT NULL;
 
+-- name: migration_3
+-- Jobs that were submitted together. `record` is the whole batch as JSON.
+CREATE TABLE batches (id TEXT PRIMARY KEY, created_at TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX batches_by_age ON batches (created_at DESC, id DESC);
+
 -- name: save_job
 INSERT INTO jobs (id, state, priority, position, batch_id, template, prompt_hash, principal, idempotency_key, start_at,
                   deadline, created_at, finished_at, record)
@@ -70,6 +75,33 @@ VALUES (:id, :state, :priority, :position, :batch_id, :template, :prompt_hash, :
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, priority = excluded.priority, position = excluded.position, start_at = excluded.start_at,
     deadline = excluded.deadline, finished_at = excluded.finished_at, record = excluded.record;
+
+-- name: save_batch
+INSERT OR REPLACE INTO batches (id, created_at, record) VALUES (:id, :created_at, :record);
+
+-- name: batch
+SELECT record FROM batches WHERE id = :id;
+
+-- name: newest_batches
+SELECT record FROM batches
+WHERE :before_created_at IS NULL OR (created_at, id) < (:before_created_at, :before_id)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: counts_of_batches
+SELECT batch_id, state, COUNT(*) AS count FROM jobs
+WHERE batch_id IN (SELECT value FROM json_each(:ids)) GROUP BY batch_id, state;
+
+-- name: jobs_of_batch_in_states
+-- Return the jobs of a batch that are in one of these states, in the order in which they were submitted.
+SELECT record FROM jobs
+WHERE batch_id = :batch_id AND state IN (SELECT value FROM json_each(:states))
+ORDER BY position, id;
+
+-- name: unprepared_jobs
+-- Return the waiting jobs whose values have not been looked at by ComfyUI, a batch at a time.
+SELECT record FROM jobs WHERE state = 'waiting' AND json_extract(record, '$.prepared') = 0
+ORDER BY prompt_hash, position, id LIMIT :limit;
 
 -- name: save_dependency
 INSERT OR IGNORE INTO job_dependencies (job_id, depends_on) VALUES (:job_id, :depends_on);
@@ -275,6 +307,9 @@ SELECT prompt, workflow FROM job_prompts;
 
 -- name: all_jobs
 SELECT record FROM jobs;
+
+-- name: all_batches
+SELECT record FROM batches;
 
 -- name: all_attempts
 SELECT record FROM attempts;

@@ -67,6 +67,11 @@ class Preparation:
             return name
         raise unknown_input(name, self.bindings)
 
+    def takes_text(self, name: str) -> bool:
+        """Return whether any text fits the input."""
+        item = self._by_name.get(name)
+        return item is not None and item.signature.type == "STRING"
+
     def check_required(self, addresses: Iterable[str]) -> None:
         """Raise InvalidRequest when an input that `workflows.yaml` requires is not among them."""
         given = set(addresses)

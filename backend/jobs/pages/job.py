@@ -53,7 +53,7 @@ async def _job_view(jobs: Jobs, files: JobOutputFiles, estimates: Estimates, job
     attempts = await jobs.attempts(job.id)
     rolled = attempts[-1].values if attempts else {}
     content = await _content(jobs, job)
-    prompt = with_values(content.prompt, {**job.values, **rolled}) if content else {}
+    prompt = with_values(content.prompt, {**job.values, **rolled}) if content and job.prepared else {}
     titles, expected = node_titles(prompt), await estimates.seconds(job)
     return {
         "row": JobRow(job=job, outputs=outputs, expected=expected),

@@ -15,10 +15,11 @@ import media
 import nodes
 
 
-def load(path: Path) -> None:
-    """Declare every node type that is not there already."""
+def load(path: Path, *, replace: bool = False) -> None:
+    """Declare every node type that is not there already; with `replace`, also those that are."""
     for name, info in json.loads(path.read_text()).items():
-        nodes.NODE_CLASS_MAPPINGS.setdefault(name, make(name, info))
+        if replace or name not in nodes.NODE_CLASS_MAPPINGS:
+            nodes.NODE_CLASS_MAPPINGS[name] = make(name, info)
         nodes.NODE_DISPLAY_NAME_MAPPINGS.setdefault(name, info.get("display_name", name))
 
 

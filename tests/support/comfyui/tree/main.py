@@ -5,7 +5,8 @@ Environment variables decide what goes wrong:
     FAKE_COMFYUI_CRASH=1          crash before it listens
     FAKE_COMFYUI_CRASH_AFTER=8.5  crash that many seconds after it listens
     FAKE_COMFYUI_OLD=1            know no /api/jobs, as older versions
-and FAKE_COMFYUI_OBJECT_INFO names a file with what a real one answers at /object_info, to know its node types, too.
+and FAKE_COMFYUI_OBJECT_INFO names a file with what a real one answers at /object_info, to know its node types, too;
+with FAKE_COMFYUI_REPLACE_NODES=1, in place of its own.
 """
 
 import comfy.options
@@ -67,7 +68,8 @@ def main() -> None:
         paths.custom_nodes, args.whitelist_custom_nodes if args.disable_all_custom_nodes else None
     )
     if "FAKE_COMFYUI_OBJECT_INFO" in os.environ:
-        described_nodes.load(Path(os.environ["FAKE_COMFYUI_OBJECT_INFO"]))
+        replace = os.environ.get("FAKE_COMFYUI_REPLACE_NODES") == "1"
+        described_nodes.load(Path(os.environ["FAKE_COMFYUI_OBJECT_INFO"]), replace=replace)
     (args.base_directory / "user").mkdir(exist_ok=True)
     _lock = lock_database(args.database_url)
     shutil.rmtree(temp, ignore_errors=True)

@@ -14,6 +14,9 @@ Result = tuple[bool, list[Problem]]
 NUMBERS_AND_TEXT = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 MOST_OPTIONS_NAMED = 20
 
+# Types of newer nodes: an output of the type that is linked to it, and an input that has a name for each of its links.
+ANY, GROWING = "COMFY_MATCHTYPE_V3", "COMFY_AUTOGROW_V3"
+
 
 def problem(kind: str, message: str, details: str, **extra_info: Any) -> Problem:
     return {"type": kind, "message": message, "details": details, "extra_info": extra_info}
@@ -109,7 +112,7 @@ def validate_node(prompt: Prompt, node_id: str, validated: dict[str, Result], vi
     for category in ("required", "optional"):
         for name, spec in declared.get(category, {}).items():
             if name not in given:
-                if category == "required":
+                if category == "required" and spec[0] != GROWING:
                     missing = "Required input is missing"
                     problems.append(problem("required_input_missing", missing, name, input_name=name))
             elif isinstance(given[name], list):
@@ -135,6 +138,13 @@ def _blame_cycle(prompt: Prompt, path: list[str], validated: dict[str, Result]) 
         validated[node_id] = (False, [cycle])
 
 
+def _fits(received: Any, kind: Any) -> bool:
+    """Return whether a link between these types is allowed; an input may take several."""
+    if received == kind or not {received, kind}.isdisjoint(("*", ANY)):
+        return True
+    return not set(str(received).split(",")).isdisjoint(str(kind).split(","))
+
+
 def _check_link(
     prompt: Prompt, node_id: str, name: str, spec: Any, validated: dict[str, Result], visiting: list[str]
 ) -> tuple[list[Problem], bool]:
@@ -147,7 +157,7 @@ def _check_link(
         return [problem("bad_linked_input", message, name, **about, received_value=link)], True
     source, slot = link
     received = nodes.NODE_CLASS_MAPPINGS[prompt[source]["class_type"]].RETURN_TYPES[slot]
-    if received != kind and "*" not in (received, kind):
+    if not _fits(received, kind):
         message = "Return type mismatch between linked nodes"
         details = f"{name}, received_type({received}) mismatch input_type({kind})"
         return [
