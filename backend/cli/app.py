@@ -8,15 +8,18 @@ from backend import __version__
 from backend.cli import (
     activity,
     downloads,
+    jobs,
     keys,
     mcp_stdio,
     presets,
     rate_limits,
+    run,
     schedules,
     services,
     sessions,
     sharing,
     storage,
+    templates,
     workflow_convert,
 )
 from backend.cli.completion import folders
@@ -26,13 +29,16 @@ from backend.cli.options import AllowPickle, Json, NoWait
 from backend.cli.watch import finish
 
 app = typer.Typer(
-    help="Presets and downloads of this pod. Where no control plane runs, a command does the work itself.",
+    help="Presets, downloads and jobs of this pod. Where no control plane runs, a command does the work itself.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.add_typer(presets.app, name="presets")
 app.add_typer(downloads.app, name="downloads")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(templates.app, name="templates")
+app.command()(run.run)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")

@@ -18,6 +18,14 @@ def preset_ids(incomplete: str) -> Choices:
     return []
 
 
+def template_ids(incomplete: str) -> Choices:
+    """Return ids with their titles."""
+    with contextlib.suppress(CommandError), running_control_plane() as plane:
+        templates = plane.run(plane.templates.search())
+        return [(entry.id, entry.title) for entry in templates if entry.id.startswith(incomplete)]
+    return []
+
+
 def transfer_names(incomplete: str) -> Choices:
     """Return file names with their states."""
     with contextlib.suppress(CommandError), running_control_plane() as plane:

@@ -8,6 +8,7 @@ from backend.cli.errors import NoControlPlane, NotSignedIn, Refused
 from backend.client.client import ApiClient
 from backend.client.downloads import Update
 from backend.client.errors import ClientError, ConnectionLost, Rejected
+from backend.client.jobs import JobUpdate
 from backend.core.async_tools import cancel_and_wait
 
 Result = TypeVar("Result")
@@ -37,10 +38,12 @@ class ControlPlane:
         self.access = client.access
         self.activity = client.activity
         self.downloads = client.downloads
+        self.jobs = client.jobs
         self.presets = client.presets
         self.schedules = client.schedules
         self.storage = client.storage
         self.system = client.system
+        self.templates = client.templates
         self._runner = runner
 
     def run(self, request: Coroutine[Any, Any, Result]) -> Result:
@@ -48,9 +51,15 @@ class ControlPlane:
         return run(self._runner, request)
 
     def updates(self) -> Iterator[Update]:
-        """Yield what changes in the queue without end, and every second an update without a change."""
-        updates = self.downloads.follow()
-        following: asyncio.Task[Update] | None = None
+        """Yield what changes in the download queue without end, and every second an update without a change."""
+        return self._ticking(self.downloads.follow(), Update())
+
+    def job_updates(self) -> Iterator[JobUpdate]:
+        """Yield what happens to jobs without end, and every second an update without a change."""
+        return self._ticking(self.jobs.follow(), JobUpdate())
+
+    def _ticking(self, updates: AsyncIterator[Result], tick: Result) -> Iterator[Result]:
+        following: asyncio.Task[Result] | None = None
         try:
             while True:
                 following = following or self.run(_started(updates))
@@ -58,7 +67,7 @@ class ControlPlane:
                     yield self.run(_result(following))
                     following = None
                 else:
-                    yield Update()
+                    yield tick
         finally:
             # Otherwise it would connect again while the command ends, after its session has ended.
             if following:
@@ -81,18 +90,18 @@ def run(runner: asyncio.Runner, request: Coroutine[Any, Any, Result]) -> Result:
         raise NoControlPlane(str(error)) from None
 
 
-async def _started(updates: AsyncIterator[Update]) -> asyncio.Task[Update]:
+async def _started(updates: AsyncIterator[Result]) -> asyncio.Task[Result]:
     return asyncio.ensure_future(_next(updates))
 
 
-async def _next(updates: AsyncIterator[Update]) -> Update:
+async def _next(updates: AsyncIterator[Result]) -> Result:
     return await anext(updates)
 
 
-async def _done(task: asyncio.Task[Update], timeout: float) -> bool:  # noqa: ASYNC109 - the task goes on
+async def _done(task: asyncio.Task[Result], timeout: float) -> bool:  # noqa: ASYNC109 - the task goes on
     done, _ = await asyncio.wait([task], timeout=timeout)
     return bool(done)
 
 
-async def _result(task: Awaitable[Update]) -> Update:
+async def _result(task: Awaitable[Result]) -> Result:
     return await task

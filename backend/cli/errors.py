@@ -4,7 +4,7 @@ CommandError                1
 ├── Refused                 1     the control plane answered with an error
 ├── NoControlPlane          1     no control plane answers
 ├── NotSignedIn             1     the password or token is missing, wrong or expired
-├── Incomplete              1     files did not arrive
+├── Incomplete              1     files did not arrive, or jobs did not succeed
 ├── Misused                 2     the arguments make no sense
 └── Interrupted             130   Ctrl-C
 """
@@ -18,6 +18,8 @@ ADVICE = {
     "destination_taken": "To stop that one: comfypod downloads cancel {id}",
     "file_exists": "Another name: --name NAME",
     "folder_needed": "That is --to FOLDER here.",
+    "missing_models": "To download them and let the jobs wait: the same command with --download-models",
+    "missing_nodes": "To see what it requires: comfypod templates show",
     "name_needed": "That is --name NAME here.",
     "not_found": "To see what exists: comfypod presets list, comfypod downloads",
     "out_of_space": "To free some: comfypod downloads cancel {cancel}",
@@ -25,6 +27,7 @@ ADVICE = {
     "same_name": "To keep them: --keep-folders",
     "session_ended": "Take COMFYPOD_TOKEN out of the environment, or set a new one.",
     "several_files": "To fetch them all: --all",
+    "unknown_input": "To see all inputs: comfypod templates show WORKFLOW --all",
     "wrong_state": "To see its state: comfypod downloads",
 }
 
@@ -53,7 +56,7 @@ class NotSignedIn(CommandError):
 
 
 class Incomplete(CommandError):
-    """Files did not arrive."""
+    """Files did not arrive, or jobs did not succeed."""
 
 
 class Misused(CommandError):

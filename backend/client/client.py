@@ -10,11 +10,13 @@ from backend.client.activity import ActivityClient
 from backend.client.connection import TIMEOUT, Connection, Credentials
 from backend.client.downloads import DownloadsClient
 from backend.client.errors import Rejected
+from backend.client.jobs import JobsClient
 from backend.client.models import Token
 from backend.client.presets import PresetsClient
 from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
 from backend.client.system import SystemClient
+from backend.client.templates import TemplatesClient
 
 
 class ApiClient:
@@ -27,10 +29,12 @@ class ApiClient:
         self.access = AccessClient(connection)
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)
+        self.jobs = JobsClient(connection)
         self.presets = PresetsClient(connection)
         self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)
         self.system = SystemClient(connection)
+        self.templates = TemplatesClient(connection)
 
 
 @asynccontextmanager

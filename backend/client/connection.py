@@ -86,6 +86,19 @@ class Connection:
             return response
         raise self._rejected(path, response)
 
+    async def stream(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield the content of a file in chunks; raise a ClientError unless all of it arrives."""
+        try:
+            async with self.http.stream("GET", path, headers=self.credentials.headers) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise self._rejected(path, response)
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+        except httpx.TransportError as error:
+            reason = str(error) or "no response in time"
+            raise Unreachable(f"The control plane at {self.url} does not respond: {reason}.") from None
+
     async def frames(self, path: str) -> AsyncGenerator[str | bytes, None]:
         """Yield the frames of a WebSocket until it closes. Wait for a control plane that restarts."""
         async with await self._socket(path) as socket:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+# Jobs in these states wait for nothing but a user.
+OVER = frozenset({"succeeded", "failed", "cancelled", "blocked", "expired"})
 MOVING = frozenset({"queued", "running", "verifying", "retrying"})
 
 
@@ -262,6 +264,121 @@ class ModelFile(Model):
     sha256: str | None
     presets: list[str]
     deletable: bool
+
+
+class TemplateSummary(Model):
+    """A workflow that jobs can be made from."""
+
+    id: str
+    title: str
+    source: str
+    description: str
+    media_type: str | None
+    paid: bool
+    problem: str | None
+
+
+class TemplateDetails(Model):
+    id: str
+    title: str
+    source: str
+    version: str
+    description: str
+    media_type: str | None
+    required_inputs: tuple[str, ...]
+    format: str
+    workflow: dict[str, Any]
+
+
+class JobError(Model):
+    """Why an attempt failed."""
+
+    kind: str
+    message: str
+    traceback: tuple[str, ...]
+
+
+class Job(Model):
+    """One run of a workflow."""
+
+    id: str
+    name: str
+    state: str
+    priority: int
+    batch_id: str | None
+    template: str | None
+    values: dict[str, Any]
+    error: JobError | None
+    run_count: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing happens any more without a command of the user."""
+        return self.state in OVER
+
+
+class Attempt(Model):
+    id: str
+    number: int
+    state: str
+    error: JobError | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Output(Model):
+    """A file that a job made."""
+
+    path: str
+    kind: str
+    bytes: int
+    sha256: str
+
+
+class JobDetails(Job):
+    attempts: list[Attempt]
+    outputs: list[Output]
+
+
+class JobProgress(Model):
+    job_id: str
+    nodes_done: int
+    running: tuple[str, ...]
+    value: float
+    maximum: float
+
+
+class SubmitReport(Model):
+    batch_id: str | None
+    jobs: list[Job]
+
+
+class QueueStatus(Model):
+    paused: bool
+    counts: dict[str, int]
+
+
+class Axis(Model):
+    """An input that varies over a batch."""
+
+    input: str
+    values: tuple[Any, ...]
+
+
+class Batch(Model):
+    """Jobs that were submitted together."""
+
+    id: str
+    name: str
+    size: int
+    template: str | None
+    axes: tuple[Axis, ...]
+    created_at: datetime
+    counts: dict[str, int]
 
 
 class Activity(Model):
