@@ -13,7 +13,6 @@ from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.reruns import Reruns
 from backend.jobs.service import Jobs
 from backend.jobs.submission import Submission
-from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.web.features import provided
 
@@ -27,4 +26,3 @@ EstimatesService = Annotated[Estimates, Depends(provided(Estimates))]
 OrderingService = Annotated[Ordering, Depends(provided(Ordering))]
 RerunsService = Annotated[Reruns, Depends(provided(Reruns))]
 ComfyActivityService = Annotated[ComfyActivity, Depends(provided(ComfyActivity))]
-TemplateJobsService = Annotated[TemplateJobs, Depends(provided(TemplateJobs))]

@@ -32,7 +32,6 @@ from backend.jobs.schedules.worker import ScheduleWorker
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
 from backend.jobs.submission import Submission
-from backend.jobs.template_jobs import TemplateJobs
 from backend.jobs.watch import JobWatch
 from backend.jobs.webhooks.api import router as webhooks_router
 from backend.jobs.webhooks.outbox import Outbox
@@ -85,7 +84,6 @@ async def start(context: Context) -> Running:
             Estimates(store, events),
             Ordering(store, lifecycle, events),
             Reruns(jobs),
-            TemplateJobs(jobs, context.registry.get(Templates)),
             ComfyActivity(comfy, jobs),
             JobOutputFiles(workspace / OUTPUTS),
         ),

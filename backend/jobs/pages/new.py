@@ -3,18 +3,18 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.comfy.errors import ComfyError
 from backend.core.errors import InvalidRequest
-from backend.jobs.dependencies import EstimatesService, TemplateJobsService
-from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from backend.jobs.dependencies import EstimatesService, SubmissionService
+from backend.jobs.grid import is_range
+from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobSource
 from backend.jobs.pages.actions import LONGEST_FIELD, MOST_FIELDS
-from backend.jobs.schemas import MAX_JOBS_AT_ONCE
-from backend.jobs.template_jobs import Order
+from backend.jobs.schemas import MAX_JOBS_AT_ONCE, MAX_TEMPLATE_ID, JobRequest, TemplateRequest
 from backend.templates.dependencies import TemplatesService
 from backend.templates.models import Template
 from backend.templates.service import TemplateFilter, Templates
@@ -30,7 +30,8 @@ SHOWN = 60
 VALUE = "value."
 RANDOM = "random."
 
-TemplateId = Annotated[str, Query(max_length=1000)]
+TemplateId = Annotated[str, Query(max_length=MAX_TEMPLATE_ID)]
+Chosen = Annotated[str, Query(min_length=1, max_length=MAX_TEMPLATE_ID)]
 Media = Literal["", "image", "video", "audio", "3d", "text"]
 
 
@@ -75,15 +76,11 @@ async def show_requirements(request: Request, templates: TemplatesService, templ
 
 @router.post("/jobs/new")
 async def submit(
-    request: Request,
-    templates: TemplatesService,
-    template_jobs: TemplateJobsService,
-    principal: CurrentPrincipal,
-    template: TemplateId,
+    request: Request, submission: SubmissionService, principal: CurrentPrincipal, template: Chosen
 ) -> Response:
     """Submit the jobs, and go to their batch; to the job where it is only one."""
-    order = await _order(request)
-    jobs = await template_jobs.submit(await templates.get(template), order, principal.label)
+    wanted = await _wanted(request, template)
+    jobs = await submission.submit_template(wanted, principal.label, JobSource.PAGE)
     address = f"/batches/{jobs[0].batch_id}" if jobs[0].batch_id else f"/jobs/{jobs[0].id}"
     return Response(status_code=204, headers={"HX-Redirect": address})
 
@@ -98,7 +95,7 @@ async def _form_view(templates: Templates, template: Template) -> dict[str, Any]
     return view
 
 
-async def _order(request: Request) -> Order:
+async def _wanted(request: Request, template_id: str) -> TemplateRequest:
     async with request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as sent:
         texts = {name: value for name, value in sent.items() if isinstance(value, str)}
         lists = {name: sent.getlist(name) for name in ("axis", "axis_values")}
@@ -113,12 +110,17 @@ async def _order(request: Request) -> Order:
         for name, text in texts.items()
         if name.startswith(VALUE) and f"{RANDOM}{name.removeprefix(VALUE)}" not in texts
     }
-    return Order(
-        name=form.name.strip(),
-        priority=form.priority,
-        runs=form.runs,
+    return TemplateRequest(
+        template_id=template_id,
         values={name: text for name, text in values.items() if name not in axes},
-        axes=axes,
+        grid={name: _axis(text) for name, text in axes.items()},
+        runs=form.runs,
         download_models=form.download_models,
         allow_pickle=form.allow_pickle,
+        jobs=[JobRequest(name=form.name.strip(), priority=form.priority)],
     )
+
+
+def _axis(text: str) -> JsonValue:
+    """Return a range as it is, else the values, one a line."""
+    return text.strip() if is_range(text) else [line.strip() for line in text.splitlines() if line.strip()]

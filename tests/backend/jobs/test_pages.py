@@ -238,8 +238,8 @@ async def test_a_grid_of_a_template_becomes_a_batch(pod: ControlPlane) -> None:
     assert len({job["values"]["5.seed"] for job in jobs}) == 6
     for fields, message in [
         ({"value.steps": "many"}, "`steps` must be of type integer"),
-        ({"axis": "steps", "axis_values": ""}, "has no values"),
-        ({"axis": "steps", "axis_values": "1..200", "runs": "1000"}, "makes 200000 jobs"),
+        ({"axis": "steps", "axis_values": ""}, "needs a list of values"),
+        ({"axis": "steps", "axis_values": "1..200", "runs": "1000"}, "makes 200,000 jobs"),
         ({"runs": "0"}, "runs:"),
     ]:
         refused = await pod.client.post(path, data=fields, headers={"HX-Request": "true"})
