@@ -18,19 +18,21 @@ Name = Annotated[str, typer.Argument(metavar="SERVICE", help="Such as `comfyui`.
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context, as_json: Json = False) -> None:
-    """Show the services, why ComfyUI crashed, and custom nodes that could not be imported."""
+    """Show the services, why ComfyUI crashed, nodes that could not be imported, and hooks."""
     if context.invoked_subcommand:
         return
     with control_plane() as plane:
         state = plane.run(plane.system.state())
     if as_json:
-        print_json({"services": state.services, "comfyui": state.comfyui})
+        print_json({"services": state.services, "comfyui": state.comfyui, "hooks": state.hooks})
         return
     if state.services:
         print_table(("NAME", "STATE", "STARTED"), map(_row, state.services))
     else:
         say("No supervisor runs here, so there are no services.")
     _explain(state.comfyui)
+    for hook in state.hooks:
+        say(f"Hook {hook.stage}.d/{hook.name}: {hook.state.replace('_', ' ')}, {hook.seconds:.0f} s.")
 
 
 @app.command()

@@ -41,9 +41,19 @@ class ComfyState(Model):
     failed_nodes: list[FailedNode]
 
 
+class HookRun(Model):
+    name: str
+    stage: str
+    state: str
+    exit_code: int | None
+    seconds: float
+    output: list[str]
+
+
 class SystemState(Model):
     services: list[Service]
     comfyui: ComfyState
+    hooks: list[HookRun]
 
 
 class SystemClient:

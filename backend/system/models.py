@@ -105,6 +105,17 @@ class Problem(BaseModel):
     remedy: str = ""
 
 
+class HookRun(BaseModel):
+    """One of the user's own scripts that run around ComfyUI's start."""
+
+    name: str
+    stage: str = Field(description="`before-comfyui` or `after-comfyui`.")
+    state: str = Field(description="`waiting`, `running`, `done`, `failed` or `timed_out`.")
+    exit_code: int | None
+    seconds: float
+    output: list[str] = Field(description="Its last lines, with secrets masked.")
+
+
 class Workspace(BaseModel):
     """The result of preparing the workspace, as the boot scripts report it."""
 
@@ -128,6 +139,8 @@ class SystemView(BaseModel):
     comfyui: ComfyState
     services: list[Service]
     workspace: Workspace | None = Field(description="Null outside a pod.")
+    hooks: list[HookRun] = Field(description="The user's hooks at ComfyUI's newest start.")
     problems: list[Problem] = Field(
-        description="Variables with unusable values, a database that cannot be written, and why ComfyUI crashed."
+        description="Variables with unusable values, a database that cannot be written, why ComfyUI crashed, "
+        "nodes and hooks that failed."
     )

@@ -10,7 +10,6 @@ from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.disk import Disk
 from backend.core.errors import NotFound, Unavailable
-from backend.system.comfyui import ComfyStatus
 from backend.system.comfyui_runs import COMFYUI
 from backend.system.dependencies import (
     ComfyStatusService,
@@ -22,8 +21,7 @@ from backend.system.dependencies import (
 )
 from backend.system.model_paths import MAX_PATH_LENGTH, MAX_PATHS
 from backend.system.models import Action, SystemView
-from backend.system.safe_mode import SafeMode
-from backend.system.services import MAX_LINES, Services
+from backend.system.services import MAX_LINES
 from backend.system.supervisor import TITLES
 from backend.web import htmx
 from backend.web.features import provided
@@ -59,6 +57,34 @@ def why_away(system: SystemView) -> str:
     return UNAVAILABLE_REASONS.get(system.comfyui.state, STARTING) if system.services else NO_RESPONSE
 
 
+class ServicesPage:
+    """Renders the services and everything that belongs to ComfyUI's start."""
+
+    def __init__(
+        self,
+        services: PodServices,
+        comfyui: ComfyStatusService,
+        system: SystemService,
+        safe_mode: SafeModeService,
+    ):
+        self._services, self._comfyui = services, comfyui
+        self._system, self._safe_mode = system, safe_mode
+
+    async def page(self, request: Request) -> Response:
+        template = "system/_services.html" if htmx.wants_fragment(request) else "system/services.html"
+        services = await self._services.all()
+        view = {
+            "services": services,
+            "comfyui": await self._comfyui.read(services),
+            "hooks": self._system.hooks(),
+            "safe_mode": self._safe_mode.is_on(),
+        }
+        return renderer_of(request).page(request, template, view)
+
+
+ServicesView = Annotated[ServicesPage, Depends()]
+
+
 @router.post("/model-paths")
 async def choose_model_paths(
     request: Request,
@@ -73,23 +99,21 @@ async def choose_model_paths(
 
 
 @router.get("/services")
-async def show_services(
-    request: Request, services: PodServices, comfyui: ComfyStatusService, safe_mode: SafeModeService
-) -> Response:
-    return await _services_page(request, services, comfyui, safe_mode)
+async def show_services(request: Request, view: ServicesView) -> Response:
+    return await view.page(request)
 
 
 @router.post("/safe-mode")
 async def choose_safe_mode(
     request: Request,
     services: PodServices,
-    comfyui: ComfyStatusService,
     safe_mode: SafeModeService,
+    view: ServicesView,
     on: Annotated[bool, Form()],
 ) -> Response:
     await asyncio.to_thread(safe_mode.choose, on)
     await services.restart_if_running("comfyui")
-    response = await _services_page(request, services, comfyui, safe_mode)
+    response = await view.page(request)
     how = "without custom nodes" if on else "with its custom nodes"
     return htmx.with_toast(response, "success", f"ComfyUI now starts {how}.")
 
@@ -106,13 +130,12 @@ async def act_on_service(
     action: Action,
     request: Request,
     services: PodServices,
-    comfyui: ComfyStatusService,
-    safe_mode: SafeModeService,
     sampler: PodSampler,
+    view: ServicesView,
 ) -> Response:
     service = await services.act(name, action)
     sampler.hurry()
-    response = await _services_page(request, services, comfyui, safe_mode)
+    response = await view.page(request)
     return htmx.with_toast(response, "success", f"{service.title} {RESULTS[action]}.")
 
 
@@ -149,12 +172,3 @@ async def show_starting(
         raise Unavailable(f"{name} is not ready yet. {reason}")
     view = {"name": name, "reason": reason}
     return renderer_of(request).page(request, "system/starting.html", view, status=503)
-
-
-async def _services_page(
-    request: Request, services: Services, comfyui: ComfyStatus, safe_mode: SafeMode
-) -> Response:
-    template = "system/_services.html" if htmx.wants_fragment(request) else "system/services.html"
-    found = await services.all()
-    view = {"services": found, "comfyui": await comfyui.read(found), "safe_mode": safe_mode.is_on()}
-    return renderer_of(request).page(request, template, view)

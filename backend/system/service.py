@@ -14,9 +14,11 @@ from backend.system.cgroup import Cgroup
 from backend.system.comfyui import ComfyStatus, problems_of
 from backend.system.database_watch import DatabaseWatch
 from backend.system.gpu_watch import GpuWatch
+from backend.system.hooks import problems_of_hooks, read_hooks
 from backend.system.models import (
     Accelerator,
     Gpu,
+    HookRun,
     Problem,
     SystemView,
     Workspace,
@@ -50,6 +52,7 @@ class System:
     async def snapshot(self) -> SystemView:
         services, (gpus, answering) = await asyncio.gather(self._services.all(), self._gpus.read())
         comfyui = await self._comfy.read(services)
+        hooks = self.hooks()
         disk = await asyncio.to_thread(disk_of, self._workspace)
         return SystemView(
             version=__version__,
@@ -61,7 +64,13 @@ class System:
             comfyui=comfyui,
             services=services,
             workspace=self.workspace_report(),
-            problems=[*self._variables, *self._database.problems, *problems_of(comfyui)],
+            hooks=hooks,
+            problems=[
+                *self._variables,
+                *self._database.problems,
+                *problems_of(comfyui),
+                *problems_of_hooks(hooks),
+            ],
         )
 
     async def problems(self) -> list[Problem]:
@@ -86,6 +95,10 @@ class System:
     def workspace_report(self) -> Workspace | None:
         report = self._report("workspace.json")
         return Workspace.model_validate(report) if report else None
+
+    def hooks(self) -> list[HookRun]:
+        """Return the user's hooks at ComfyUI's newest start."""
+        return read_hooks(self._run_folder, self._services.clean)
 
     def why_comfyui_waits(self) -> str | None:
         """Return what the preparation of the workspace is doing, or why it failed."""

@@ -1,12 +1,18 @@
-"""`python -m scripts.workspace prepare` prepares the workspace; `… comfyui` does so and then becomes ComfyUI."""
+"""`python -m scripts.workspace prepare` prepares the workspace; `… comfyui` does so and then becomes ComfyUI.
+
+`… after-hooks` runs the user's hooks once ComfyUI listens.
+"""
 
 import os
 import signal
 import sys
+from collections.abc import Mapping
 
 from scripts.workspace.accelerator import image_from, judge, probe
+from scripts.workspace.hooks import BEFORE, Hooks, run_after_hooks, start_after_hooks
 from scripts.workspace.install import install_environment, install_packages
 from scripts.workspace.launch import (
+    PORT,
     command,
     database_of,
     extra_arguments,
@@ -32,6 +38,9 @@ TERMINATED = 128 + signal.SIGTERM
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that locks are released
     layout = layout_from(os.environ)
+    if arguments == ["after-hooks"]:
+        run_after_hooks(Hooks(layout, os.environ), PORT)
+        return 0
     write_profile(layout, None, os.environ, Report(folder=layout.run))
     report, place = prepare(layout)
     if place is None:
@@ -65,8 +74,18 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
         arguments = command(
             layout, place, verdict, paths, database=database, selection=selection, extra=upload
         )
+    if not safe_mode(environment):
+        run_hooks(layout, environment)
     os.chdir(place.base)
     os.execve(arguments[0], arguments, environment)  # noqa: S606 - no shell is what we want
+
+
+def run_hooks(layout: Layout, environment: Mapping[str, str]) -> None:
+    """Run the user's own scripts: some now, others once ComfyUI listens."""
+    hooks = Hooks(layout, environment)
+    hooks.begin()
+    hooks.run(BEFORE)
+    start_after_hooks(layout, hooks, environment)
 
 
 if __name__ == "__main__":

@@ -129,6 +129,26 @@ async def test_nodes_that_failed_to_import_are_listed(
     assert "one: " in (await pod.client.get("/services", headers=HTML)).text
 
 
+async def test_a_hook_that_failed_is_shown_with_its_output(
+    pod: ControlPlane, workspace: Path, supervisor: FakeSupervisor
+) -> None:
+    failed = {
+        "name": "10-mount",
+        "stage": "before-comfyui",
+        "state": "failed",
+        "exit_code": 7,
+        "seconds": 0.5,
+    }
+    (workspace / "run").mkdir(parents=True, exist_ok=True)
+    hooks = {"hooks": [{**failed, "output": ["the token is hf_secret_token"]}]}
+    (workspace / "run/hooks.json").write_text(json.dumps(hooks))
+    view = (await pod.client.get("/api/system")).json()
+    assert "before-comfyui.d/10-mount failed with exit code 7" in view["problems"][-1]["message"]
+    page = (await pod.client.get("/services", headers=HTML)).text
+    assert "before-comfyui.d/10-mount" in page
+    assert "the token is •••" in page
+
+
 async def test_a_damaged_report_is_ignored(
     pod: ControlPlane, workspace: Path, supervisor: FakeSupervisor
 ) -> None:
