@@ -123,7 +123,14 @@ RUN rm -rf scripts/build scripts/dev \
 # --- The workspace: ComfyUI and its venv, each with a hardlinked copy in /opt/spare.
 # Every RUN below links what it added itself, in its own layer, where a hard link takes no space.
 
-FROM base AS torch
+FROM base AS compiler
+ARG ACCELERATOR
+RUN --mount=type=bind,source=scripts/build/apt.sh,target=/apt.sh \
+    --mount=type=bind,source=images/apt/compiler.txt,target=/packages.txt \
+    --mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    [[ ${ACCELERATOR} == cpu ]] || bash /apt.sh /packages.txt
+
+FROM compiler AS torch
 ARG ACCELERATOR
 ARG TORCH_INDEX
 RUN --mount=type=bind,from=installer,target=/build \
@@ -187,6 +194,7 @@ RUN --mount=type=bind,source=scripts/build/describe.py,target=/describe.py \
     --mount=type=bind,source=images/nodes,target=/nodes \
     python3 /describe.py /opt/comfypod --nodes /nodes \
     && ln -s /opt/comfypod/scripts/comfypod.sh /usr/local/bin/comfypod \
+    && find /opt/spare/venv -path '*/imageio_ffmpeg/binaries/ffmpeg-*' -exec ln -s {} /usr/local/bin/ffmpeg \; -quit \
     && sed -i '1i [ ! -r /etc/profile.d/comfypod.sh ] || . /etc/profile.d/comfypod.sh' /etc/bash.bashrc
 COPY --link --from=control-plane-venv /opt/comfypod/venv /opt/comfypod/venv
 COPY --link --from=control-plane /opt/comfypod /opt/comfypod
@@ -208,6 +216,8 @@ ENV WORKSPACE=/workspace \
 ENV HF_HOME=/workspace/.comfypod/cache/huggingface \
     PIP_CACHE_DIR=/workspace/.comfypod/cache/pip \
     TORCH_HOME=/workspace/.comfypod/cache/torch \
+    TORCHINDUCTOR_CACHE_DIR=/workspace/.comfypod/cache/torchinductor \
+    TRITON_CACHE_DIR=/workspace/.comfypod/cache/triton \
     TRANSPARENT_BACKGROUND_FILE_PATH=/workspace/.comfypod/cache/transparent-background \
     U2NET_HOME=/workspace/.comfypod/cache/u2net \
     UV_CACHE_DIR=/workspace/.comfypod/cache/uv

@@ -87,8 +87,9 @@ requirements_of_comfyui() {
 requirements_of() {
     python3 - "images/nodes/$1.toml" <<'EOF'
 import sys, tomllib
-for node in tomllib.load(open(sys.argv[1], "rb"))["node"]:
-    print("\n".join(node["requirements"]))
+listed = tomllib.load(open(sys.argv[1], "rb"))
+for part in [listed, *listed["node"]]:
+    print("\n".join(part.get("requirements", [])))
 EOF
 }
 

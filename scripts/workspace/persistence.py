@@ -15,12 +15,14 @@ from scripts.workspace.layout import Layout, Place
 from scripts.workspace.node_packages import nodes_in
 from scripts.workspace.report import Report
 
-# Variables of installers and of libraries that download models, and the folder of each in the cache.
+# Variables of installers, of compilers and of libraries that download models, and the folder of each in the cache.
 CACHES = {
     "UV_CACHE_DIR": "uv",
     "PIP_CACHE_DIR": "pip",
     "HF_HOME": "huggingface",
     "TORCH_HOME": "torch",
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+    "TRITON_CACHE_DIR": "triton",
     "U2NET_HOME": "u2net",
     "TRANSPARENT_BACKGROUND_FILE_PATH": "transparent-background",
 }

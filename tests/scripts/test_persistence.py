@@ -100,5 +100,12 @@ def test_models_that_libraries_fetch_are_cached_on_the_volume_unless_their_owner
 ) -> None:
     environment = start(layout, HF_HOME=own).environment
     assert environment["HF_HOME"] == (own or str(layout.state / "cache" / "huggingface"))
-    for name in ("TORCH_HOME", "U2NET_HOME", "TRANSPARENT_BACKGROUND_FILE_PATH", "UV_CACHE_DIR"):
+    for name in (
+        "TORCHINDUCTOR_CACHE_DIR",
+        "TRITON_CACHE_DIR",
+        "TORCH_HOME",
+        "U2NET_HOME",
+        "TRANSPARENT_BACKGROUND_FILE_PATH",
+        "UV_CACHE_DIR",
+    ):
         assert Path(environment[name]).parent == layout.state / "cache"

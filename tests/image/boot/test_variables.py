@@ -135,6 +135,9 @@ def test_a_public_key_opens_ssh_to_its_owner_alone(minimal_cpu: str, tmp_path: P
         for command in (SHOW_ENVIRONMENT, f"bash -lc '{SHOW_ENVIRONMENT}'"):
             assert ssh(pod, command, "-i", "/keys/owner").strip() == IN_EVERY_SHELL
         assert "wants a password" in ssh(pod, "comfypod downloads", "-i", "/keys/owner")
+        with_ssh = "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -i /keys/owner"
+        pod.run("rsync", "--rsh", with_ssh, "root@127.0.0.1:/opt/comfypod/image.json", "/tmp/copied")
+        assert pod.run("cmp", "/opt/comfypod/image.json", "/tmp/copied") == ""
 
 
 def test_without_a_public_key_nothing_listens_for_ssh(pod_with_token: Pod) -> None:

@@ -119,8 +119,18 @@ def layers(image: str) -> list[str]:
 
 
 def test_standard_shares_the_layers_of_minimal(minimal_cpu: str, standard_cpu: str) -> None:
-    """Debian, its packages, torch, ComfyUI's packages and ComfyUI are stored and pulled once for both."""
-    assert layers(minimal_cpu)[:5] == layers(standard_cpu)[:5]
+    """Debian, its packages, the compiler, torch, ComfyUI's packages and ComfyUI are stored and pulled once for both."""
+    assert layers(minimal_cpu)[:6] == layers(standard_cpu)[:6]
+
+
+def test_a_shell_has_the_usual_tools(minimal_cpu: str) -> None:
+    tools = ["curl", "git", "git-lfs", "htop", "jq", "less", "nano", "rsync", "tmux", "unzip", "wget", "zip"]
+    assert len(run_once(minimal_cpu, "which", *tools).split()) == len(tools)
+
+
+def test_only_images_with_cuda_have_a_compiler(minimal_cpu: str) -> None:
+    """Their images are too large to be built here: the same packages are installed without torch."""
+    assert run_once(minimal_cpu, "bash", "-c", "command -v gcc || echo none") == "none\n"
 
 
 def test_a_changed_lock_rebuilds_only_the_steps_that_install_it(minimal_cpu: str, tmp_path: Path) -> None:
