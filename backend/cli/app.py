@@ -7,6 +7,7 @@ import typer
 from backend import __version__
 from backend.cli import (
     activity,
+    autostop,
     downloads,
     jobs,
     keys,
@@ -44,6 +45,7 @@ app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(autostop.app, name="autostop")
 app.add_typer(services.app, name="services")
 app.command()(activity.activity)
 app.command()(mcp_stdio.mcp)

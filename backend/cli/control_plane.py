@@ -39,6 +39,7 @@ class ControlPlane:
         self.activity = client.activity
         self.downloads = client.downloads
         self.jobs = client.jobs
+        self.power = client.power
         self.presets = client.presets
         self.schedules = client.schedules
         self.storage = client.storage

@@ -12,6 +12,7 @@ from backend.client.downloads import DownloadsClient
 from backend.client.errors import Rejected
 from backend.client.jobs import JobsClient
 from backend.client.models import Token
+from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
 from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
@@ -30,6 +31,7 @@ class ApiClient:
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)
         self.jobs = JobsClient(connection)
+        self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)
         self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)

@@ -156,7 +156,40 @@ class Settings(BaseSettings):
         description="Socket of the supervisor that runs the pod's services.",
     )
     runpod_pod_id: str | None = Field(
-        default=None, description="Set by RunPod: the pod's name in the addresses of RunPod's proxy."
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="Set by RunPod: the pod's name in the addresses of RunPod's proxy.",
+    )
+    runpod_api_key: Token = Field(
+        default=None, description="Set by RunPod: the key with which this pod stops itself."
+    )
+    runpod_endpoint: Endpoint = Field(
+        default=HttpUrl("https://rest.runpod.io"), description="Address of RunPod's REST API."
+    )
+    container_id: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Set by Vast: the instance's number."
+    )
+    container_api_key: Token = Field(
+        default=None, description="Set by Vast: the key with which this instance stops itself."
+    )
+    vast_endpoint: Endpoint = Field(
+        default=HttpUrl("https://console.vast.ai"), description="Address of Vast's API."
+    )
+    autostop_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=10080,
+        description="Minutes of idleness after which the pod is stopped, unless another choice was saved on the page; 0 is never.",
+    )
+    autostop_command: str | None = Field(
+        default=None, description="Shell command that stops the pod, in place of RunPod's or Vast's API."
+    )
+    autostop_check_seconds: float = Field(
+        default=15.0, gt=0, le=600, description="Seconds between two checks whether the pod is idle."
+    )
+    jupyter_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8888"),
+        description="Address where the control plane asks JupyterLab whether a notebook runs.",
     )
     vast_tcp_port_3001: Port | None = Field(
         default=None, description="Set by Vast: the outer port that leads to ComfyUI."
@@ -203,7 +236,13 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what no log or page may show."""
-        secrets = (self.access_password, self.hf_token, self.civitai_token)
+        secrets = (
+            self.access_password,
+            self.hf_token,
+            self.civitai_token,
+            self.runpod_api_key,
+            self.container_api_key,
+        )
         return tuple(secret.get_secret_value() for secret in secrets if secret)
 
     @property

@@ -8,6 +8,7 @@ from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
 from backend.overview.feature import FEATURE as OVERVIEW
+from backend.power.feature import FEATURE as POWER
 from backend.presets.feature import FEATURE as PRESETS
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
@@ -31,4 +32,5 @@ FEATURES: tuple[Feature, ...] = (
     MCP,
     COMFY_API,
     OVERVIEW,
+    POWER,
 )

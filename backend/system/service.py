@@ -73,6 +73,11 @@ class System:
             ],
         )
 
+    async def gpus(self) -> list[Gpu]:
+        """Return the GPUs; the last known values while the driver does not answer."""
+        gpus, _ = await self._gpus.read()
+        return gpus
+
     async def problems(self) -> list[Problem]:
         """Return why the control plane cannot work; empty when it is ready."""
         return await asyncio.to_thread(self._problems_of_workspace) or await self._database.check()

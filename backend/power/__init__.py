@@ -1,0 +1,1 @@
+"""Automatic stop: detects that the pod is idle, and stops it through its host."""

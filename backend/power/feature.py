@@ -1,0 +1,42 @@
+"""Wire automatic stop."""
+
+from functools import partial
+
+from backend.activity.service import Activity
+from backend.comfy.client import ComfyClient
+from backend.downloads.service import Downloads
+from backend.jobs.models import JobChanged
+from backend.jobs.service import Jobs
+from backend.power import api, pages
+from backend.power.hosts import host_of
+from backend.power.idleness import Idleness
+from backend.power.jupyter import JupyterServer
+from backend.power.service import Autostop
+from backend.power.worker import watch
+from backend.system.service import System
+from backend.web.features import Context, Feature, Running
+
+
+async def start(context: Context) -> Running:
+    registry, settings = context.registry, context.settings
+    idleness = Idleness(
+        registry.get(ComfyClient),
+        registry.get(Jobs),
+        registry.get(Downloads),
+        registry.get(System),
+        JupyterServer(str(settings.jupyter_url)),
+    )
+    autostop = Autostop(
+        idleness,
+        host_of(settings),
+        registry.get(Activity),
+        choice=settings.workspace / ".comfypod" / "autostop.json",
+        default_minutes=settings.autostop_minutes,
+    )
+    context.events.subscribe(JobChanged, lambda _event: autostop.work_changed())
+    return Running(
+        services=(autostop,), background=(partial(watch, autostop, settings.autostop_check_seconds),)
+    )
+
+
+FEATURE = Feature(name="power", routers=(api.router, pages.router), start=start)
