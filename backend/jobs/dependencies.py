@@ -11,6 +11,7 @@ from backend.jobs.live import Live
 from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.reruns import Reruns
+from backend.jobs.selection import Selection
 from backend.jobs.service import Jobs
 from backend.jobs.submission import Submission
 from backend.jobs.watch import JobWatch
@@ -26,3 +27,4 @@ EstimatesService = Annotated[Estimates, Depends(provided(Estimates))]
 OrderingService = Annotated[Ordering, Depends(provided(Ordering))]
 RerunsService = Annotated[Reruns, Depends(provided(Reruns))]
 ComfyActivityService = Annotated[ComfyActivity, Depends(provided(ComfyActivity))]
+SelectionService = Annotated[Selection, Depends(provided(Selection))]

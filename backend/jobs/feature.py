@@ -29,6 +29,7 @@ from backend.jobs.results import Results
 from backend.jobs.schedules.api import router as schedules_router
 from backend.jobs.schedules.service import Schedules
 from backend.jobs.schedules.worker import ScheduleWorker
+from backend.jobs.selection import Selection
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
 from backend.jobs.submission import Submission
@@ -84,6 +85,7 @@ async def start(context: Context) -> Running:
             Estimates(store, events),
             Ordering(store, lifecycle, events),
             Reruns(jobs),
+            Selection(store, lifecycle, jobs),
             ComfyActivity(comfy, jobs),
             JobOutputFiles(workspace / OUTPUTS),
         ),

@@ -9,12 +9,11 @@ from pydantic import BaseModel, Field
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.core.errors import Conflict, InvalidRequest, NotFound
-from backend.jobs.dependencies import JobsService, OrderingService, RerunsService
+from backend.core.errors import InvalidRequest
+from backend.jobs.dependencies import JobsService, OrderingService, RerunsService, SelectionService
 from backend.jobs.inputs import edited_values
 from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, Job
 from backend.jobs.schemas import ChangeRequest
-from backend.jobs.service import Jobs
 from backend.web import htmx
 
 router = ProtectedRouter(
@@ -34,7 +33,7 @@ ForOne = Literal["cancel", "retry", "next"]
 Neighbour = Annotated[str, Form(max_length=64)]
 
 
-class Selection(BaseModel):
+class SelectedJobs(BaseModel):
     """The selected rows of a list."""
 
     id: list[str] = Field(default_factory=list, max_length=MOST_SELECTED)
@@ -49,7 +48,7 @@ async def control_queue(action: ForAll, jobs: JobsService) -> Response:
 
 @router.post("/jobs/selected/{action}")
 async def control_selected(
-    action: ForSelected, form: Annotated[Selection, Form()], jobs: JobsService
+    action: ForSelected, form: Annotated[SelectedJobs, Form()], jobs: JobsService, selection: SelectionService
 ) -> Response:
     """Apply an action to every selected job that it is possible for, and say for how many it was not."""
     if not form.id:
@@ -57,31 +56,16 @@ async def control_selected(
     if action in ("first", "last"):
         await jobs.move(form.id, first=action == "first")
         return changed()
-    done = await apply_to_each(jobs, action, form.id, form.priority)
-    skipped = len(form.id) - done
+    actions: dict[str, Callable[[], Awaitable[int]]] = {
+        "cancel": lambda: selection.cancel(form.id),
+        "retry": lambda: selection.retry(form.id),
+        "priority": lambda: selection.set_priority(form.id, form.priority),
+    }
+    skipped = len(form.id) - await actions[action]()
     if not skipped:
         return changed()
     message = f"{skipped} of {len(form.id)} jobs had moved on in the meantime and were left as they are."
     return htmx.with_toast(changed(), "info", message)
-
-
-async def apply_to_each(
-    jobs: Jobs, action: ForSelected, job_ids: list[str], priority: int = DEFAULT_PRIORITY
-) -> int:
-    """Return for how many jobs the action was possible."""
-    actions: dict[str, Callable[[str], Awaitable[object]]] = {
-        "cancel": jobs.cancel,
-        "retry": jobs.retry,
-        "priority": lambda job_id: jobs.change(job_id, ChangeRequest(priority=priority)),
-    }
-    done = 0
-    for job_id in job_ids:
-        try:
-            await actions[action](job_id)
-        except (Conflict, NotFound):
-            continue
-        done += 1
-    return done
 
 
 @router.post("/jobs/{job_id}/place")

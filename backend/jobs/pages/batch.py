@@ -7,9 +7,9 @@ from fastapi import Request, Response
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.jobs.axes import grid_of
-from backend.jobs.dependencies import EstimatesService, JobsService
+from backend.jobs.dependencies import BatchesService, EstimatesService, JobsService
 from backend.jobs.models import FINAL, JobState
-from backend.jobs.pages.actions import apply_to_each, changed
+from backend.jobs.pages.actions import changed
 from backend.jobs.views import titles_of, with_outputs
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -20,7 +20,6 @@ router = ProtectedRouter(
 
 # Pictures that a page shows; a larger batch is listed on the page of all jobs.
 MOST_SHOWN = 400
-MOST_JOBS = 10_000
 
 
 @router.get("/batches/{batch_id}")
@@ -44,13 +43,7 @@ async def show(batch_id: str, request: Request, jobs: JobsService, estimates: Es
 
 
 @router.post("/batches/{batch_id}/{action}")
-async def control(batch_id: str, action: Literal["cancel", "retry"], jobs: JobsService) -> Response:
+async def control(batch_id: str, action: Literal["cancel", "retry"], batches: BatchesService) -> Response:
     """Cancel what has not ended, or try again what has not succeeded."""
-    states = {JobState.FAILED, JobState.BLOCKED, JobState.EXPIRED} if action == "retry" else None
-    ids = [
-        job.id
-        for job in await jobs.of_batch(batch_id, MOST_JOBS)
-        if (job.state in states if states else not job.state.is_final)
-    ]
-    await apply_to_each(jobs, action, ids)
+    await (batches.cancel(batch_id) if action == "cancel" else batches.retry(batch_id))
     return changed()
