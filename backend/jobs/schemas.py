@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Discriminator, Field, JsonValue, Tag, model_validator
@@ -27,8 +27,16 @@ MAX_RETRIES = 20
 MAX_WEBHOOK = 2000
 MAX_TEMPLATE_ID = 1000
 
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, OSError):
+        raise ValueError("this time is too far away") from None
+
+
 # A time without a zone is one of the pod's own zone.
-Moment = Annotated[datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.astimezone())]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class JobRequest(BaseModel):
