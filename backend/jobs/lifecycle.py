@@ -79,10 +79,9 @@ class Lifecycle:
         async with self.lock:
             job = ended(await self.get(job_id), Event.SUCCEEDED).changed(error=None)
             attempt = attempt.changed(state=AttemptState.SUCCEEDED, finished_at=clock.now())
-            await self.save_with_dependants(
-                Changes(jobs=[job], attempts=[attempt], outputs={job.id: outputs}), job
-            )
-        await self._published_end(job)
+            changes = Changes(jobs=[job], attempts=[attempt], outputs={job.id: outputs})
+            await self.save_with_dependants(changes, job)
+        await self._published_end(job, changes)
         return job
 
     async def end_cancelled(self, job_id: str, attempt: Attempt) -> Job:
@@ -90,8 +89,9 @@ class Lifecycle:
         async with self.lock:
             job = ended(await self.get(job_id), Event.CANCELLED)
             attempt = attempt.changed(state=AttemptState.CANCELLED, finished_at=clock.now())
-            await self.save_with_dependants(Changes(jobs=[job], attempts=[attempt]), job)
-        await self._published_end(job)
+            changes = Changes(jobs=[job], attempts=[attempt])
+            await self.save_with_dependants(changes, job)
+        await self._published_end(job, changes)
         return job
 
     async def fail(
@@ -109,8 +109,9 @@ class Lifecycle:
             attempt = attempt.changed(
                 state=AttemptState.LOST if lost else AttemptState.FAILED, error=error, finished_at=clock.now()
             )
-            await self.save_with_dependants(Changes(jobs=[job], attempts=[attempt]), job)
-        await self._published_end(job)
+            changes = Changes(jobs=[job], attempts=[attempt])
+            await self.save_with_dependants(changes, job)
+        await self._published_end(job, changes)
         return job, decision
 
     async def set_prepared(self, content: PromptContent, values: Mapping[str, Mapping[str, Any]]) -> None:
@@ -134,8 +135,9 @@ class Lifecycle:
             if job.state != JobState.WAITING:
                 return
             job = ended(job, Event.FAILED).changed(error=error)
-            await self.save_with_dependants(Changes(jobs=[job]), job)
-        await self._published_end(job)
+            changes = Changes(jobs=[job])
+            await self.save_with_dependants(changes, job)
+        await self._published_end(job, changes)
 
     async def release_waiting(self) -> None:
         """Queue the jobs whose start time has come, and let those expire whose deadline has passed."""
@@ -206,7 +208,7 @@ class Lifecycle:
         return job.changed(state=state) if state != JobState.WAITING else None
 
     async def save_with_dependants(self, changes: Changes, job: Job) -> None:
-        """Save `changes`, and what the end of `job` means for the jobs that wait for it."""
+        """Save `changes`, and what the end of `job` means for the jobs that wait for it, which are added."""
         if job.state.is_final or job.state == JobState.BLOCKED:
             changes.jobs.extend(await self._released_by(job))
         await self._store.save(changes)
@@ -237,8 +239,8 @@ class Lifecycle:
                     open_ids.append(job.id)
         return released.values()
 
-    async def _published_end(self, job: Job) -> None:
-        self.publish([job])
+    async def _published_end(self, job: Job, changes: Changes) -> None:
+        self.publish(changes.jobs)
         if job.state == JobState.SUCCEEDED:
             self._succeeded += 1
         elif job.state in (JobState.FAILED, JobState.BLOCKED):

@@ -351,12 +351,14 @@ class Jobs:
             if job.state == JobState.RUNNING:
                 after(job.state, Event.CANCELLED)
                 job = job.changed(cancel_requested=True)
-                await self._store.save(Changes(jobs=[job]))
+                changes = Changes(jobs=[job])
+                await self._store.save(changes)
                 self.cancellations.request(job_id)
             else:
                 job = ended(job, Event.CANCELLED)
-                await self._lifecycle.save_with_dependants(Changes(jobs=[job]), job)
-        self._lifecycle.publish([job])
+                changes = Changes(jobs=[job])
+                await self._lifecycle.save_with_dependants(changes, job)
+        self._lifecycle.publish(changes.jobs)
         return job
 
     async def retry(self, job_id: str) -> Job:

@@ -4,11 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from backend.core import clock
 from backend.core.errors import Conflict, InvalidRequest, NotFound
-from backend.jobs.models import JobState, QueueFinished, new_id
-from backend.jobs.schemas import ChangeRequest, SubmitRequest
+from backend.jobs.models import ErrorKind, JobChanged, JobState, QueueFinished, new_id
+from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
 from backend.jobs.store import JobFilter
 from tests.backend.jobs.queue import PROMPT, Queue
 
@@ -177,3 +178,26 @@ async def test_many_jobs_share_one_copy_of_their_workflow(queue: Queue) -> None:
     jobs = await queue.submit_all(*({"values": {"3.seed": seed}} for seed in range(50)))
     assert len({job.prompt_hash for job in jobs}) == 1
     assert (await queue.jobs.prompt(jobs[7])).prompt == PROMPT
+
+
+async def test_every_job_that_another_one_releases_or_blocks_is_announced(queue: Queue) -> None:
+    announced: list[tuple[str, JobState]] = []
+    queue.events.subscribe(JobChanged, lambda event: announced.append((event.job.name, event.job.state)))
+    good = await queue.submit(name="good")
+    await queue.submit(name="released", depends_on=[good.id], priority=900)
+    await queue.run()
+    assert announced[-1] == ("released", JobState.QUEUED)
+    bad = await queue.submit(name="bad")
+    await queue.submit(name="blocked", depends_on=[bad.id])
+    await queue.fail(ErrorKind.INVALID)
+    assert announced[-1] == ("blocked", JobState.BLOCKED)
+    left = await queue.submit(name="left")
+    await queue.submit(name="left alone", depends_on=[left.id])
+    await queue.jobs.cancel(left.id)
+    assert announced[-1] == ("left alone", JobState.BLOCKED)
+
+
+async def test_times_beyond_the_calendar_are_refused() -> None:
+    for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(ValidationError, match="too far away"):
+            JobRequest.model_validate({"start_at": moment})
