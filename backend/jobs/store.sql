@@ -245,7 +245,7 @@ WHERE state = 'queued' AND (priority, position, id) < (:priority, :position, :id
 
 -- name: due_jobs
 -- Return the waiting jobs whose start time has come.
-SELECT record FROM jobs WHERE state = 'waiting' AND (start_at IS NULL OR start_at <= :now)
+SELECT record FROM jobs WHERE state = 'waiting' AND json_extract(record, '$.prepared') IS NOT 0 AND (start_at IS NULL OR start_at <= :now)
 ORDER BY priority, position, id LIMIT :limit;
 
 -- name: overdue_jobs

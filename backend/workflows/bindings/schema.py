@@ -53,6 +53,8 @@ def checked(item: Binding, value: Any) -> Any:
     expected = _PYTHON.get(schema.get("type", ""), (type(value),))
     if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
         raise _refused(item, f"must be of type {schema['type']}")
+    if isinstance(value, str) and "enum" in schema:
+        value = next((choice for choice in schema["enum"] if str(choice) == value), value)
     if "enum" in schema and value not in schema["enum"]:
         shown = ", ".join(str(choice) for choice in schema["enum"][:10])
         raise _refused(item, f"must be one of: {shown}{'…' if len(schema['enum']) > 10 else ''}")

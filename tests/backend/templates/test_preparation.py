@@ -65,6 +65,15 @@ def test_what_does_not_fit_is_refused(values: dict[str, Any], code: str) -> None
     assert message.endswith(".")
 
 
+def test_a_menu_of_numbers_takes_texts() -> None:
+    """Command lines and CSV files have texts only."""
+    info = {"Scale": {"input": {"required": {"factor": [[2, 4], {}]}}, "output": [], "output_node": True}}
+    document = {"1": {"class_type": "Scale", "inputs": {"factor": 2}}}
+    preparation = Preparation(template_from(document), info)
+    assert preparation.resolved({"factor": "4"}) == {"1.factor": 4}
+    assert refused(lambda: preparation.resolved({"factor": "3"}))[0] == "invalid_input"
+
+
 def test_an_unknown_name_gets_the_names_of_the_inputs() -> None:
     _, message = refused(lambda: prepared(API).resolved({"promt": "a cat"}))
     assert message == "The workflow has no input `promt`. Its inputs are: prompt, steps, seed."
