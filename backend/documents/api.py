@@ -36,6 +36,7 @@ from backend.documents.schemas import (
     ValidationReport,
     VersionView,
 )
+from backend.jobs.models import JobSource
 from backend.jobs.paging import decode
 from backend.jobs.schemas import JobRequest, JobView, SubmitReport
 from backend.web.errors import responses
@@ -185,7 +186,7 @@ async def save(workflow_id: str, request: SaveRequest, runs: RunsService) -> Sav
 async def run(workflow_id: str, request: RunRequest, runs: RunsService) -> SubmitReport:
     """Queue one or many runs of a version: all of them or none."""
     job = JobRequest(name=request.name, priority=request.priority, idempotency_key=request.idempotency_key)
-    jobs = await runs.submit(workflow_id, request.version, request.runs, job)
+    jobs = await runs.submit(workflow_id, request.version, request.runs, job, JobSource.API)
     return SubmitReport(batch_id=jobs[0].batch_id, jobs=[JobView.of(each) for each in jobs])
 
 

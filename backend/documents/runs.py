@@ -14,7 +14,7 @@ from backend.documents.models import Stored
 from backend.documents.node_types import NodeTypeSource
 from backend.documents.opening import user_path
 from backend.documents.service import Documents
-from backend.jobs.models import Job
+from backend.jobs.models import Job, JobSource
 from backend.jobs.schemas import JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
 from backend.workflows.bindings import Binding, apply, find_bindings, roll_seeds
@@ -67,7 +67,12 @@ class Runs:
         return await asyncio.to_thread(check)
 
     async def submit(
-        self, document_id: str, number: int | None, runs: Sequence[Mapping[str, Any]], job: JobRequest
+        self,
+        document_id: str,
+        number: int | None,
+        runs: Sequence[Mapping[str, Any]],
+        job: JobRequest,
+        source: JobSource,
     ) -> list[Job]:
         """Queue one job for each of `runs`: values by the name or address of an input. Seeds change as in the editor."""
         opened = await self.open(document_id, number)
@@ -87,7 +92,7 @@ class Runs:
                 for n, prompt in enumerate(prompts)
             ],
         )
-        return await self._jobs.submit(request, current_principal().label)
+        return await self._jobs.submit(request, current_principal().label, source)
 
     async def save(self, document_id: str, number: int | None, path: str, *, overwrite: bool) -> str:
         """Write a version to ComfyUI's own workflows. Raise Conflict where there is a file, unless it may be replaced."""

@@ -27,7 +27,7 @@ from backend.documents.schemas import (
     shortened,
 )
 from backend.documents.service import Changed, Documents
-from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
+from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobSource
 from backend.jobs.schemas import JobRequest
 from backend.web.features import Registry
 from backend.workflows.patch import as_text
@@ -208,7 +208,7 @@ class WorkflowTools:
     ) -> SubmittedJobs:
         """Queue one job for each entry of `runs`. They use GPU time. Follow them with `jobs_wait`."""
         job = JobRequest(name=name, priority=priority, idempotency_key=idempotency_key)
-        jobs = await self._runs.submit(workflow_id, version, runs, job)
+        jobs = await self._runs.submit(workflow_id, version, runs, job, JobSource.MCP)
         return SubmittedJobs(batch_id=jobs[0].batch_id, job_ids=[each.id for each in jobs])
 
     async def workflows_save(

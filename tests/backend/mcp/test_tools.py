@@ -125,7 +125,8 @@ async def run_it(use: Recorded, workflow: str) -> None:
     assert waited["finished"]
     assert {each["job"]["state"] for each in waited["jobs"]} == {"succeeded"}
     job = submitted["job_ids"][0]
-    assert (await use("jobs_get", job_id=job))["attempts"][0]["state"] == "succeeded"
+    report = await use("jobs_get", job_id=job)
+    assert (report["job"]["source"], report["attempts"][0]["state"]) == ("mcp", "succeeded")
     assert await use("outputs_show", job_id=job)
     shown = await use.client.call_tool("outputs_show", {"job_id": job})
     assert [part.mime_type for part in shown.content if isinstance(part, ImageContent)] == ["image/png"]
