@@ -60,11 +60,11 @@ def _nodes(graph: Json) -> tuple[Node, ...]:
 
 
 def read_node(item: Json, position: int = 0) -> Node:
-    """Read a node, whose `type` is a text. One without an id gets its position."""
+    """Read a node. One without an id gets its position."""
     values = item.get("widgets_values")
     return Node(
         id=node_id(item.get("id")) or str(position),
-        type=str(item["type"]),
+        type=str(item.get("type", "")),
         title=as_text(item.get("title")),
         mode=as_int(item.get("mode")),
         inputs=tuple(map(_input, _slots(item.get("inputs")))),

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from backend.core.errors import Conflict, InvalidRequest
+from backend.core.errors import AppError, Conflict, InvalidRequest
 from backend.workflows.convert import convert
 from backend.workflows.patch import (
     AddNode,
@@ -301,3 +301,46 @@ def test_versions_in_different_formats_cannot_be_compared() -> None:
     with pytest.raises(InvalidRequest) as caught:
         compare(pipeline(), prompt_of(pipeline()))
     assert caught.value.error_code == "formats_differ"
+
+
+JUNK: st.SearchStrategy[Any] = st.sampled_from([
+    None, True, 1, -1, 2.5, "1", "Load", "", [], [1], ["1", 0], [None], [{}], {}, {"id": 1}, [{"name": "model", "link": 1}],
+    [{"name": "MODEL", "links": [1]}], [{"links": 3}], [["model", 1]], {"name": "a.safetensors"},
+])  # fmt: skip
+ENTRY = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.sampled_from(["1", 1, 2, None, [], {}]),
+        "type": st.sampled_from([*KINDS, None, 1]),
+        "class_type": st.sampled_from([*KINDS, None, 1]),
+        **dict.fromkeys(("inputs", "outputs", "widgets_values", "widgets_values_named", "mode", "pos", "size", "_meta", "properties", "nodes", "links"), JUNK),
+    },
+)  # fmt: skip
+LINKS = st.lists(JUNK | st.tuples(*[st.sampled_from([1, 2, "1", 0, None])] * 5).map(list), max_size=3)
+DOCUMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "nodes": JUNK | st.lists(ENTRY | JUNK, max_size=3),
+        "links": JUNK | LINKS,
+        "definitions": JUNK | st.fixed_dictionaries({"subgraphs": JUNK | st.lists(ENTRY | JUNK, max_size=2)}),
+        "1": ENTRY | JUNK,
+        "2": ENTRY | JUNK,
+        "last_node_id": JUNK,
+        "last_link_id": JUNK,
+    },
+)
+
+
+@settings(max_examples=100)
+@given(DOCUMENT, DOCUMENT, st.lists(OPERATIONS, max_size=5))
+@example({"nodes": [{"id": 1}]}, {}, [ReplaceNode(node="1", type="Load")])
+def test_documents_of_any_json_are_patched_and_compared_or_refused(
+    one: Json, other: Json, operations: list[Operation]
+) -> None:
+    for operation in operations:
+        with contextlib.suppress(AppError):
+            done = patched(one, operation)
+            as_text(done.changes)
+            one = done.document
+    with contextlib.suppress(AppError):
+        as_text(compare(one, other))
