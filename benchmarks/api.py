@@ -70,7 +70,7 @@ async def measure(folder: Path, files: int, preload: dict[str, str]) -> dict[str
         "ACCESS_PASSWORD": PASSWORD,
         **preload,
     }
-    with running_process(environment) as process:
+    with running_process(environment, forked=False) as process:
         async with signed_in(process) as client:
             await client.get("/api/storage/models?limit=1")
             rates = {path: await requests_per_second(client, path) for path in PATHS}

@@ -143,7 +143,7 @@ async def measure_all(folder: Path) -> dict[str, Any]:
         "five_definitions_of_30000_values": five_definitions_of_30_000_values,
         "anonymous_uploads": anonymous_uploads,
     }
-    with running_supervisor(socket, comfyui="RUNNING"), running_process(environment) as process:
+    with running_supervisor(socket, comfyui="RUNNING"), running_process(environment, forked=False) as process:
         async with signed_in(process) as client:
             return {name: await measure(process, client, attack) for name, attack in attacks.items()}
 

@@ -58,7 +58,7 @@ async def measure_memory(folder: Path) -> dict[str, Any]:
             "DOWNLOAD_ALLOWED_HOSTS": origin.removeprefix("https://"),
             "COMFYUI_URL": "http://127.0.0.1:9",
         }
-        with running_process(environment) as process:
+        with running_process(environment, forked=False) as process:
             async with signed_in(process) as client:
                 for number in range(FILES):
                     wanted = {"url": f"{origin}/{number}.gguf", "folder": "unet"}
@@ -92,7 +92,7 @@ async def measure_frames(folder: Path) -> dict[str, Any]:
             "DOWNLOAD_STALL_SECONDS": "60",
             "COMFYUI_URL": "http://127.0.0.1:9",
         }
-        with running_process(environment) as process:
+        with running_process(environment, forked=False) as process:
             async with signed_in(process) as client:
                 # One connection, so that every released byte counts: several may receive a few bytes twice.
                 policy = (await client.get("/api/downloads/policy")).json() | {"connections": 1}

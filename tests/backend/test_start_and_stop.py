@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow  # each test starts processes
 
 
 def test_it_says_where_it_is_and_what_the_generated_password_is(tmp_path: Path) -> None:
-    with running_process({"WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": ""}) as process:
+    with running_process({"WORKSPACE": str(tmp_path), "ACCESS_PASSWORD": ""}, forked=False) as process:
         greeting = "".join(process.output)
         assert f"http://localhost:{process.port}" in greeting
         assert re.search(r"Generated password: \S{16}", greeting)

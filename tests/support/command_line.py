@@ -7,18 +7,15 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from tests.support.coverage import unmeasured
-from tests.support.process import ROOT
+from tests.support.forks import COMMAND, Fork, Program
 
-# A shell starts background jobs with SIGINT ignored, and every child inherits that: Ctrl-C would do nothing.
-COMMAND = ["env", "--default-signal=INT", sys.executable, "-P", "-m", "backend.cli"]
 # Terminal control sequences.
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 LIMIT_S = 60
@@ -32,30 +29,22 @@ class CommandLine:
         self._folder = folder
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [*COMMAND, *arguments],
-            cwd=self._folder,
-            env=self._environment(variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        with Fork(self._program(arguments, variables)) as command:
+            output, errors = command.communicate(timeout=LIMIT_S)
+        return subprocess.CompletedProcess(arguments, command.wait(), output, errors)
 
     def start(
-        self, *arguments: str, stdin: int = subprocess.DEVNULL, to_be_stopped: bool = False, **variables: str
-    ) -> "subprocess.Popen[str]":
+        self,
+        *arguments: str,
+        stdin: int = subprocess.DEVNULL,
+        nohup: bool = False,
+        to_be_stopped: bool = False,
+        **variables: str,
+    ) -> Fork:
         """Start the command in the background; with `to_be_stopped`, a signal will end it."""
-        return subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=self._folder,
-            env=self._environment(variables, to_be_stopped=to_be_stopped),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        ignored = [signal.SIGHUP] if nohup else []
+        program = self._program(arguments, variables)
+        return Fork(replace(program, ignored_signals=ignored, measured=not to_be_stopped), stdin=stdin)
 
     @contextmanager
     def terminal(
@@ -64,14 +53,9 @@ class CommandLine:
         """Run the command on its own terminal; with `to_be_stopped`, Ctrl-C will end it."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        process = subprocess.Popen(
-            ["setsid", "--ctty", *COMMAND, *arguments],
-            cwd=self._folder,
-            env={**self._environment(variables, to_be_stopped=to_be_stopped), "TERM": "xterm-256color"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-        )
+        variables = {**variables, "TERM": "xterm-256color"}
+        program = replace(self._program(arguments, variables), terminal=True, measured=not to_be_stopped)
+        process = Fork(program, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
         terminal = Terminal(process, ours)
         try:
@@ -79,17 +63,17 @@ class CommandLine:
         finally:
             terminal.close()
 
-    def _environment(self, more: Mapping[str, str], *, to_be_stopped: bool = False) -> dict[str, str]:
+    def _program(self, arguments: Sequence[str], variables: Mapping[str, str]) -> Program:
         # These variables would override the size of the terminal.
         ours = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        environment = {**ours, **self.environment, "PYTHONPATH": str(ROOT), **more}
-        return unmeasured(environment) if to_be_stopped else environment
+        environment = {**ours, **self.environment, **variables}
+        return Program(module=COMMAND, arguments=arguments, environment=environment, folder=self._folder)
 
 
 class Terminal:
     """A terminal session. A thread collects the output, so that waiting for it can time out."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", descriptor: int):
+    def __init__(self, process: Fork, descriptor: int):
         self._process = process
         self._descriptor = descriptor
         self._output_arrived = threading.Condition()

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.forks import CONTROL_PLANE, Fork, Program
+
 ROOT = Path(__file__).resolve().parents[2]
+
+AnyProcess = Fork | subprocess.Popen[str]
 
 
 def free_port() -> int:
@@ -32,10 +36,10 @@ class ServerProcess:
         self.output: list[str] = []
         self._name = name
         self._ready_line = ready_line
-        self._process: subprocess.Popen[str] | None = None
+        self._process: AnyProcess | None = None
 
     @property
-    def process(self) -> subprocess.Popen[str]:
+    def process(self) -> AnyProcess:
         assert self._process, "it is not running"
         return self._process
 
@@ -43,26 +47,19 @@ class ServerProcess:
     def pid(self) -> int:
         return self.process.pid
 
-    def launch(self, command: list[str], environment: Mapping[str, str]) -> None:
-        """Start the process and return once it has printed that it listens."""
-        listening = self.spawn(command, environment)
+    def launch(self, process: AnyProcess) -> None:
+        """Return once the process has printed that it listens."""
+        listening = self.watch(process)
         while not listening.wait(0.05):
-            if self.process.poll() is not None:
+            if process.poll() is not None:
                 self._reader.join()
                 raise RuntimeError(f"{self._name} did not start:\n" + "".join(self.output))
 
-    def spawn(self, command: list[str], environment: Mapping[str, str]) -> threading.Event:
-        """Start the process and return at once. The event is set when it has printed that it listens."""
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def watch(self, process: AnyProcess) -> threading.Event:
+        """Collect what the process prints. The event is set when it has printed that it listens."""
+        self._process = process
         listening = threading.Event()
-        self._reader = threading.Thread(target=self._read, args=(self._process, listening))
+        self._reader = threading.Thread(target=self._read, args=(process, listening))
         self._reader.start()
         return listening
 
@@ -87,7 +84,7 @@ class ServerProcess:
         self._process = None
         return code
 
-    def _read(self, process: subprocess.Popen[str], listening: threading.Event) -> None:
+    def _read(self, process: AnyProcess, listening: threading.Event) -> None:
         """Read its output until it ends: a full pipe would block it."""
         assert process.stdout
         with process.stdout as output:
@@ -97,26 +94,34 @@ class ServerProcess:
                     listening.set()
 
 
-class Process(ServerProcess):
-    """A control plane."""
+def executed(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
-    def __init__(self, environment: dict[str, str]):
+
+class Process(ServerProcess):
+    """A control plane. Not forked, it starts as for a user, which takes 2 s longer."""
+
+    def __init__(self, environment: dict[str, str], *, forked: bool = True):
         super().__init__("the control plane", "Uvicorn running on")
         self._environment = environment
+        self._forked = forked
 
     def start(self) -> None:
-        self.launch(*self._command())
+        self.launch(self._started())
 
     def start_without_waiting(self) -> None:
-        self.spawn(*self._command())
+        self.watch(self._started())
 
     def kill(self) -> None:
         """End it as a crash does: nothing is written any more."""
         self.end(signal.SIGKILL)
-
-    def _command(self) -> tuple[list[str], dict[str, str]]:
-        environment = {"LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
-        return [sys.executable, "-m", "backend.main"], environment
 
     def stop(self) -> int:
         """Stop it with a signal and return its exit code."""
@@ -124,10 +129,17 @@ class Process(ServerProcess):
         assert code != -signal.SIGKILL, "the control plane did not stop in time"
         return code
 
+    def _started(self) -> AnyProcess:
+        environment = {"LOG_FORMAT": "json", **self._environment, "PORT": str(self.port)}
+        if not self._forked:
+            return executed([sys.executable, "-m", "backend.main"], environment)
+        program = Program(module=CONTROL_PLANE, environment={**os.environ, **environment}, folder=ROOT)
+        return Fork(program, stderr=subprocess.STDOUT)
+
 
 @contextmanager
-def running_process(environment: dict[str, str]) -> Iterator[Process]:
-    process = Process(environment)
+def running_process(environment: dict[str, str], *, forked: bool = True) -> Iterator[Process]:
+    process = Process(environment, forked=forked)
     process.start()
     try:
         yield process

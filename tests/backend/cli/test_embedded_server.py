@@ -79,15 +79,11 @@ def test_under_nohup_it_survives_the_end_of_its_terminal(
     alone: CommandLine, hub: Hub, ant: HubFile, models: Path
 ) -> None:
     gate = hub.hold(ant, after=HALF)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        command = alone.start(*wanted(hub, ant))
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    gate.wait_until_reached()
-    command.send_signal(signal.SIGHUP)
-    gate.release()
-    command.communicate(timeout=60)
+    with alone.start(*wanted(hub, ant), nohup=True) as command:
+        gate.wait_until_reached()
+        command.send_signal(signal.SIGHUP)
+        gate.release()
+        command.communicate(timeout=60)
     assert command.returncode == 0
     assert (models / "loras/ant.safetensors").stat().st_size == SIZE
 

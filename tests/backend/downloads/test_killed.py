@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import multiprocessing
 import os
 import random
 import signal
@@ -19,6 +18,7 @@ import pytest
 from backend.downloads.engine.resume_state import PartialFile, ResumeState
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import running_control_plane
+from tests.support.forks import CONTEXT
 from tests.support.hub import Hub
 from tests.support.hub.formats import gguf, safetensors
 from tests.support.hub.state import Recorded
@@ -31,10 +31,6 @@ MAX_RUN_SECONDS = 1.2
 STARTS = 5
 # For each connection; the large file has three.
 BYTES_PER_SECOND = 10_000_000
-
-# Imports the application once; every run is a fork of this process.
-context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["backend.main.server"])
 
 
 @pytest.fixture
@@ -85,7 +81,7 @@ def live(settings: dict[str, Any]) -> None:
 
 @contextmanager
 def life(settings: dict[str, Any]) -> Iterator[ForkServerProcess]:
-    process = context.Process(target=live, args=(settings,))
+    process = CONTEXT.Process(target=live, args=(settings,))
     process.start()
     try:
         yield process

@@ -53,7 +53,8 @@ def plane(library: Path, driver_hangs: Path, tmp_path: Path) -> Iterator[Process
         "LD_LIBRARY_PATH": str(library),
         "NVML_HANGS": str(driver_hangs),
     }
-    with running_process(environment) as process:
+    # The dynamic loader reads LD_LIBRARY_PATH when an interpreter starts.
+    with running_process(environment, forked=False) as process:
         yield process
 
 

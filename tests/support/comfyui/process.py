@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.process import ServerProcess
+from tests.support.process import ServerProcess, executed
 
 MAIN = Path(__file__).parent / "tree" / "main.py"
 TEST_NODES = Path(__file__).parent / "test_nodes"
@@ -45,7 +45,7 @@ class ComfyUI(ServerProcess):
 
     def start(self) -> None:
         """Return once it listens."""
-        self.launch(self._command, self._environment)
+        self.launch(executed(self._command, self._environment))
         self._wait_until_it_answers()
 
     def _wait_until_it_answers(self) -> None:
