@@ -48,11 +48,11 @@ class Lifecycle:
         return job
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
     ) -> tuple[Job, Attempt] | None:
         """Start an attempt of the next job; None where nothing is queued."""
         async with self.lock:
-            claimed = await self._store.claim(worker_id, lease_expires_at, attempt_id)
+            claimed = await self._store.claim(worker_id, lease_expires_at, attempt_id, process_id)
         if claimed:
             self.publish([claimed[0]])
         return claimed
@@ -69,10 +69,6 @@ class Lifecycle:
     async def ended_attempts(self, attempt_ids: Sequence[str]) -> list[str]:
         """Return those of the attempts that are known here and have ended."""
         return await self._store.ended_attempts(attempt_ids)
-
-    async def note_attempt(self, attempt: Attempt) -> None:
-        """Keep what is new about an attempt under way."""
-        await self._store.save(Changes(attempts=[attempt]))
 
     async def succeed(self, job_id: str, attempt: Attempt, outputs: tuple[Output, ...]) -> Job:
         """End a job with its outputs."""

@@ -288,7 +288,8 @@ class Jobs:
                 depends_on=tuple(dict.fromkeys(wanted.depends_on)),
                 downloads=made.downloads[number - 1],
             )
-            job = job.changed(state=await self._first_state(job))
+            state = await self._first_state(job)
+            job = job if state == job.state else job.changed(state=state)
             jobs.append(job)
             new.append(job)
         return jobs, new
@@ -434,12 +435,12 @@ class Jobs:
         return not self._paused and not self.policy.is_quiet(clock.now())
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
     ) -> tuple[Job, Attempt] | None:
         """Start an attempt of the next job; None where nothing may start now."""
         if not self._may_start:
             return None
-        return await self._lifecycle.claim(worker_id, lease_expires_at, attempt_id)
+        return await self._lifecycle.claim(worker_id, lease_expires_at, attempt_id, process_id)
 
 
 def _queue_full(what: str, limit: int, unfinished: int) -> TooManyRequests:

@@ -173,9 +173,11 @@ class JobStore:
         return bool(job.idempotency_key and await self.of_key(job.principal, job.idempotency_key))
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str
+        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
     ) -> tuple[Job, Attempt] | None:
         """Start an attempt of the next job in the queue; None where nothing is queued.
+
+        `process_id` is that of the ComfyUI which will get the prompt.
 
         Of several workers that claim at once, each gets another job.
         """
@@ -197,6 +199,7 @@ class JobStore:
                 number=job.run_count,
                 worker_id=worker_id,
                 lease_expires_at=lease_expires_at,
+                process_id=process_id,
                 created_at=now,
             )
             await self.save(Changes(jobs=[job], attempts=[attempt]))

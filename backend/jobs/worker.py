@@ -80,14 +80,22 @@ class Worker:
             return True
         if not (await self._jobs.can_start() and await self._comfyui_is_free()):
             return False
-        claimed = await until_recorded(self._claim)
+        process_id = await self._process_id()
+        claimed = await until_recorded(lambda: self._claim(process_id))
         if claimed is None:
             return False
         await self._finish(*claimed)
         return True
 
-    async def _claim(self) -> tuple[Job, Attempt] | None:
-        return await self._jobs.claim(self._id, _lease(), self._comfy.prompts.new_id())
+    async def _claim(self, process_id: str | None) -> tuple[Job, Attempt] | None:
+        return await self._jobs.claim(self._id, _lease(), self._comfy.prompts.new_id(), process_id)
+
+    async def _process_id(self) -> str | None:
+        """Return the id of the ComfyUI process, which tells later whether a lost prompt was lost in a restart."""
+        try:
+            return await self._comfy.process.current()
+        except ComfyError:
+            return None
 
     async def _take_over(self) -> tuple[Job, Attempt] | None:
         """Return an attempt whose worker is gone, now owned by this one."""
@@ -140,7 +148,7 @@ class Worker:
     async def _attempt(self, job: Job, attempt: Attempt) -> None:
         content = await self._jobs.prompt(job)
         prompt = with_values(content.prompt, {**job.values, **attempt.values})
-        attempt = await self._submit(job, attempt, prompt, content.workflow)
+        await self._submit(job, attempt, prompt, content.workflow)
         outcome = await self._outcome(job, attempt)
         match outcome:
             case Succeeded(record=record):
@@ -158,10 +166,10 @@ class Worker:
 
     async def _submit(
         self, job: Job, attempt: Attempt, prompt: dict[str, object], workflow: dict[str, object] | None
-    ) -> Attempt:
-        """Submit unless ComfyUI knows the prompt already, and note the process that has it."""
+    ) -> None:
+        """Submit unless ComfyUI knows the prompt already."""
         if job.id in self._jobs.cancellations:
-            return attempt
+            return
         drawn = {"workflow": workflow} if workflow else {}
         await self._comfy.prompts.submit_once(
             prompt,
@@ -170,9 +178,6 @@ class Worker:
             extra_data={"extra_pnginfo": drawn, **self._jobs.partner_keys.extra_data(job.id)},
             front=not self._jobs.policy.current.comfyui_first,
         )
-        known = attempt.changed(process_id=attempt.process_id or await self._comfy.process.current())
-        await until_recorded(lambda: self._lifecycle.note_attempt(known))
-        return known
 
     async def _outcome(self, job: Job, attempt: Attempt) -> Outcome:
         """Follow the prompt to its end; cancel it as soon as a user wants that."""

@@ -128,7 +128,7 @@ async def test_results_never_overwrite_each_other(plane: Pod) -> None:
     ended = [await plane.ended(job) for job in jobs]
     paths = {output.path for job in ended for output in await plane.queue.jobs.outputs(job.id)}
     assert {Path(path).name for path in paths} == {"cat.png", "cat (2).png", "cat (3).png"}
-    assert {Path(path).name for path in plane.outputs.rglob("*.json")} == {
+    assert {Path(path).name for path in plane.outputs.rglob(f"*{SIDECAR}")} == {
         "cat.job.json",
         "cat (2).job.json",
         "cat (3).job.json",
