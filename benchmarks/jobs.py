@@ -85,7 +85,9 @@ def with_the_sdk(url: str, python: str, key: str = "") -> float:
     """Return the seconds until the official SDK has run as many workflows, in a process of its own."""
     environment = {**os.environ, "COMFY_BASE_URL": url, "COMFY_API_KEY": key}
     command = [python, str(Path(__file__).with_name("support") / "sdk_client.py"), str(JOBS), str(_color())]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise RuntimeError(f"the SDK failed at {url}:\n{run.stderr}")
     return float(run.stdout)
 
 
