@@ -316,7 +316,7 @@ class Job(Model):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing happens any more without a command of the user."""
+        """Return whether nothing happens any more without a command of the user."""
         return self.state in OVER
 
 

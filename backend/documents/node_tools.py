@@ -158,7 +158,7 @@ def _input(signature: NodeSignature, name: str) -> str:
 
 
 def _fits(kind: str, others: frozenset[str]) -> bool:
-    """Whether one of the others is this type; those that fit anything would drown the list."""
+    """Return whether one of the others is this type; those that fit anything would drown the list."""
     return any(other != "*" and types_fit(kind, other) for other in others)
 
 

@@ -141,7 +141,7 @@ class JobTools:
 
 
 def _fraction(changes: list[Change]) -> float:
-    """How far the running node is, as a part of one job."""
+    """Return how far the running node is, as a part of one job."""
     progress = next((each for each in changes if isinstance(each, JobProgress)), None)
     return min(progress.value / progress.maximum, 0.99) if progress and progress.maximum > 0 else 0.0
 

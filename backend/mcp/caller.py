@@ -17,7 +17,7 @@ class Caller:
 
     @property
     def id(self) -> str:
-        """What limits count by: a key or a session of the owner."""
+        """Return what limits count by: a key or a session of the owner."""
         return f"{self.principal.label}:{self.principal.credential_id}"
 
 

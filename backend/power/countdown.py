@@ -42,6 +42,6 @@ class Countdown:
         return self.stops_at is not None and now >= self.stops_at
 
     def warns(self, now: datetime) -> bool:
-        """Whether the pages show the time that is left: during the last five minutes, or half of a shorter period."""
+        """Return whether pages show the time left: in the last five minutes, or half of a shorter period."""
         ahead = min(WARN, timedelta(minutes=self.minutes) / 2)
         return self.stops_at is not None and now >= self.stops_at - ahead

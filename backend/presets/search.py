@@ -35,5 +35,5 @@ def words_of(text: str) -> tuple[Word, ...]:
 
 
 def matches(words: Sequence[Word], text: str) -> bool:
-    """Whether every word, or a synonym of it, occurs in `text`, which is in lower case."""
+    """Return whether every word, or a synonym of it, occurs in `text`, which is in lower case."""
     return all(any(phrase in text for phrase in phrases) for phrases in words)

@@ -86,7 +86,7 @@ class ModelUse(NamedTuple):
     sha256: str | None
 
     def accepts(self, file: ModelFile, sha256: str | None) -> bool | None:
-        """Whether the file is the expected one; None when neither its hash nor its size can be compared."""
+        """Return whether the file is the expected one; None when neither its hash nor its size can be compared."""
         if None not in (self.sha256, sha256):
             return self.sha256 == sha256
         return None if self.bytes is None else self.bytes == file.bytes

@@ -179,7 +179,7 @@ def _listens(port: int) -> bool:
 
 
 def _service_has_ended() -> bool:
-    """Whether the process that became ComfyUI, the leader of this group, is gone."""
+    """Return whether the process that became ComfyUI, the leader of this group, is gone."""
     try:
         os.kill(os.getpgrp(), 0)
     except ProcessLookupError:

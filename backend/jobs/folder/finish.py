@@ -72,7 +72,7 @@ def _placed(source: Path, output: Output, target: Path) -> Path:
 
 
 def _is_there(path: Path, output: Output) -> bool:
-    """Whether an interrupted call has put it there."""
+    """Return whether an interrupted call has put it there."""
     if not path.is_file() or path.stat().st_size != output.bytes:
         return False
     with path.open("rb") as file:

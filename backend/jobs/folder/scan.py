@@ -88,7 +88,7 @@ class Intray:
 
     @property
     def is_settling(self) -> bool:
-        """Whether a file may be complete soon."""
+        """Return whether a file may be complete soon."""
         return any(not seen.done for seen in self._seen.values())
 
     @property
