@@ -15,7 +15,7 @@ from backend.comfy_api.event_stream import events_of
 from backend.comfy_api.routing import PREFIX, ComfyRouter
 from backend.comfy_api.schemas import (
     MAX_LABELS,
-    Health,
+    ApiHealth,
     JobBody,
     JobList,
     ListQuery,
@@ -41,9 +41,9 @@ IdempotencyKey = Annotated[
 
 
 @public_router.get("/health")
-async def show_health() -> Health:
+async def show_health() -> ApiHealth:
     """Whether this API answers."""
-    return Health()
+    return ApiHealth()
 
 
 @router.post(

@@ -29,15 +29,15 @@ class _Route(APIRoute):
         return handle_and_translate
 
 
-class _Guard:
-    """Translates what the check of credentials raises."""
+class Translated:
+    """Translates what the check of credentials raises. `guard` is that check."""
 
-    def __init__(self, app: ASGIApp):
-        self._app = app
+    def __init__(self, guard: ASGIApp):
+        self.guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await self.guard(scope, receive, send)
         except AppError as error:
             raise translated(error) from error
 
@@ -47,4 +47,4 @@ class ComfyRouter(ProtectedRouter):
         super().__init__(prefix=PREFIX, tags=["comfy api v2"], route_class=_Route, **options)
 
     def guard(self, app: ASGIApp) -> ASGIApp:
-        return _Guard(super().guard(app))
+        return Translated(super().guard(app))

@@ -139,5 +139,5 @@ class AssetBody(BaseModel):
     job_id: str | None
 
 
-class Health(BaseModel):
+class ApiHealth(BaseModel):
     status: Literal["healthy"] = "healthy"

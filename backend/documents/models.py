@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from backend.workflows.graph import Format, Json
+from backend.workflows.graph import Json, WorkflowFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Version:
     author: str
     # What changed and why, as the author says.
     reason: str
-    format: Format
+    format: WorkflowFormat
     # How many nodes it has, those in definitions of subgraphs included.
     nodes: int
     created_at: datetime

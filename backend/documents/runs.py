@@ -19,7 +19,7 @@ from backend.jobs.schemas import JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
 from backend.workflows.bindings import Binding, apply, find_bindings, roll_seeds
 from backend.workflows.convert import convert
-from backend.workflows.graph import Format, Json, Workflow
+from backend.workflows.graph import Json, Workflow, WorkflowFormat
 from backend.workflows.parsing import as_dict
 from backend.workflows.reader import workflow_of
 from backend.workflows.validation import PromptProblem, validate
@@ -79,7 +79,7 @@ class Runs:
         prompts = await asyncio.to_thread(_prompts, opened, runs)
         version = opened.stored.version
         metadata = {**job.metadata, "workflow": document_id, "workflow_version": str(version.number)}
-        graph = opened.stored.document if version.format is Format.UI else None
+        graph = opened.stored.document if version.format is WorkflowFormat.UI else None
         request = SubmitRequest(
             prompt=prompts[0],
             workflow=graph,

@@ -11,7 +11,7 @@ from backend.documents.opening import MAX_NAME
 from backend.documents.service import Changed
 from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY
 from backend.workflows.bindings import Binding
-from backend.workflows.graph import Format
+from backend.workflows.graph import WorkflowFormat
 from backend.workflows.patch import (
     AddNode,
     Change,
@@ -258,7 +258,7 @@ class VersionView(BaseModel):
     name: str
     author: str
     reason: str
-    format: Format
+    format: WorkflowFormat
     nodes: int
     created_at: datetime
 
@@ -323,7 +323,7 @@ class PatchReport(BaseModel):
         return cls(workflow=DocumentView.of_head(changed.head), diff=Diff.of(changed.changes))
 
 
-class ProblemView(BaseModel):
+class WorkflowProblem(BaseModel):
     code: str
     message: str
     node_id: str | None
@@ -334,11 +334,11 @@ class ProblemView(BaseModel):
 
 class ValidationReport(BaseModel):
     valid: bool
-    problems: list[ProblemView] = Field(description="At most 200.")
+    problems: list[WorkflowProblem] = Field(description="At most 200.")
 
     @classmethod
     def of(cls, problems: Iterable[PromptProblem]) -> Self:
-        found = [ProblemView.model_validate(problem, from_attributes=True) for problem in problems]
+        found = [WorkflowProblem.model_validate(problem, from_attributes=True) for problem in problems]
         return cls(valid=not found, problems=found)
 
 

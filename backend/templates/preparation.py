@@ -8,7 +8,7 @@ from backend.core.errors import InvalidRequest
 from backend.templates.models import Prepared, Template
 from backend.workflows.bindings import Binding, Kind, checked, find_bindings, roll_seeds, unknown_input
 from backend.workflows.convert import convert, literal
-from backend.workflows.graph import Format, Json
+from backend.workflows.graph import Json, WorkflowFormat
 from backend.workflows.parsing import as_dict
 
 # How many names a message lists.
@@ -40,7 +40,7 @@ class Preparation:
     @property
     def workflow(self) -> Json | None:
         template = self._template.workflow
-        return template.document if template.format is Format.UI else None
+        return template.document if template.format is WorkflowFormat.UI else None
 
     def resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return checked values by address. Raise InvalidRequest for an unknown input or a value that does not fit."""
@@ -102,7 +102,7 @@ class Preparation:
         return Prepared(prompt=self.prompt, workflow=self.workflow, values=merged, seeds=seeds)
 
     def _seeds(self, *, repeated: bool) -> list[Binding]:
-        if self._template.workflow.format is Format.UI or not repeated:
+        if self._template.workflow.format is WorkflowFormat.UI or not repeated:
             return list(self.bindings)
         return [
             replace(item, control="randomize") if item.kind is Kind.SEED else item for item in self.bindings

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from backend.templates.models import Source, Template, TemplateSummary
-from backend.workflows.graph import Format
+from backend.workflows.graph import WorkflowFormat
 
 
 class TemplateView(BaseModel):
@@ -40,7 +40,7 @@ class TemplateDetails(BaseModel):
     description: str
     media_type: str | None
     required_inputs: tuple[str, ...] = Field(description="Inputs without which no job is made.")
-    format: Format = Field(description="`ui`: as the editor saves it; `api`: as ComfyUI runs it.")
+    format: WorkflowFormat = Field(description="`ui`: as the editor saves it; `api`: as ComfyUI runs it.")
     workflow: dict[str, Any]
 
     @classmethod

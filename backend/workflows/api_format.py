@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backend.workflows.graph import Format, Graph, Input, Json, Link, LinkId, Node, Workflow
+from backend.workflows.graph import Graph, Input, Json, Link, LinkId, Node, Workflow, WorkflowFormat
 from backend.workflows.parsing import as_dict, as_text
 
 
@@ -15,7 +15,7 @@ def read_api(document: Json) -> Workflow:
         for key, item in prompt.items()
         if isinstance(item, dict) and isinstance(item.get("class_type"), str)
     )
-    return Workflow(format=Format.API, graph=Graph(nodes, links), document=prompt)
+    return Workflow(format=WorkflowFormat.API, graph=Graph(nodes, links), document=prompt)
 
 
 def _node(key: str, item: Json, links: dict[LinkId, Link]) -> Node:

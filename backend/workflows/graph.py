@@ -18,7 +18,7 @@ NEVER, BYPASS = 2, 4
 SUBGRAPH_INPUT, SUBGRAPH_OUTPUT = "-10", "-20"
 
 
-class Format(StrEnum):
+class WorkflowFormat(StrEnum):
     # What the editor saves: layout, subgraphs, widgets by position.
     UI = "ui"
     # What `POST /prompt` takes: inputs by name.
@@ -135,7 +135,7 @@ class Subgraph(Graph):
 class Workflow:
     """A whole file."""
 
-    format: Format
+    format: WorkflowFormat
     graph: Graph
     # Subgraphs by id; group nodes, their predecessors, by the type of their instances.
     subgraphs: Mapping[str, Subgraph] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from typing import Any
 
 from backend.core.errors import InvalidRequest
 from backend.workflows.graph import (
-    Format,
     Graph,
     Input,
     Json,
@@ -16,6 +15,7 @@ from backend.workflows.graph import (
     Output,
     Subgraph,
     Workflow,
+    WorkflowFormat,
 )
 from backend.workflows.parsing import as_dict, as_int, as_list, as_text
 
@@ -28,7 +28,7 @@ def read_ui(document: Json) -> Workflow:
     graph = as_dict(document.get("workflow")) or document
     definitions = as_list(as_dict(graph.get("definitions")).get("subgraphs"))
     return Workflow(
-        format=Format.UI,
+        format=WorkflowFormat.UI,
         graph=Graph(_nodes(graph), _links(graph)),
         subgraphs={subgraph.id: subgraph for subgraph in map(_subgraph, map(as_dict, definitions))},
         groups=dict(_groups(as_dict(as_dict(graph.get("extra")).get("groupNodes")))),

@@ -16,7 +16,7 @@ from backend.workflows.convert.links import Links
 from backend.workflows.convert.values import PRIMITIVE_VALUE, Values
 from backend.workflows.convert.widgets import CONTROL_WORDS, assigned_widgets
 from backend.workflows.editor_nodes import EDITOR_ONLY, PRIMITIVES
-from backend.workflows.graph import Format, Json, Node, Workflow
+from backend.workflows.graph import Json, Node, Workflow, WorkflowFormat
 from backend.workflows.parsing import as_dict, as_list
 from backend.workflows.signatures import Signatures
 
@@ -43,7 +43,7 @@ class _Finder:
         self._links = Links(self._values)
         self._root = root_scope(workflow)
         self._negative = _negative_prompts(workflow)
-        self._is_prompt = workflow.format is Format.API
+        self._is_prompt = workflow.format is WorkflowFormat.API
 
     def all(self) -> Iterator[Binding]:
         for node in self._root.graph.nodes:

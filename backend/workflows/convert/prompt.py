@@ -9,7 +9,7 @@ from backend.workflows.convert.instances import Scope, root_scope, running_nodes
 from backend.workflows.convert.links import Links, Output
 from backend.workflows.convert.values import Replacements, Value, Values
 from backend.workflows.editor_nodes import EDITOR_ONLY
-from backend.workflows.graph import Format, Json, Node, Workflow
+from backend.workflows.graph import Json, Node, Workflow, WorkflowFormat
 from backend.workflows.parsing import as_dict
 from backend.workflows.signatures import Signatures
 
@@ -30,7 +30,7 @@ def convert(workflow: Workflow, object_info: Json, replaced: Replacements | None
     `object_info` is what ComfyUI tells about the node types of the workflow; more does no harm.
     `replaced` are values to take instead of those in the file, by the id of the node or instance and by name.
     """
-    if workflow.format is Format.API:
+    if workflow.format is WorkflowFormat.API:
         unknown = {node.id: node.type for node in workflow.graph.nodes if node.type not in object_info}
         return Conversion(prompt=_with(workflow.document, replaced or {}), unknown_types=unknown)
     _refuse_group_nodes(workflow)

@@ -10,12 +10,12 @@ from backend.core import clock
 from backend.core.errors import AppError, CannotRecord, Conflict, NotFound
 from backend.documents.models import Version, new_id
 from backend.documents.version_files import MAX_VERSIONS, VersionFiles
-from backend.workflows.graph import Format
+from backend.workflows.graph import WorkflowFormat
 
 
 def version(number: int) -> Version:
     return Version(
-        number=number, name="Cat", author="owner", reason="Test", format=Format.API, nodes=1, created_at=clock.now()
+        number=number, name="Cat", author="owner", reason="Test", format=WorkflowFormat.API, nodes=1, created_at=clock.now()
     )  # fmt: skip
 
 

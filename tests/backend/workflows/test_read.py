@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.core.errors import InvalidRequest
-from backend.workflows.graph import Format
+from backend.workflows.graph import WorkflowFormat
 from backend.workflows.metadata import embedded_texts
 from backend.workflows.reader import read_workflow, workflow_of
 from backend.workflows.requirements import read_requirements, requirements_of
@@ -143,7 +143,7 @@ def test_nodes_links_and_subgraphs_are_read() -> None:
     load = node("LoadImage", "cat.png", "image") | {"outputs": [{"name": "IMAGE", "type": "IMAGE"}]}
     graph = drawn(load, node("abc"), links=[[5, 0, 0, 1, 0, "IMAGE"]], definitions={"subgraphs": [subgraph]})
     workflow = read_workflow(json.dumps(graph).encode())
-    assert workflow.format is Format.UI
+    assert workflow.format is WorkflowFormat.UI
     assert [found.type for found in workflow.graph.nodes] == ["LoadImage", "abc"]
     assert workflow.graph.links[5].target == "1"
     inner = workflow.subgraphs["abc"]
@@ -162,7 +162,7 @@ def test_a_prompt_is_read_as_nodes_and_links() -> None:
     workflow = read_workflow(json.dumps(prompt).encode())
     sampler = workflow.graph.by_id["3"]
     (link,) = workflow.graph.links.values()
-    assert workflow.format is Format.API
+    assert workflow.format is WorkflowFormat.API
     assert (sampler.title, dict(sampler.named_values)) == ("Sampler", {"seed": 5})
     assert (link.origin, link.target, sampler.inputs[link.target_slot].name) == ("4", "3", "model")
 
