@@ -49,7 +49,7 @@ async def control_plane(folder: Path, comfyui: str) -> AsyncIterator[tuple[Proce
         "ACCESS_PASSWORD": PASSWORD,
         "COMFYUI_URL": comfyui,
     }
-    with running_process(environment) as process:
+    with running_process(environment, forked=False) as process:
         async with signed_in(process) as client:
             yield process, client
 
