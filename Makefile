@@ -19,7 +19,7 @@ check: $(VENV)/dev ## the everyday check: linters, types, contracts, fast tests
 	@scripts/dev/check.sh
 
 coverage: $(VENV)/dev ## which lines of the control plane its tests run; at least 90 %
-	@pytest --numprocesses 4 --cov --cov-report= tests/backend tests/scripts
+	@pytest --numprocesses 4 --dist worksteal --cov --cov-report= tests/backend tests/scripts
 	@coverage report
 
 fix: $(VENV)/dev ## format, and fix what the linters can fix

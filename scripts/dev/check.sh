@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../.."
 source scripts/dev/temporary_files.sh
 
 scripts/dev/lint.sh
-pytest -q --numprocesses 4 -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx
+pytest -q --numprocesses 4 --dist worksteal -m "not slow" tests/backend tests/scripts tests/stand_ins tests/nginx

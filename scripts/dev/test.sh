@@ -37,7 +37,7 @@ scripts/dev/frontend.sh check
 result=0
 source scripts/dev/temporary_files.sh
 part "control plane and scripts"
-pytest --numprocesses 4 tests/backend tests/scripts tests/stand_ins tests/nginx 2>&1 | tee "$output/control-plane" || result=$?
+pytest --numprocesses 4 --dist worksteal tests/backend tests/scripts tests/stand_ins tests/nginx 2>&1 | tee "$output/control-plane" || result=$?
 
 part "browser and images"
 test_images >"$output/images" 2>&1 &
