@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import logging
 import time
 from pathlib import Path
 
@@ -33,6 +35,7 @@ SETTLING_SECONDS = 0.5
 COMFYUI_SECONDS = 5.0
 # Scans take at most 1/DUTY of the time.
 DUTY = 20
+VOLUME_PROBLEMS = {errno.EROFS, errno.ENOSPC}
 
 
 class JobFolder:
@@ -78,7 +81,9 @@ class JobFolder:
                         watcher = asyncio.create_task(self._watch(watched))
                     pause = await self._scan(setup) if setup else SETTLING_SECONDS * DUTY
                 except OSError as error:
-                    log.warning("the folder of job files cannot be read", reason=str(error))
+                    # A volume that is read-only or full is reported once, for everything that needs it.
+                    level = logging.INFO if error.errno in VOLUME_PROBLEMS else logging.WARNING
+                    log.log(level, "the folder of job files cannot be used", reason=str(error))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
