@@ -2,7 +2,9 @@
 
 import contextlib
 import ctypes
+import gc
 import os
+import socket
 from pathlib import Path
 from types import FrameType
 
@@ -25,11 +27,21 @@ M_ARENA_MAX = -8  # from malloc.h
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that closes WebSockets with "going away" before it closes connections."""
+    """A uvicorn server that closes WebSockets with "going away" before it closes connections.
 
-    def __init__(self, config: uvicorn.Config, app: Application):
+    `alone`: the process does nothing else, so what exists after the start exists until the end.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Application, *, alone: bool = False):
         super().__init__(config)
         self._app = app
+        self._alone = alone
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._alone:
+            # Otherwise every full collection looks through all of it, which stops requests for 0.15 s.
+            gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.close_channels()
@@ -57,7 +69,7 @@ def serve(settings: Settings) -> None:
     address = address_of(settings)
     with process_lock(lock_file_of(settings), f"the control plane at {address}, process {os.getpid()}"):
         app = create_app(settings)
-        server = Server(config_of(app, settings), app)
+        server = Server(config_of(app, settings), app, alone=True)
         _greet(settings)
         server.run()
 
