@@ -2,17 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
 from backend.cli.formatting import amount, percent, remark, style, summary
+from backend.cli.screen import LiveScreen, Screen
 from backend.core.formatting import printable
 
 if TYPE_CHECKING:
@@ -31,36 +30,8 @@ ORDER = ("running", "verifying", "retrying", "queued")
 STEP_BYTES = 100_000_000
 
 
-class Screen:
-    """Shows rows on every update. This class shows nothing, for output that programs read."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def show(self, rows: "Rows") -> None:
-        pass
-
-
-class Bars(Screen):
+class Bars(LiveScreen["Rows"]):
     """A bar for each row, drawn again at the same place; the last state stays."""
-
-    def __init__(self) -> None:
-        self._console = Console()
-        self._live = Live(console=self._console, auto_refresh=False)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
 
     def show(self, rows: "Rows") -> None:
         height = max(1, self._console.height - OTHER_LINES)
@@ -68,7 +39,7 @@ class Bars(Screen):
         self._live.update(Group(*_lines(rows, height, bars=bars)), refresh=True)
 
 
-class Lines(Screen):
+class Lines(Screen["Rows"]):
     """A line for each change of state and each tenth of a file."""
 
     def __init__(self) -> None:

@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
 from backend.cli.job_tracker import JobTracker
+from backend.cli.screen import LiveScreen, Screen
 from backend.core.formatting import format_duration, printable
 
 if TYPE_CHECKING:
@@ -32,37 +31,13 @@ BAR_WIDTH = 20
 SHOWN_PROBLEMS = 5
 
 
-class JobScreen:
-    """Shows the tracker on every update. This class shows nothing, for output that programs read."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def show(self, tracker: JobTracker) -> None:
-        pass
-
-
-class LiveView(JobScreen):
+class LiveView(LiveScreen[JobTracker]):
     """A bar for all jobs and one for each that runs, drawn again at the same place."""
 
     def __init__(self) -> None:
-        self._live = Live(console=Console(), auto_refresh=False)
+        super().__init__()
         self._started = time.monotonic()
         self._over_at_start: int | None = None
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.stop()
 
     def show(self, tracker: JobTracker) -> None:
         self._live.update(Group(*self._lines(tracker)), refresh=True)
@@ -91,7 +66,7 @@ class LiveView(JobScreen):
         return f"{counts}, {format_duration(seconds)} left"
 
 
-class JobLines(JobScreen):
+class JobLines(Screen[JobTracker]):
     """A line for each change of state."""
 
     def __init__(self) -> None:

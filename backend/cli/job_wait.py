@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from backend.cli.errors import CommandError, Incomplete, Interrupted
-from backend.cli.job_display import JobLines, JobScreen, LiveView, problem_of
+from backend.cli.job_display import JobLines, LiveView, problem_of
 from backend.cli.job_tracker import JobTracker
 from backend.cli.output import say
+from backend.cli.screen import Screen
 from backend.core.names import tame_name
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NAMED = 20
 
 
 def wait_for(
-    plane: "ControlPlane", jobs: "Sequence[Job]", shown_on: JobScreen, out: Path | None = None
+    plane: "ControlPlane", jobs: "Sequence[Job]", shown_on: Screen[JobTracker], out: Path | None = None
 ) -> "list[Job]":
     """Return the jobs once all are over. With `out`, their outputs are in that folder then."""
     tracker, outputs = JobTracker(jobs), Outputs(plane, out)
@@ -42,9 +43,9 @@ def wait_for(
     return tracker.jobs
 
 
-def screen(*, as_json: bool) -> JobScreen:
+def screen(*, as_json: bool) -> Screen[JobTracker]:
     if as_json:
-        return JobScreen()
+        return Screen()
     return LiveView() if sys.stdout.isatty() else JobLines()
 
 

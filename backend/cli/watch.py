@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from backend.cli.display import Bars, Lines, Screen
+from backend.cli.display import Bars, Lines
 from backend.cli.errors import Incomplete, Interrupted
 from backend.cli.output import print_json, print_table, say
+from backend.cli.screen import Screen
 from backend.cli.tracker import TransferTracker
 from backend.core.formatting import printable
 
@@ -52,7 +53,9 @@ def _start_embedded(plane: "ControlPlane", transfers: "Sequence[Transfer]") -> N
         plane.begin()
 
 
-def watch(plane: "ControlPlane", tracker: TransferTracker, shown_on: Screen) -> "list[Transfer]":
+def watch(
+    plane: "ControlPlane", tracker: TransferTracker, shown_on: "Screen[Sequence[Transfer]]"
+) -> "list[Transfer]":
     """Return the tracker's transfers once none of them moves any more."""
     with _interruptible(plane), shown_on:
         for update in plane.updates():
@@ -63,7 +66,7 @@ def watch(plane: "ControlPlane", tracker: TransferTracker, shown_on: Screen) -> 
     return tracker.rows
 
 
-def screen() -> Screen:
+def screen() -> "Screen[Sequence[Transfer]]":
     """Return bars for a terminal, lines for anything else."""
     return Bars() if sys.stdout.isatty() else Lines()
 
