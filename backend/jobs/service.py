@@ -148,7 +148,7 @@ class Jobs:
         return jobs
 
     async def batch_counts(self, batch_id: str) -> dict[JobState, int]:
-        return await self._store.batch_counts(batch_id)
+        return (await self._store.counts_of_batches([batch_id]))[batch_id]
 
     async def queued(self, limit: int, after_job: Job | None = None) -> list[Job]:
         """Return jobs in the order in which they will run."""

@@ -313,10 +313,6 @@ class JobStore:
         """Return jobs of a batch in the order in which they were submitted."""
         return await self._jobs(SQL.jobs_of_batch, {"batch_id": batch_id, "limit": limit})
 
-    async def batch_counts(self, batch_id: str) -> dict[JobState, int]:
-        rows = await self._database.fetch_all(SQL.batch_counts, {"batch_id": batch_id})
-        return {JobState(row["state"]): row["count"] for row in rows}
-
     async def runs_of_prompt(self, prompt_hash: str, limit: int) -> list[Job]:
         """Return the newest jobs that started from this prompt and succeeded."""
         return await self._jobs(SQL.runs_of_prompt, {"prompt_hash": prompt_hash, "limit": limit})

@@ -213,9 +213,6 @@ SELECT record FROM jobs WHERE state = :state ORDER BY priority, position, id LIM
 -- Return jobs in the order in which they were submitted.
 SELECT record FROM jobs WHERE batch_id = :batch_id ORDER BY created_at, position, id LIMIT :limit;
 
--- name: batch_counts
-SELECT state, COUNT(*) AS count FROM jobs WHERE batch_id = :batch_id GROUP BY state;
-
 -- name: runs_of_prompt
 -- Return the newest jobs that started from this prompt and succeeded.
 SELECT record FROM jobs WHERE prompt_hash = :prompt_hash AND state = 'succeeded'
