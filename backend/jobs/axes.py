@@ -1,11 +1,13 @@
-"""The axes of a batch: which values differ from job to job, and where each job lies between them. Pure functions."""
+"""The jobs of a batch in rows and columns: by the axes of its grid, else by their seeds. Pure functions."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.jobs.inputs import SEEDS
+from backend.jobs.models import Axis
 from backend.jobs.views import JobRow
 
 # A table with more columns than this is shown as a plain grid.
@@ -13,10 +15,9 @@ MOST_COLUMNS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Axis:
+class LabelledAxis:
     """One input with the values that it has in a batch."""
 
-    address: str
     label: str
     values: tuple[Any, ...]
 
@@ -25,46 +26,63 @@ class Axis:
 class Grid:
     """Jobs in rows and columns; without axes, all jobs are in one row."""
 
-    across: Axis | None
-    down: Axis | None
+    across: LabelledAxis | None = None
+    down: LabelledAxis | None = None
     # For each value of `down`, or once: the jobs of each value of `across`, in this order.
     cells: list[list[list[JobRow]]]
+    # By job: the values of the axes that are neither rows nor columns.
+    captions: Mapping[str, str]
 
 
-def grid_of(rows: Sequence[JobRow], titles: Mapping[str, str]) -> Grid:
-    """Return the jobs by the one or two inputs that tell them apart, seeds only where nothing else does."""
-    axes = _axes(rows, titles)
-    across = axes[0] if axes and len(axes[0].values) <= MOST_COLUMNS else None
-    down = axes[1] if across and len(axes) > 1 else None
-    if across is None:
-        return Grid(across=None, down=None, cells=[[list(rows)]])
-    lines = down.values if down else (None,)
-    cells = [
-        [
-            [row for row in rows if _at(row, across, column) and (down is None or _at(row, down, line))]
-            for column in across.values
-        ]
-        for line in lines
+def grid_of(rows: Sequence[JobRow], axes: Sequence[Axis], titles: Mapping[str, str]) -> Grid:
+    """Return the jobs by the two axes with the fewest values; without axes, by the only thing that differs: a seed."""
+    varied = sorted((axis for axis in axes if len(axis.values) > 1), key=lambda axis: len(axis.values))
+    cells = {row.job.id: row.job.cell for row in rows}
+    if not axes and (seeds := _seeds(rows)):
+        varied, cells = [seeds], {row.job.id: row.job.values for row in rows}
+    if not varied or len(varied[0].values) > MOST_COLUMNS:
+        captions = {job_id: _caption(cell, varied, titles) for job_id, cell in cells.items()}
+        return Grid(cells=[[list(rows)]], captions=captions)
+    shown, others = varied[:2], varied[2:]
+    placed: dict[str, list[JobRow]] = {}
+    for row in rows:
+        cell = cells[row.job.id]
+        placed.setdefault(_key([cell.get(axis.input) for axis in shown]), []).append(row)
+    across = shown[0].values
+    lines = [[line] for line in shown[1].values] if len(shown) > 1 else [[]]
+    return Grid(
+        across=_labelled(shown[0], titles),
+        down=_labelled(shown[1], titles) if len(shown) > 1 else None,
+        cells=[[placed.get(_key([column, *line]), []) for column in across] for line in lines],
+        captions={job_id: _caption(cell, others, titles) for job_id, cell in cells.items()},
+    )
+
+
+def _seeds(rows: Sequence[JobRow]) -> Axis | None:
+    """Return the seed that tells the jobs apart, if nothing else does."""
+    addresses = dict.fromkeys(itertools.chain.from_iterable(row.job.values for row in rows))
+    varied = [
+        address for address in addresses if len({_key(row.job.values.get(address)) for row in rows}) > 1
     ]
-    return Grid(across=across, down=down, cells=cells)
+    if len(varied) != 1 or varied[0].rpartition(".")[2] not in SEEDS:
+        return None
+    (address,) = varied
+    values = {_key(row.job.values.get(address)): row.job.values.get(address) for row in rows}
+    return Axis(input=address, values=tuple(values.values()))
 
 
-def _axes(rows: Sequence[JobRow], titles: Mapping[str, str]) -> list[Axis]:
-    """Return the inputs with several values, the one with the fewest first."""
-    addresses = dict.fromkeys(address for row in rows for address in row.job.values)
-    found = []
-    for address in addresses:
-        values = {_key(row.job.values.get(address)): row.job.values.get(address) for row in rows}
-        if len(values) > 1:
-            node, _, name = address.partition(".")
-            label = f"{titles.get(node, node)}: {name}"
-            found.append(Axis(address=address, label=label, values=tuple(values.values())))
-    without_seeds = [axis for axis in found if axis.address.rpartition(".")[2] not in SEEDS]
-    return sorted(without_seeds or found, key=lambda axis: len(axis.values))
+def _labelled(axis: Axis, titles: Mapping[str, str]) -> LabelledAxis:
+    return LabelledAxis(label=_label(axis.input, titles), values=axis.values)
 
 
-def _at(row: JobRow, axis: Axis, value: Any) -> bool:
-    return _key(row.job.values.get(axis.address)) == _key(value)
+def _label(name: str, titles: Mapping[str, str]) -> str:
+    """Return the name of an input as it was given; `3.steps` with the title of the node."""
+    node, dot, field = name.partition(".")
+    return f"{titles.get(node, node)}: {field}" if dot else name
+
+
+def _caption(cell: Mapping[str, Any], axes: Sequence[Axis], titles: Mapping[str, str]) -> str:
+    return " · ".join(f"{_label(axis.input, titles)} {cell.get(axis.input)}" for axis in axes)
 
 
 def _key(value: Any) -> str:

@@ -23,15 +23,17 @@ MOST_SHOWN = 400
 
 
 @router.get("/batches/{batch_id}")
-async def show(batch_id: str, request: Request, jobs: JobsService, estimates: EstimatesService) -> Response:
-    found = await jobs.of_batch(batch_id, MOST_SHOWN)
-    counts = await jobs.batch_counts(batch_id)
+async def show(
+    batch_id: str, request: Request, batches: BatchesService, jobs: JobsService, estimates: EstimatesService
+) -> Response:
+    status = await batches.get(batch_id)
+    found, counts = await jobs.of_batch(batch_id, MOST_SHOWN), status.counts
     each = await estimates.seconds(found[0])
     left = sum(count for state, count in counts.items() if state not in FINAL)
     view = {
         "batch_id": batch_id,
         "first": found[0],
-        "grid": grid_of(await with_outputs(jobs, found), await titles_of(jobs, found[0])),
+        "grid": grid_of(await with_outputs(jobs, found), status.batch.axes, await titles_of(jobs, found[0])),
         "counts": {str(state): counts.get(state, 0) for state in JobState},
         "total": sum(counts.values()),
         "shown": len(found),
