@@ -13,6 +13,7 @@ from backend.documents.store import DocumentIndex
 from backend.documents.version_files import VersionFiles
 from backend.documents.worker import follow_volume
 from backend.jobs.service import Jobs
+from backend.jobs.submission import Submission
 from backend.templates.service import Templates
 from backend.web.features import Context, Feature, Running
 
@@ -29,7 +30,7 @@ async def start(context: Context) -> Running:
             documents,
             node_types,
             Opening(documents, comfy, registry.get(Templates), jobs),
-            Runs(documents, node_types, comfy, jobs),
+            Runs(documents, node_types, comfy, registry.get(Submission)),
         ),
         background=(partial(follow_volume, files, index),),
     )

@@ -15,12 +15,11 @@ from backend.documents.node_types import NodeTypeSource
 from backend.documents.opening import user_path
 from backend.documents.service import Documents
 from backend.jobs.models import Job, JobSource
-from backend.jobs.schemas import JobRequest, SubmitRequest
-from backend.jobs.service import Jobs
-from backend.workflows.bindings import Binding, apply, find_bindings, roll_seeds
+from backend.jobs.schemas import JobRequest, TemplateRequest
+from backend.jobs.submission import Submission
+from backend.workflows.bindings import Binding, find_bindings
 from backend.workflows.convert import convert
-from backend.workflows.graph import Json, Workflow, WorkflowFormat
-from backend.workflows.parsing import as_dict
+from backend.workflows.graph import Json, Workflow
 from backend.workflows.reader import workflow_of
 from backend.workflows.validation import PromptProblem, validate
 
@@ -35,11 +34,13 @@ class Opened:
 
 
 class Runs:
-    def __init__(self, documents: Documents, node_types: NodeTypeSource, comfy: ComfyClient, jobs: Jobs):
+    def __init__(
+        self, documents: Documents, node_types: NodeTypeSource, comfy: ComfyClient, submission: Submission
+    ):
         self._documents = documents
         self._node_types = node_types
         self._comfy = comfy
-        self._jobs = jobs
+        self._submission = submission
 
     async def open(self, document_id: str, number: int | None, *, fresh: bool = False) -> Opened:
         stored = await self._documents.get(document_id, number)
@@ -75,24 +76,18 @@ class Runs:
         source: JobSource,
     ) -> list[Job]:
         """Queue one job for each of `runs`: values by the name or address of an input. Seeds change as in the editor."""
-        opened = await self.open(document_id, number)
-        prompts = await asyncio.to_thread(_prompts, opened, runs)
-        version = opened.stored.version
+        stored = await self._documents.get(document_id, number)
+        version = stored.version
         metadata = {**job.metadata, "workflow": document_id, "workflow_version": str(version.number)}
-        graph = opened.stored.document if version.format is WorkflowFormat.UI else None
-        request = SubmitRequest(
-            prompt=prompts[0],
-            workflow=graph,
+        request = TemplateRequest(
+            document=stored.document,
             template=version.name,
             jobs=[
-                job.model_copy(
-                    update={"values": _differences(prompts[0], prompt), "metadata": metadata}
-                    | ({"idempotency_key": f"{job.idempotency_key}/{n}"} if job.idempotency_key and n else {})
-                )
-                for n, prompt in enumerate(prompts)
+                _numbered(job, n, {"values": dict(values), "metadata": metadata})
+                for n, values in enumerate(runs)
             ],
         )
-        return await self._jobs.submit(request, current_principal().label, source)
+        return await self._submission.submit_template(request, current_principal().label, source)
 
     async def save(self, document_id: str, number: int | None, path: str, *, overwrite: bool) -> str:
         """Write a version to ComfyUI's own workflows. Raise Conflict where there is a file, unless it may be replaced."""
@@ -110,22 +105,7 @@ class Runs:
         return path
 
 
-def _prompts(opened: Opened, runs: Sequence[Mapping[str, Any]]) -> list[Json]:
-    bindings = find_bindings(opened.workflow, opened.object_info)
-    found = []
-    previous: dict[str, int] | None = None
-    for values in runs:
-        seeds = roll_seeds(bindings, values, previous)
-        previous = {**(previous or {}), **seeds}
-        found.append(apply(opened.workflow, opened.object_info, bindings, {**seeds, **values}).prompt)
-    return found
-
-
-def _differences(first: Json, prompt: Json) -> Json:
-    """Return the values of `prompt` that the first one has differently, by their addresses."""
-    return {
-        f"{key}.{name}": value
-        for key, node in prompt.items()
-        for name, value in as_dict(as_dict(node).get("inputs")).items()
-        if as_dict(as_dict(first.get(key)).get("inputs")).get(name) != value
-    }
+def _numbered(job: JobRequest, number: int, changes: Mapping[str, Any]) -> JobRequest:
+    """Return one of several jobs. Each has a key of its own, the first the one that was given."""
+    key = job.idempotency_key
+    return job.model_copy(update={**changes, "idempotency_key": f"{key}/{number}" if key and number else key})

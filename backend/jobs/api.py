@@ -26,6 +26,7 @@ from backend.jobs.dependencies import (
     Watch,
 )
 from backend.jobs.event_stream import events_of
+from backend.jobs.models import JobSource
 from backend.jobs.paging import decode, encode
 from backend.jobs.schemas import (
     AnyRequest,
@@ -38,6 +39,7 @@ from backend.jobs.schemas import (
     OutputView,
     QueueStatus,
     SubmitReport,
+    TemplateRequest,
 )
 from backend.jobs.store import JobFilter
 from backend.web.errors import Responses, responses
@@ -59,7 +61,8 @@ async def submit(
     request: AnyRequest, submission: SubmissionService, principal: CurrentPrincipal
 ) -> SubmitReport:
     """Queue one or many runs of a prompt, or of a template: all of them or none."""
-    submitted = await submission.submit(request, principal.label)
+    source = request.source if isinstance(request, TemplateRequest) else JobSource.API
+    submitted = await submission.submit(request, principal.label, source)
     return SubmitReport(batch_id=submitted[0].batch_id, jobs=[JobView.of(job) for job in submitted])
 
 

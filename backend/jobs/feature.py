@@ -66,7 +66,8 @@ async def start(context: Context) -> Running:
     await schedules.load()
     activity = context.registry.get(Activity)
     JobHistory(activity, events)
-    intake = Intake(jobs, templates, Claims(journal))
+    submission = Submission(jobs, templates)
+    intake = Intake(jobs, submission, Claims(journal))
     folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
     watch, live = JobWatch(events), Live(events)
     channel = sockets.JobsChannel(jobs, live, events)
@@ -77,7 +78,7 @@ async def start(context: Context) -> Running:
             schedules,
             deliveries,
             secret,
-            Submission(jobs, templates),
+            submission,
             Batches(store, lifecycle, jobs),
             watch,
             live,
@@ -94,7 +95,7 @@ async def start(context: Context) -> Running:
             worker.run,
             channel.run,
             Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load)).run,
-            ScheduleWorker(schedules, jobs, templates, activity).run,
+            ScheduleWorker(schedules, submission, activity).run,
             outbox.run,
             WebhookSender(jobs, deliveries, outbox, secret, activity).run,
             DeferredJobs(jobs, lifecycle, templates, events).run,

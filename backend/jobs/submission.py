@@ -18,6 +18,14 @@ from backend.templates.service import Templates
 
 
 @dataclass(frozen=True, kw_only=True)
+class Draft:
+    """Checked jobs of a template that are not in the queue yet."""
+
+    request: SubmitRequest
+    origin: Origin
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Drafts:
     """The jobs of a request, and where each is in the grid."""
 
@@ -34,16 +42,26 @@ class Submission:
         self._jobs = jobs
         self._templates = templates
 
-    async def submit(self, request: SubmitRequest | TemplateRequest, principal: str) -> list[Job]:
+    async def submit(
+        self, request: SubmitRequest | TemplateRequest, principal: str, source: JobSource = JobSource.API
+    ) -> list[Job]:
         """Queue all jobs of a request or none."""
         if isinstance(request, SubmitRequest):
-            return await self._jobs.submit(request, principal)
-        return await self.submit_template(request, principal, request.source)
+            return await self._jobs.submit(request, principal, source)
+        return await self.submit_template(request, principal, source)
 
     async def submit_template(
         self, request: TemplateRequest, principal: str, source: JobSource = JobSource.API
     ) -> list[Job]:
         """Queue the jobs of a template. While ComfyUI does not answer, they wait, and their values are checked later."""
+        return await self.queue(await self.draft(request), principal, source)
+
+    async def queue(self, draft: Draft, principal: str, source: JobSource = JobSource.API) -> list[Job]:
+        """Queue all jobs of a draft or none."""
+        return await self._jobs.submit(draft.request, principal, source, draft.origin)
+
+    async def draft(self, request: TemplateRequest) -> Draft:
+        """Return the jobs of a template without queueing them. Raise AppError for values that do not fit."""
         axes = axes_of(request.grid, MAX_JOBS_AT_ONCE)
         sizes = [len(axis.values) for axis in axes]
         count_cells([len(request.jobs), request.runs, *sizes], MAX_JOBS_AT_ONCE)
@@ -63,7 +81,7 @@ class Submission:
             allow_pickle=request.allow_pickle,
             webhook=request.webhook,
         )
-        return await self._jobs.submit(submitted, principal, source, drafts.origin)
+        return Draft(request=submitted, origin=drafts.origin)
 
     async def _template(self, request: TemplateRequest) -> Template:
         if request.template_id is not None:

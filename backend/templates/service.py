@@ -3,9 +3,8 @@
 import asyncio
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from backend.comfy.client import ComfyClient
 from backend.core.errors import Conflict, InvalidRequest, NotFound
@@ -14,7 +13,6 @@ from backend.presets.schemas import WorkflowRequirements
 from backend.presets.service import Presets
 from backend.templates import official
 from backend.templates.models import (
-    Prepared,
     Source,
     Template,
     TemplateSummary,
@@ -142,13 +140,6 @@ class Templates:
         """
         info = await self._object_info(template.workflow, fresh=fresh)
         return await asyncio.to_thread(Preparation, template, info)
-
-    async def prepare(self, template: Template, values: Mapping[str, Any]) -> Prepared:
-        """Return what one job runs: values by name or `NODE.INPUT`, and new seeds for those that are not given."""
-        preparation = await self.preparation(template)
-        resolved = preparation.resolved(values)
-        preparation.check_required(resolved)
-        return await asyncio.to_thread(preparation.prepare, resolved)
 
     async def schema(self, template: Template, *, everything: bool = False) -> Json:
         """Return the JSON Schema of the form; with `everything`, of all inputs that can be set."""

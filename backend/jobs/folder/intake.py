@@ -12,9 +12,9 @@ from backend.jobs.folder.names import ConfigName, InvalidJobFile, parse_config_n
 from backend.jobs.folder.places import RECORD, Places
 from backend.jobs.folder.scan import Found
 from backend.jobs.models import Job, JobSource, JobState
-from backend.jobs.schemas import JobRequest, SubmitRequest
+from backend.jobs.schemas import JobRequest, TemplateRequest
 from backend.jobs.service import Jobs
-from backend.templates.service import Templates
+from backend.jobs.submission import Draft, Submission
 
 PRINCIPAL = "folder"
 # Keys of a job's metadata.
@@ -31,9 +31,9 @@ class Setup:
 
 
 class Intake:
-    def __init__(self, jobs: Jobs, templates: Templates, claims: Claims):
+    def __init__(self, jobs: Jobs, submission: Submission, claims: Claims):
         self._jobs = jobs
-        self._templates = templates
+        self._submission = submission
         self.claims = claims
 
     async def take(self, file: Found, content: bytes, setup: Setup) -> Job | None:
@@ -54,47 +54,41 @@ class Intake:
             return earlier
         if not await asyncio.to_thread(self.claims.take, file.path):
             return None
-        request = await self._request(name, key, file, read_job_file(content), setup)
+        draft = await self._draft(name, key, file, read_job_file(content), setup)
         if earlier and earlier.state in REPLACEABLE:
             await self._jobs.cancel(earlier.id)
-        (job,) = await self._jobs.submit(request, PRINCIPAL, JobSource.FOLDER)
+        (job,) = await self._submission.queue(draft, PRINCIPAL, JobSource.FOLDER)
         # The file has the content of an earlier version again, which was replaced.
         return await self._jobs.retry(job.id) if job.state.is_final else job
 
-    async def _request(
-        self, name: ConfigName, key: str, file: Found, content: JobFile, setup: Setup
-    ) -> SubmitRequest:
+    async def _draft(self, name: ConfigName, key: str, file: Found, content: JobFile, setup: Setup) -> Draft:
         if {name.job_type, content.job_type.lower()} != {file.media_type}:
             raise InvalidJobFile(
                 f"The folder is `{file.media_type}`, the name begins with `{name.job_type}`, and `job_type` is "
                 f"`{content.job_type}`. All three have to be the same."
             )
         setup.places.output(name.job_type, content.outputs.file_path)
-        template = await self._templates.get(content.workflow_id)
-        prepared = await self._templates.prepare(template, _as_json(content.inputs))
         config = setup.config
-        return SubmitRequest(
-            prompt=prepared.prompt,
-            workflow=prepared.workflow,
-            template=template.id,
+        job = JobRequest(
+            name=name.jobname,
+            priority=config.default_priority if content.priority is None else content.priority,
+            retry_limit=config.retry_limit if content.retry_limit is None else content.retry_limit,
+            start_at=content.start_at,
+            deadline=content.deadline,
+            metadata={
+                FILE: f"{file.media_type}/{file.path.name}",
+                FILE_PATH: content.outputs.file_path,
+            },
+            idempotency_key=key,
+        )
+        request = TemplateRequest(
+            template_id=content.workflow_id,
+            values=_as_json(content.inputs),
             download_models=content.download_models,
             allow_pickle=content.allow_pickle,
-            jobs=[
-                JobRequest(
-                    name=name.jobname,
-                    values=dict(prepared.values),
-                    priority=config.default_priority if content.priority is None else content.priority,
-                    retry_limit=config.retry_limit if content.retry_limit is None else content.retry_limit,
-                    start_at=content.start_at,
-                    deadline=content.deadline,
-                    metadata={
-                        FILE: f"{file.media_type}/{file.path.name}",
-                        FILE_PATH: content.outputs.file_path,
-                    },
-                    idempotency_key=key,
-                )
-            ],
+            jobs=[job],
         )
+        return await self._submission.draft(request)
 
 
 def _as_json(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,8 @@ from backend.core.errors import AppError
 from backend.jobs.models import Job, JobSource
 from backend.jobs.schedules.models import Schedule
 from backend.jobs.schedules.service import Schedules
-from backend.jobs.schemas import JobRequest, SubmitRequest
-from backend.jobs.service import Jobs
-from backend.templates.service import Templates
+from backend.jobs.schemas import JobRequest, SubmitRequest, TemplateRequest
+from backend.jobs.submission import Submission
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +26,9 @@ RETRY_SECONDS = 15.0
 
 
 class ScheduleWorker:
-    def __init__(self, schedules: Schedules, jobs: Jobs, templates: Templates, activity: Activity):
+    def __init__(self, schedules: Schedules, submission: Submission, activity: Activity):
         self._schedules = schedules
-        self._jobs = jobs
-        self._templates = templates
+        self._submission = submission
         self._activity = activity
         # Not before, by id: ComfyUI did not answer.
         self._retry_at: dict[str, datetime] = {}
@@ -72,26 +70,25 @@ class ScheduleWorker:
         await until_recorded(lambda: self._schedules.note_run(schedule, now, job_id, problem))
 
     async def _job(self, schedule: Schedule, due_at: datetime) -> Job:
-        values, prompt, workflow = schedule.values, schedule.prompt, None
-        if schedule.template_id:
-            template = await self._templates.get(schedule.template_id)
-            prepared = await self._templates.prepare(template, schedule.values)
-            values, prompt, workflow = dict(prepared.values), prepared.prompt, prepared.workflow
-        request = SubmitRequest(
-            prompt=prompt or {},
-            workflow=workflow,
-            template=schedule.template_id,
-            download_models=schedule.download_models,
-            jobs=[
-                JobRequest(
-                    name=schedule.name,
-                    values=values,
-                    priority=schedule.priority,
-                    retry_limit=schedule.retry_limit,
-                    # A crash right after this does not submit the same run twice.
-                    idempotency_key=f"{schedule.id}:{clock.to_text(due_at)}",
-                )
-            ],
+        (job,) = await self._submission.submit(
+            _request_of(schedule, due_at), f"schedule:{schedule.name}", JobSource.SCHEDULE
         )
-        (job,) = await self._jobs.submit(request, f"schedule:{schedule.name}", JobSource.SCHEDULE)
         return job
+
+
+def _request_of(schedule: Schedule, due_at: datetime) -> SubmitRequest | TemplateRequest:
+    # A crash right after this does not submit the same run twice.
+    key = f"{schedule.id}:{clock.to_text(due_at)}"
+    job = JobRequest(
+        name=schedule.name,
+        values=schedule.values,
+        priority=schedule.priority,
+        retry_limit=schedule.retry_limit,
+        idempotency_key=key,
+    )
+    if schedule.template_id is None:
+        prompt = schedule.prompt or {}
+        return SubmitRequest(prompt=prompt, download_models=schedule.download_models, jobs=[job])
+    return TemplateRequest(
+        template_id=schedule.template_id, download_models=schedule.download_models, jobs=[job]
+    )

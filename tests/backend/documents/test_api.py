@@ -145,7 +145,7 @@ async def test_a_workflow_runs_and_what_ran_is_opened_as_a_workflow(pod: Control
     runs = [{"width": 16}, {"1.width": 24, "color": 3}]
     answer = await pod.client.post(f"/api/workflows/{workflow}/run", json={"runs": runs, "name": "Two"})
     jobs = answer.json()["jobs"]
-    assert [job["values"] for job in jobs] == [{}, {"1.width": 24, "1.color": 3}]
+    assert [job["values"] for job in jobs] == [{"1.width": 16}, {"1.width": 24, "1.color": 3}]
     assert jobs[0]["metadata"] == {"workflow": workflow, "workflow_version": "1"}
     copy = await opened(pod, job_id=jobs[1]["id"])
     assert (await document(pod, copy))["1"]["inputs"] == {

@@ -1,6 +1,7 @@
 """A user wants jobs at fixed times."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +91,19 @@ async def test_runs_that_were_missed_are_made_up_for_by_one(pod: ControlPlane) -
     (job,) = await jobs(pod)
     assert (job["id"], job["source"], job["name"]) == (ran["last_job_id"], "schedule", "nightly")
     assert job["values"] == {"3.seed": 7}
+
+
+async def test_a_run_that_is_due_while_comfyui_is_away_waits_for_it(
+    pod: ControlPlane, workspace: Path
+) -> None:
+    (workspace / "workflows").mkdir()
+    (workspace / "workflows/portrait.json").write_text(json.dumps(PROMPT))
+    schedule = await add(pod, prompt=None, template_id="folder:portrait")
+    await let_pass(pod, schedule, timedelta(days=2))
+    ran = await until(pod, schedule, lambda now: now["last_job_id"] is not None)
+    (job,) = await jobs(pod)
+    assert (job["id"], job["state"], job["source"]) == (ran["last_job_id"], "waiting", "schedule")
+    assert (job["prepared"], job["values"]) == (False, {"3.seed": 7})
 
 
 async def test_a_schedule_is_paused_resumed_changed_and_removed(pod: ControlPlane) -> None:
