@@ -7,6 +7,7 @@ from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
+from backend.outputs.feature import FEATURE as OUTPUTS
 from backend.overview.feature import FEATURE as OVERVIEW
 from backend.power.feature import FEATURE as POWER
 from backend.presets.feature import FEATURE as PRESETS
@@ -31,6 +32,7 @@ FEATURES: tuple[Feature, ...] = (
     DOCUMENTS,
     MCP,
     COMFY_API,
+    OUTPUTS,
     OVERVIEW,
     POWER,
 )

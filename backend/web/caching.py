@@ -52,7 +52,7 @@ class ResponseCache:
         key = _key(request, revision)
         digest = hashlib.sha256(repr((self._process, key)).encode()).hexdigest()[:20]
         headers = {"ETag": f'W/"{digest}"', "Cache-Control": "private, no-cache"}
-        if _names(request.headers.get("if-none-match", ""), digest):
+        if confirms(request, digest):
             return Response(status_code=304, headers=headers)
         body = await self._body(key, build)
         return Response(body.content, media_type="application/json", headers=headers | body.headers)
@@ -89,6 +89,8 @@ def _key(request: Request, revision: Hashable) -> Hashable:
     )
 
 
-def _names(if_none_match: str, digest: str) -> bool:
-    tags = (tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(","))
+def confirms(request: Request, digest: str) -> bool:
+    """Return whether the client has the body with this tag."""
+    named = request.headers.get("if-none-match", "").split(",")
+    tags = (tag.strip().removeprefix("W/").strip('"') for tag in named)
     return any(tag in (digest, "*") for tag in tags)

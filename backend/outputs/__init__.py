@@ -1,0 +1,1 @@
+"""What ComfyUI has made: the files below its output folder."""
