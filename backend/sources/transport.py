@@ -9,9 +9,9 @@ from urllib.parse import urljoin
 import httpx
 
 from backend.sources.addresses import origin
-from backend.sources.client import http_errors
 from backend.sources.errors import PermanentError, TemporaryError
 from backend.sources.guard import Guard
+from backend.sources.http_errors import http_errors
 from backend.sources.responses import check_status, first_bytes, read_json
 from backend.sources.tokens import Tokens
 
