@@ -24,7 +24,7 @@ from typing import IO, Protocol, Self
 from tests.support.coverage import stop_measuring
 
 COMMAND = "backend.cli.__main__"
-CONTROL_PLANE = "backend.main.__main__"
+CONTROL_PLANE = "backend.main.start"
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # `__main__` is pytest, which every fork would import otherwise.
