@@ -27,6 +27,7 @@ from backend.core.errors import AppError, Forbidden, SignInRequired
 from backend.web.body_limit import KIB, MIB, limited
 from backend.web.errors import deny_socket, responses
 from backend.web.features import registry_of
+from backend.web.lazy_route import LazyRoute
 
 PUBLIC_BODY = 16 * KIB
 BODY = 1 * MIB
@@ -38,6 +39,9 @@ SESSION_ENDED = 4401
 
 class AccessRouter(APIRouter):
     """A router that says who may use its routes."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**({"route_class": LazyRoute} | options))
 
     @abstractmethod
     def guard(self, app: ASGIApp) -> ASGIApp:

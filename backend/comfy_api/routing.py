@@ -4,17 +4,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.auth.routing import ProtectedRouter
 from backend.comfy_api.errors import translated
 from backend.core.errors import AppError
+from backend.web.lazy_route import LazyRoute
 
 PREFIX = "/api/v2"
 
 
-class _Route(APIRoute):
+class _Route(LazyRoute):
     """Translates what the endpoint raises."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

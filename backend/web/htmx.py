@@ -8,7 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
-from fastapi.routing import APIRoute
+
+from backend.web.lazy_route import LazyRoute
 
 ToastKind = Literal["success", "info", "error"]
 Swap = Literal["innerHTML", "outerMorph"]
@@ -16,7 +17,7 @@ Swap = Literal["innerHTML", "outerMorph"]
 MAX_TOAST_LENGTH = 400
 
 
-class PageRoute(APIRoute):
+class PageRoute(LazyRoute):
     """Handles forms that the browser sent without htmx, because the scripts of the page had not loaded yet.
 
     The route runs as usual; then the browser is redirected to where htmx would go, or back to the page of the form.
