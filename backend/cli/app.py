@@ -13,6 +13,7 @@ from backend.cli import (
     keys,
     mcp_stdio,
     presets,
+    price,
     rate_limits,
     run,
     schedules,
@@ -46,6 +47,7 @@ app.add_typer(workflow_convert.app, name="workflow")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(autostop.app, name="autostop")
+app.add_typer(price.app, name="price")
 app.add_typer(services.app, name="services")
 app.command()(activity.activity)
 app.command()(mcp_stdio.mcp)

@@ -41,6 +41,7 @@ class ControlPlane:
         self.jobs = client.jobs
         self.power = client.power
         self.presets = client.presets
+        self.price = client.price
         self.schedules = client.schedules
         self.storage = client.storage
         self.system = client.system

@@ -14,6 +14,7 @@ from backend.client.jobs import JobsClient
 from backend.client.models import Token
 from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
+from backend.client.price import PriceClient
 from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
 from backend.client.system import SystemClient
@@ -33,6 +34,7 @@ class ApiClient:
         self.jobs = JobsClient(connection)
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)
+        self.price = PriceClient(connection)
         self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)
         self.system = SystemClient(connection)

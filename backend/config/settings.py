@@ -187,6 +187,15 @@ class Settings(BaseSettings):
     autostop_check_seconds: float = Field(
         default=15.0, gt=0, le=600, description="Seconds between two checks whether the pod is idle."
     )
+    price_per_hour: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Price of one hour of this pod, unless another was saved in Settings; pages then show costs.",
+    )
+    price_currency: Annotated[str, _for_text(lambda text: text.strip().upper())] = Field(
+        default="USD", pattern=r"^[A-Z]{3}$", description="Currency of PRICE_PER_HOUR, such as `EUR`."
+    )
     jupyter_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8888"),
         description="Address where the control plane asks JupyterLab whether a notebook runs.",

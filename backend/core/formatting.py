@@ -35,6 +35,20 @@ def format_time_span(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+# Currencies with a sign that English readers know. Others are named by their three letters.
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+
+
+def format_money(amount: float, currency: str, *, digits: int = 2) -> str:
+    """Return `$1.24`, `CHF 1.24`, and `< $0.01` for less. `digits`: the most decimals; two are always shown."""
+    unit = SIGNS.get(currency, f"{currency} ")
+    smallest = 10.0**-digits
+    if 0 < amount < smallest:
+        return f"< {unit}{smallest:.{digits}f}"
+    whole, _, decimals = f"{amount:.{digits}f}".partition(".")
+    return f"{unit}{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+
+
 def printable(text: str) -> str:
     """Return one line without control characters: foreign text must not control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
 QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
-TEMPLATES, WORKFLOWS = "templates", "workflows"
+TEMPLATES, WORKFLOWS, PRICE = "templates", "workflows", "price.json"
 TIMEOUT_SECONDS = 1
 
 
@@ -36,6 +36,7 @@ class PersistentPaths:
     kept_files: Path
     templates: Path
     workflows: Path
+    price: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -59,6 +60,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / LIMITS, general / LIMITS)
     _move(state / KEPT_FILES, general / KEPT_FILES)
     _move(state / TEMPLATES, general / TEMPLATES)
+    _move(state / PRICE, general / PRICE)
     _move(state / WORKFLOWS, secret / WORKFLOWS)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
@@ -76,6 +78,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         kept_files=general / KEPT_FILES,
         templates=general / TEMPLATES,
         workflows=secret / WORKFLOWS,
+        price=general / PRICE,
     )
 
 

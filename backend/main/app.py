@@ -17,7 +17,7 @@ from backend.web.errors import install_error_handlers
 from backend.web.features import Application, Feature, Registry
 from backend.web.requests import HeadAsGet, RequestLog
 from backend.web.security import SecurityHeaders
-from backend.web.templating import Renderer
+from backend.web.templating import PageValues, Renderer
 
 FRONTEND = PROJECT_ROOT / "frontend"
 RENDERER = Renderer(FRONTEND)
@@ -40,7 +40,7 @@ def create_app(
     `services` are registered before any feature starts.
     """
     app = Application(
-        Registry(RENDERER, ResponseCache(), *services),
+        Registry(RENDERER, PageValues(), ResponseCache(), *services),
         title="ComfyPod",
         version=__version__,
         description=DESCRIPTION,

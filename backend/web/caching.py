@@ -63,6 +63,10 @@ class ResponseCache:
         headers = {"Cache-Control": "no-store"} | body.headers
         return Response(body.content, media_type="text/html", headers=headers)
 
+    def clear(self) -> None:
+        """Forget every body: something that all pages show has changed."""
+        self._bodies.clear()
+
     async def _body(self, key: Hashable, build: Builder) -> Body:
         if key not in self._bodies:
             return await self._flights.run(key, lambda: self._build(key, build))

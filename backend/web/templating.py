@@ -1,6 +1,6 @@
 """Jinja2 with our filters. Pages and fragments are rendered from the same view."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,23 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
-from backend.core.formatting import format_bytes, format_gpu_memory, format_time_span
+from backend.core.formatting import format_bytes, format_gpu_memory, format_money, format_time_span
 from backend.web.assets import Assets
 from backend.web.features import registry_of
+
+
+class PageValues:
+    """Values that features give to every page, computed whenever one is rendered."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Callable[[], object]] = {}
+
+    def share(self, name: str, source: Callable[[], object]) -> None:
+        """Let templates use the result of `source` as the variable `name`."""
+        self._sources[name] = source
+
+    def current(self) -> dict[str, object]:
+        return {name: source() for name, source in self._sources.items()}
 
 
 class Renderer:
@@ -31,6 +45,7 @@ class Renderer:
             "bytes": format_bytes,
             "duration": format_time_span,
             "gpu_memory": format_gpu_memory,
+            "money": format_money,
             "ago": ago,
             "local": local,
         }
@@ -54,7 +69,10 @@ class Renderer:
 
     def render(self, request: Request, template: str, view: Mapping[str, Any]) -> bytes:
         """Return the HTML of `template` with `view`."""
-        html = self._environment.get_template(template).render(request=request, path=request.url.path, **view)
+        shared = registry_of(request).get(PageValues).current()
+        html = self._environment.get_template(template).render(
+            {"request": request, "path": request.url.path, **shared, **view}
+        )
         return html.encode()
 
 

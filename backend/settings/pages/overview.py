@@ -17,6 +17,8 @@ from backend.settings.pages.sessions import sessions_view
 from backend.settings.pages.tokens import tokens_view
 from backend.settings.service import TokenSettings
 from backend.system.model_paths import ModelPaths
+from backend.system.price import PodPrice
+from backend.system.price_pages import price_view
 from backend.web.features import Registry, registry_of
 from backend.web.templating import renderer_of
 
@@ -52,6 +54,13 @@ SECTIONS = (
         summary="ComfyUI searches its own folders, /models and /runpod-volume. Add other folders that are mounted here.",
         template="system/_model_paths.html",
         view=lambda registry: {"paths": registry.get(ModelPaths).chosen()},
+    ),
+    Section(
+        id="price",
+        title="Price",
+        summary="What the host charges for this pod.",
+        template="system/_price.html",
+        view=lambda registry: price_view(registry.get(PodPrice)),
     ),
     Section(
         id="api-keys",

@@ -1,5 +1,6 @@
 import Alpine from "../../vendor/alpine-csp.js";
 import "../../vendor/htmx.js";
+import { sessionCost } from "../components/session-cost.js";
 import { theme, toasts } from "../components/shell.js";
 import { connection } from "../stores/connection.js";
 import { downloads } from "../stores/downloads.js";
@@ -15,7 +16,8 @@ export function start(components = {}) {
   Alpine.store("connection", connection);
   Alpine.store("downloads", downloads);
   Alpine.store("jobs", jobs);
-  for (const [name, component] of Object.entries({ theme, toasts, ...components })) Alpine.data(name, component);
+  for (const [name, component] of Object.entries({ sessionCost, theme, toasts, ...components }))
+    Alpine.data(name, component);
   Alpine.start();
   const channel = new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
     onState: (isOpen) => {
