@@ -138,6 +138,12 @@ class Settings(BaseSettings):
         le=600,
         description="Seconds without a byte after which a download is tried again.",
     )
+    trash_days: int = Field(
+        default=30,
+        ge=0,
+        le=3650,
+        description="Days after which files in the trash are deleted for good; 0 is never.",
+    )
     answer_seconds: float = Field(
         default=60.0,
         gt=0,

@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -33,6 +34,16 @@ def write_all(descriptor: int, chunks: Sequence[bytes], offset: int) -> None:
         rest = memoryview(b"".join(chunks))
         while written < len(rest):
             written += os.pwrite(descriptor, rest[written:], offset + written)
+
+
+@contextmanager
+def open_directory(path: str) -> Iterator[int]:
+    """Open a directory, so that a name can be removed from it whatever becomes of its path."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,12 +2,10 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from backend.core.errors import Conflict, NotFound
-from backend.core.files import sync_folder
+from backend.core.files import open_directory, sync_folder
 from backend.core.model_folders import current_name
 from backend.storage.models import Deleted, ModelFile
 from backend.storage.scan import is_below, look_at
@@ -23,12 +21,18 @@ def find(models: Path, path: str) -> ModelFile:
     raise NotFound(f"There is no model at {path[:300]}.", path=path[:300])
 
 
-def delete(models: Path, path: str) -> Deleted:
-    """Delete the model at `path`. Raise Conflict when a link leads outside the workspace. Blocks for disk accesses."""
+def find_deletable(models: Path, path: str) -> ModelFile:
+    """Return the model at `path`. Raise Conflict when a link leads outside the workspace."""
     file = find(models, path)
     if not file.in_workspace:
         raise Conflict(f"{path} is outside the workspace. Delete it where it is stored.", code="elsewhere")
-    with _directory(file.directory) as directory:
+    return file
+
+
+def delete(models: Path, path: str) -> Deleted:
+    """Delete the model at `path`. Raise Conflict when a link leads outside the workspace. Blocks for disk accesses."""
+    file = find_deletable(models, path)
+    with open_directory(file.directory) as directory:
         # The path may have changed meanwhile; this open directory is the one from which the name is removed.
         if not is_below(f"/proc/self/fd/{directory}", os.path.realpath(models)):
             raise Conflict(
@@ -41,12 +45,3 @@ def delete(models: Path, path: str) -> Deleted:
             raise NotFound(f"There is no model at {path}.", path=path) from None
     sync_folder(file.path.parent)
     return Deleted(file=file, freed=0 if file.links > 1 or was_link else file.bytes)
-
-
-@contextmanager
-def _directory(path: str) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

@@ -10,10 +10,17 @@ from backend.storage.index import FileIndex
 from backend.storage.kept_files import KeptFiles
 from backend.storage.service import Storage
 from backend.storage.store import DirectoryStore, HashStore, prepare
+from backend.storage.trash import api as trash_api
+from backend.storage.trash import pages as trash_pages
+from backend.storage.trash.folder import TrashFolder
+from backend.storage.trash.models import TrashKind
+from backend.storage.trash.service import Trash
+from backend.storage.trash.worker import delete_expired
 from backend.storage.worker import IndexWorker
 from backend.web.features import Context, Feature, Running
 from backend.web.ticker import publish_every
 
+TRASH = ".comfypod/trash"
 EXTRA_PATHS = "extra_model_paths.yaml"
 
 
@@ -26,19 +33,22 @@ async def start(context: Context) -> Running:
     await index.load()
     kept = KeptFiles(context.paths.kept_files)
     await kept.load()
-    storage, worker = (
-        Storage(models, hashes, index, kept, context.registry.get(Activity)),
-        IndexWorker(index, hashes),
-    )
+    activity = context.registry.get(Activity)
+    trash = Trash(TrashFolder(context.settings.workspace / TRASH), activity, context.settings.trash_days)
+    storage = Storage(models, hashes, index, kept, activity, trash)
+    worker = IndexWorker(index, hashes)
+    trash.add_root(TrashKind.MODEL, storage.trash_root())
     context.stack.push_async_callback(storage.close)
     channel = sockets.StorageChannel()
+    trash.on_change = lambda: channel.publish_trash(trash.revision)
     index.on_change = lambda: channel.publish_change(index.revision)
     return Running(
-        services=(storage, channel),
+        services=(storage, trash, channel),
         channels=(channel,),
         background=(
             worker.scan,
             worker.watch,
+            partial(delete_expired, trash),
             partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, storage)),
         ),
     )
@@ -49,4 +59,8 @@ def _path_files(settings: Settings) -> tuple[Path, Path]:
     return settings.run_dir / EXTRA_PATHS, settings.models_folder.parent / EXTRA_PATHS
 
 
-FEATURE = Feature(name="storage", routers=(api.router, pages.router, sockets.router), start=start)
+FEATURE = Feature(
+    name="storage",
+    routers=(api.router, trash_api.router, pages.router, trash_pages.router, sockets.router),
+    start=start,
+)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from backend.core.disk import Disk
 from backend.core.formatting import format_bytes
+from backend.storage.trash.models import TrashUsage
 
 # Names of hidden files, ComfyUI's placeholders and unfinished files.
 NOT_MODELS_START = (".", "put_")
@@ -113,6 +114,7 @@ class FolderUsage(BaseModel):
 class StorageView(BaseModel):
     disk: Disk
     folders: list[FolderUsage]
+    trash: TrashUsage = Field(description="What emptying the trash frees.")
 
 
 class ModelView(BaseModel):

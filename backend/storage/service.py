@@ -18,6 +18,8 @@ from backend.storage.kept_files import KeptFiles
 from backend.storage.models import Deleted, ModelFile, StorageView
 from backend.storage.scan import look_at
 from backend.storage.store import HashStore
+from backend.storage.trash.models import TrashRoot
+from backend.storage.trash.service import Trash
 
 # How long the disk space is cached.
 DISK_SECONDS = 2.0
@@ -30,8 +32,15 @@ class Storage:
     """
 
     def __init__(
-        self, models: Path, hashes: HashStore, index: FileIndex, kept: KeptFiles, activity: Activity
+        self,
+        models: Path,
+        hashes: HashStore,
+        index: FileIndex,
+        kept: KeptFiles,
+        activity: Activity,
+        trash: Trash,
     ):
+        self._trash = trash
         self._activity = activity
         self.models = models
         self._hashes = hashes
@@ -213,7 +222,21 @@ class Storage:
         return self._disk
 
     async def overview(self) -> StorageView:
-        return StorageView(disk=await self.disk_now(), folders=await self._index.usage())
+        return StorageView(
+            disk=await self.disk_now(), folders=await self._index.usage(), trash=await self._trash.usage()
+        )
+
+    def trash_root(self) -> TrashRoot:
+        """Return how models are moved to the trash and back."""
+
+        async def changed(paths: Collection[Path]) -> None:
+            await self.noticed(*paths)
+
+        return TrashRoot(
+            folder=self.models,
+            find=lambda path: deletion.find_deletable(self.models, path).path,
+            changed=changed,
+        )
 
     async def _read_hash(self, file: ModelFile) -> str:
         try:

@@ -26,6 +26,10 @@ class StorageChannel(Channel):
         """Notify pages that their list of models is out of date."""
         self.publish({"type": "models", "revision": revision}, key="models")
 
+    def publish_trash(self, revision: int) -> None:
+        """Notify pages that their list of deleted files is out of date."""
+        self.publish({"type": "trash", "revision": revision}, key="trash")
+
 
 async def frame(storage: Storage) -> Frame:
     return {"type": "storage", "storage": (await storage.overview()).model_dump(mode="json")}

@@ -1,0 +1,10 @@
+"""How routes reach the trash."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from backend.storage.trash.service import Trash
+from backend.web.features import provided
+
+TrashService = Annotated[Trash, Depends(provided(Trash))]
