@@ -10,6 +10,13 @@ def format_bytes(count: float | None) -> str:
     return naturalsize(count, format="%.1f").replace("Bytes", "B").replace("Byte", "B")
 
 
+def format_amount(done: float, total: float) -> str:
+    """Return `7.4 of 29.3 GB`, or `900.0 MB of 29.3 GB`."""
+    number, _, unit = format_bytes(done).partition(" ")
+    whole = format_bytes(total)
+    return f"{number} of {whole}" if whole.endswith(f" {unit}") else f"{format_bytes(done)} of {whole}"
+
+
 def format_gpu_memory(count: float) -> str:
     """Return `24.0 GiB` for 25769803776: vendors print GPU memory in binary units."""
     return naturalsize(count, binary=True, format="%.1f")

@@ -9,6 +9,7 @@ from backend.downloads import api, sockets
 from backend.downloads.bandwidth import Bandwidth
 from backend.downloads.batches import Batches
 from backend.downloads.cancellations import Cancellations
+from backend.downloads.continuation import Continuation
 from backend.downloads.deduplication import Deduplication
 from backend.downloads.engine.download import FetchLimits
 from backend.downloads.engine.fetch import Fetcher
@@ -67,6 +68,7 @@ async def start(context: Context) -> Running:
             TransferList(store),
             batches,
             cancellations,
+            Continuation(downloads, storage),
             bandwidth,
             channels,
             transfer_start,

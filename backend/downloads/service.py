@@ -61,9 +61,9 @@ class Downloads:
         self.destination_locks = KeyedLocks()
         self.space = DiskSpace(store, storage, self.progress)
 
-    async def request(self, request: FileRequest) -> Transfer:
-        """Queue a download. The same request again returns the same transfer."""
-        transfer = await self.prepare(request)
+    async def request(self, request: FileRequest, received: int = 0) -> Transfer:
+        """Queue a download. The same request again returns the same transfer. `received` bytes of it are on disk."""
+        transfer = (await self.prepare(request)).changed(received=received)
         if formats.is_pickle(transfer.filename):
             check_pickle_consent([transfer.destination], [transfer.host], allow_pickle=request.allow_pickle)
         while True:

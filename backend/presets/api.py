@@ -22,9 +22,11 @@ from backend.presets.dependencies import (
     PRESET_BODY,
     WORKFLOW_BODY,
     AllowPickle,
+    FilePath,
     KeptPath,
     PresetListService,
     PresetsService,
+    RepairsService,
     Replace,
     RequirementsService,
     SentWorkflow,
@@ -165,6 +167,31 @@ async def download(
     """Download every missing file. Returns one transfer for each; none when no file is missing."""
     transfers = await presets.download(preset_id, allow_pickle=allow_pickle, replace=replace)
     return [downloads.view(transfer) for transfer in transfers]
+
+
+@router.post("/{preset_id}/verify", status_code=202, responses=responses(Forbidden, NotFound, Conflict))
+async def verify(
+    preset_id: str, presets: PresetsService, repairs: RepairsService, file: KeptPath = None
+) -> PresetStatus:
+    """Read installed files again in the background and compare their hashes. The status shows the progress."""
+    await repairs.verify(preset_id, file)
+    return await presets.status(preset_id)
+
+
+@router.post(
+    "/{preset_id}/repair",
+    status_code=202,
+    responses=responses(Forbidden, NotFound, Conflict, OutOfSpace, UpstreamError),
+)
+async def repair(
+    preset_id: str,
+    repairs: RepairsService,
+    downloads: DownloadsService,
+    file: FilePath,
+    allow_pickle: AllowPickle = False,
+) -> TransferView:
+    """Download what a truncated file lacks, or a damaged file again; the damaged one is renamed."""
+    return downloads.view(await repairs.repair(preset_id, file, allow_pickle=allow_pickle))
 
 
 @router.post("/{preset_id}/keep", responses=responses(Forbidden, NotFound, Conflict, Unavailable))

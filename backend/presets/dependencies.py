@@ -6,6 +6,7 @@ from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 
 from backend.presets.listing import PresetList
+from backend.presets.repairs import Repairs
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
@@ -34,6 +35,10 @@ def _requirements(
     _loaded: PresetsService, requirements: Annotated[Requirements, Depends(provided(Requirements))]
 ) -> Requirements:
     return requirements
+
+
+def _repairs(_loaded: PresetsService, repairs: Annotated[Repairs, Depends(provided(Repairs))]) -> Repairs:
+    return repairs
 
 
 def _sharing(_loaded: PresetsService, sharing: Annotated[Sharing, Depends(provided(Sharing))]) -> Sharing:
@@ -98,9 +103,11 @@ KeptPath = Annotated[
         description="Such as `vae/ae.safetensors`. Without it, every file of the preset.",
     ),
 ]
+FilePath = Annotated[str, Query(alias="file", max_length=1000, description="Such as `vae/ae.safetensors`.")]
 
 ThumbnailsService = Annotated[Thumbnails, Depends(provided(Thumbnails))]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetListService = Annotated[PresetList, Depends(_preset_list)]
 RequirementsService = Annotated[Requirements, Depends(_requirements)]
+RepairsService = Annotated[Repairs, Depends(_repairs)]
 SharingService = Annotated[Sharing, Depends(_sharing)]

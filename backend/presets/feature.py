@@ -8,13 +8,15 @@ from backend.activity.service import Activity
 from backend.comfy.client import ComfyClient
 from backend.core.errors import AppError
 from backend.downloads.cancellations import Cancellations
+from backend.downloads.continuation import Continuation
 from backend.downloads.service import Downloads
 from backend.presets import api
 from backend.presets.catalogue import Catalogue
 from backend.presets.listing import PresetList
 from backend.presets.model_uses import ModelUses
 from backend.presets.pages import catalogue as catalogue_pages
-from backend.presets.pages import share
+from backend.presets.pages import from_workflow, preset, share
+from backend.presets.repairs import Repairs
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
@@ -23,6 +25,7 @@ from backend.sources.metadata import HubMetadata
 from backend.sources.service import Sources
 from backend.storage.dependencies import ModelUsers
 from backend.storage.service import Storage
+from backend.storage.verification import Verifications
 from backend.web.features import Context, Feature, Running
 
 log = structlog.get_logger(__name__)
@@ -38,6 +41,7 @@ async def start(context: Context) -> Running:
         downloads,
         registry.get(Cancellations),
         storage,
+        registry.get(Verifications),
         registry.get(HubMetadata),
         registry.get(Activity),
     )
@@ -46,6 +50,7 @@ async def start(context: Context) -> Running:
         services=(
             presets,
             PresetList(presets, downloads, storage, context.events),
+            Repairs(presets, downloads, registry.get(Continuation), storage, registry.get(Verifications)),
             Requirements(presets, downloads, storage, registry.get(ComfyClient)),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
             Thumbnails(settings.workspace),
@@ -70,7 +75,7 @@ async def _download_at_start(preset_ids: tuple[str, ...], presets: Presets) -> N
 
 FEATURE = Feature(
     name="presets",
-    # `share` first: the page of one preset takes any name.
-    routers=(api.router, share.router, catalogue_pages.router),
+    # `preset` last: the page of one preset takes any name.
+    routers=(api.router, share.router, from_workflow.router, catalogue_pages.router, preset.router),
     start=start,
 )

@@ -33,6 +33,17 @@ class FileStatus(BaseModel):
     transfer: str | None = Field(description="Id of the transfer that downloads it, if there is one.")
     received: int
     bytes: int | None
+    reading: int | None = Field(
+        default=None, description="Bytes read so far by a verification; null when none runs."
+    )
+    unreadable: str | None = Field(
+        default=None, description="Why the file could not be read, if it could not be verified."
+    )
+
+    @property
+    def is_truncated(self) -> bool:
+        """Return whether a shorter file has its name: it may be the beginning."""
+        return self.state == "other" and 0 < (self.found or 0) < (self.bytes or 0)
 
 
 class PresetState(StrEnum):

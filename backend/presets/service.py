@@ -18,6 +18,7 @@ from backend.sources.metadata import HubMetadata
 from backend.sources.models import FileMetadata
 from backend.storage.models import ModelFile
 from backend.storage.service import Storage
+from backend.storage.verification import Verifications
 
 # How long a request waits for a hub, or for a hash. A result that comes later is kept for the next one.
 MAX_WAIT_SECONDS = 10
@@ -32,6 +33,7 @@ class Presets:
         downloads: Downloads,
         cancellations: Cancellations,
         storage: Storage,
+        verifications: Verifications,
         hubs: HubMetadata,
         activity: Activity,
     ):
@@ -40,6 +42,7 @@ class Presets:
         self._downloads = downloads
         self._cancellations = cancellations
         self._storage = storage
+        self._verifications = verifications
         self._hubs = hubs
         # Grows whenever hubs were asked.
         self.metadata_revision = 0
@@ -210,6 +213,8 @@ class Presets:
             transfer=None,
             received=0,
             bytes=file.bytes,
+            reading=self._verifications.read_of(found) if found else None,
+            unreadable=self._verifications.error_of(found) if found else None,
         )
         if found and on_pod.other(file):
             return status.model_copy(update={"state": "other", "found": found.bytes})

@@ -16,6 +16,7 @@ from backend.storage.trash.folder import TrashFolder
 from backend.storage.trash.models import TrashKind
 from backend.storage.trash.service import Trash
 from backend.storage.trash.worker import delete_expired
+from backend.storage.verification import Verifications
 from backend.storage.worker import IndexWorker
 from backend.web.features import Context, Feature, Running
 from backend.web.ticker import publish_every
@@ -39,16 +40,19 @@ async def start(context: Context) -> Running:
     worker = IndexWorker(index, hashes)
     trash.add_root(TrashKind.MODEL, storage.trash_root())
     context.stack.push_async_callback(storage.close)
+    verifications = Verifications(storage, activity)
     channel = sockets.StorageChannel()
     trash.on_change = lambda: channel.publish_trash(trash.revision)
     index.on_change = lambda: channel.publish_change(index.revision)
+    verifications.on_change = lambda: channel.publish_change(index.revision)
     return Running(
-        services=(storage, trash, channel),
+        services=(storage, trash, verifications, channel),
         channels=(channel,),
         background=(
             worker.scan,
             worker.watch,
             partial(delete_expired, trash),
+            verifications.run,
             partial(publish_every, sockets.SECONDS, channel, partial(sockets.frame, storage)),
         ),
     )

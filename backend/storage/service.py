@@ -105,6 +105,10 @@ class Storage:
         await self._index.refresh(file.path, renamed)
         return renamed
 
+    def note_repair(self, file: ModelFile) -> None:
+        """Record in the activity log that a file is downloaded again."""
+        self._activity.note("model.repaired", file.place, bytes=file.bytes)
+
     def kept_among(self, files: Mapping[str, ModelFile]) -> frozenset[str]:
         """Return the paths of the files that a user has decided to keep. `files` are model files by path."""
         return self._kept.among(files)
@@ -200,6 +204,10 @@ class Storage:
         Reading goes on when the caller is cancelled, and the next caller joins it.
         """
         return self._hashes.get(file) or await self._hashing.run(file, partial(self._read_hash, file))
+
+    async def read_again(self, file: ModelFile) -> str:
+        """Return the hash of the content as it is now, whatever hash is on record."""
+        return await self._hashing.run(file, partial(self._read_hash, file))
 
     def read_of(self, file: ModelFile) -> int:
         """Return how many bytes of a file that is being hashed were read so far."""

@@ -10,7 +10,13 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from backend.core import clock
-from backend.core.formatting import format_bytes, format_gpu_memory, format_money, format_time_span
+from backend.core.formatting import (
+    format_amount,
+    format_bytes,
+    format_gpu_memory,
+    format_money,
+    format_time_span,
+)
 from backend.web.assets import Assets
 from backend.web.features import registry_of
 
@@ -43,6 +49,7 @@ class Renderer:
         )
         self._environment.filters |= {
             "bytes": format_bytes,
+            "amount": format_amount,
             "duration": format_time_span,
             "gpu_memory": format_gpu_memory,
             "money": format_money,

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import OFFICIAL_FILES, OFFICIAL_REPOSITORY, SIZE
 from tests.support.browser import agree, choose, follow
 from tests.support.hub import Hub, faults
+from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process
 
 
@@ -43,6 +44,8 @@ def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
         row = page.get_by_role("listitem").filter(has_text=name)
         expect(row.get_by_text(share)).to_be_visible()
         expect(row.get_by_role("progressbar", name=name)).to_have_attribute("max", str(SIZE))
+    expect(page.get_by_role("progressbar", name="All files of")).to_have_attribute("value", "9000000")
+    expect(page.get_by_text("9.0 of 18.0 MB")).to_be_visible()
     keep_picture(page, "preset-downloading")
     if os.environ.get("UPDATE_PICTURES"):  # the README's
         page.screenshot(path=ROOT / "docs/images/preset-downloading.png")
@@ -119,7 +122,7 @@ def test_a_torn_file_is_told_from_the_right_one_and_put_aside(
         (models / folder).mkdir(parents=True, exist_ok=True)
         (models / folder / name).write_bytes(b"torn")
     open_official_preset(page)
-    expect(page.get_by_text("Another file has this name: 4 B instead of 6.0 MB.")).to_have_count(3)
+    expect(page.get_by_text("Shorter than published: 4 B instead of 6.0 MB.")).to_have_count(3)
     expect(page.get_by_role("button", name="Delete files")).to_have_count(0)
     keep_picture(page, "preset-other-files")
     page.get_by_role("button", name="Download the right files").click()
@@ -128,3 +131,21 @@ def test_a_torn_file_is_told_from_the_right_one_and_put_aside(
     for folder, name in OFFICIAL_FILES:
         stem, _, ending = name.rpartition(".")
         assert (models / folder / f"{stem}.aside-1.{ending}").read_bytes() == b"torn"
+
+
+def test_a_damaged_file_is_found_and_repaired(signed_in: Page, workspace: Path, keep_picture: Any) -> None:
+    page = signed_in
+    for number, (folder, name) in enumerate(OFFICIAL_FILES):
+        path = workspace / "ComfyUI/models" / folder / name
+        path.parent.mkdir(parents=True)
+        content = safetensors(SIZE, seed=number).read(0, SIZE)
+        path.write_bytes(content[:-1000] if number == 0 else content)
+    open_official_preset(page)
+    shorter = page.get_by_role("listitem").filter(has_text=OFFICIAL_FILES[0][1])
+    expect(shorter.get_by_text("Shorter than published")).to_be_visible()
+    page.get_by_role("button", name="Verify", exact=True).click()
+    expect(page.get_by_text("Installed · 6.0 MB · verified")).to_have_count(2)
+    keep_picture(page, "preset-truncated")
+    shorter.get_by_role("button", name="Repair").click()
+    assert "Download the missing 1.0 kB" in agree(page)
+    expect(page.get_by_text("Installed · 6.0 MB · verified")).to_have_count(3)

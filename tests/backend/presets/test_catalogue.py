@@ -147,7 +147,7 @@ async def test_a_different_file_of_the_same_name_does_not_count_as_installed(pod
     assert await files_of(pod) == [("other", False), ("installed", True)]
     assert (await pod.client.get("/api/presets", params={"installed": True})).json() == []
     page = (await pod.client.get("/presets/two-files")).text
-    assert "Another file has this name: 7 B instead of 50.0 kB" in page
+    assert "Shorter than published: 7 B instead of 50.0 kB" in page
     refused = await pod.client.post("/api/presets/two-files/download")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "another_file")
     deleted = (await pod.client.delete("/api/presets/two-files")).json()

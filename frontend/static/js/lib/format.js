@@ -23,6 +23,13 @@ export function formatBytes(count) {
   return unit ? unit.format.format(count / unit.size) : `${Math.round(count)} B`;
 }
 
+/** Return `7.4 of 29.3 GB`, or `900.0 MB of 29.3 GB`. */
+export function formatAmount(done, total) {
+  const [number, unit] = formatBytes(done).split(" ");
+  const whole = formatBytes(total);
+  return whole.endsWith(` ${unit}`) ? `${number} of ${whole}` : `${formatBytes(done)} of ${whole}`;
+}
+
 /** Return `4 min 10 s` for 250 whole seconds. */
 export function formatDuration(seconds) {
   if (seconds < 60) return `${seconds} s`;

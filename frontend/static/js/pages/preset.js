@@ -1,4 +1,5 @@
+import { presetProgress } from "../components/preset-progress.js";
 import { retryCountdown, transfer } from "../components/transfer.js";
 import { start } from "../lib/start.js";
 
-start({ retryCountdown, transfer });
+start({ presetProgress, retryCountdown, transfer });
