@@ -8,6 +8,7 @@ from backend.config.settings import Settings
 from backend.storage import api, pages, sockets
 from backend.storage.index import FileIndex
 from backend.storage.kept_files import KeptFiles
+from backend.storage.roots import roots_of
 from backend.storage.service import Storage
 from backend.storage.store import DirectoryStore, HashStore, prepare
 from backend.storage.trash import api as trash_api
@@ -27,17 +28,18 @@ EXTRA_PATHS = "extra_model_paths.yaml"
 
 async def start(context: Context) -> Running:
     await prepare(context.database)
-    hashes, directories = HashStore(context.database), DirectoryStore(context.database)
+    hashes, directories = HashStore(context.database), DirectoryStore(context.database, "models")
     await hashes.load()
     models = context.settings.models_folder
-    index = FileIndex(models, _path_files(context.settings), directories)
+    path_files = _path_files(context.settings)
+    index = FileIndex(models, partial(roots_of, models, path_files), directories, path_files)
     await index.load()
     kept = KeptFiles(context.paths.kept_files)
     await kept.load()
     activity = context.registry.get(Activity)
     trash = Trash(TrashFolder(context.settings.workspace / TRASH), activity, context.settings.trash_days)
     storage = Storage(models, hashes, index, kept, activity, trash)
-    worker = IndexWorker(index, hashes)
+    worker = IndexWorker(index, hashes.save)
     trash.add_root(TrashKind.MODEL, storage.trash_root())
     context.stack.push_async_callback(storage.close)
     verifications = Verifications(storage, activity)

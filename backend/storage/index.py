@@ -1,4 +1,4 @@
-"""An in-memory index of the model folders, from which all lists come: no request walks the volume.
+"""An in-memory index of folders, from which all lists come: no request walks the volume.
 
 Four mechanisms keep it up to date. The control plane's own operations call `refresh`. inotify reports changes by other
 processes (`watch.py`). On fast disks, the index compares the modification times of directories before each list. A
@@ -19,8 +19,8 @@ from functools import cached_property
 from pathlib import Path
 
 from backend.core.errors import CannotRecord
-from backend.storage.models import FolderUsage, ModelFile
-from backend.storage.roots import Root, roots_of
+from backend.storage.models import FolderUsage, ModelFile, is_placeholder
+from backend.storage.roots import Root
 from backend.storage.scan import (
     Directories,
     Directory,
@@ -57,11 +57,22 @@ class Snapshot:
 
 
 class FileIndex:
-    """Every file below the roots. `path_files` are `extra_model_paths.yaml` files, which may come and go."""
+    """Every file below the roots.
 
-    def __init__(self, models: Path, path_files: tuple[Path, ...], store: DirectoryStore):
-        self._models = models
-        self._path_files = path_files
+    `folder` is the workspace's own folder. `find_roots` reads the roots; they may be others when one of `described_by`,
+    such as an `extra_model_paths.yaml`, is another file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        find_roots: Callable[[], list[Root]],
+        store: DirectoryStore,
+        described_by: tuple[Path, ...] = (),
+    ):
+        self._folder = folder
+        self._find_roots = find_roots
+        self._described_by = described_by
         self._store = store
         self._directories: Directories = {}
         self._saved: Directories = {}
@@ -108,7 +119,7 @@ class FileIndex:
         """Return the size of each folder of the workspace, unfinished files included."""
         await self._catch_up()
         if self._usage is None:
-            self._usage = list(_usage_of(self._directories.values(), f"{self._models}/"))
+            self._usage = list(_usage_of(self._directories.values(), f"{self._folder}/"))
         return self._usage
 
     def has_directory(self, path: Path) -> bool:
@@ -121,8 +132,8 @@ class FileIndex:
 
     def folders(self) -> tuple[Path, ...]:
         """Return the folders that contain every root. Blocks for disk accesses."""
-        outside = (root for _, root in self.roots if not root.is_relative_to(self._models))
-        return tuple(folder for folder in dict.fromkeys((self._models, *outside)) if folder.is_dir())
+        outside = (root for _, root in self.roots if not root.is_relative_to(self._folder))
+        return tuple(folder for folder in dict.fromkeys((self._folder, *outside)) if folder.is_dir())
 
     async def refresh(self, *paths: Path) -> None:
         """Read the current state of files that were created, changed or deleted."""
@@ -150,11 +161,11 @@ class FileIndex:
     def _read(self, known: Directories, *, full: bool, recheck: bool) -> tuple[Directories, bool]:
         started = time.monotonic()
         seen = self._times_of_roots()
-        self.roots = roots_of(self._models, self._path_files)
-        found = Scanner(self._models, known, full=full, recheck=recheck).scan(self.roots)
+        self.roots = self._find_roots()
+        found = Scanner(self._folder, known, full=full, recheck=recheck).scan(self.roots)
         self._roots_seen = seen
         self.scan_seconds = time.monotonic() - started
-        self._is_fast = _seconds_per_stat([*found, str(self._models)]) < FAST_SECONDS
+        self._is_fast = _seconds_per_stat([*found, str(self._folder)]) < FAST_SECONDS
         changed = changed_directories(known, found)
         return found, any(models_differ(known.get(path), found.get(path)) for path in changed)
 
@@ -182,13 +193,13 @@ class FileIndex:
         return is_behind
 
     def _times_of_roots(self) -> object:
-        return [_mtime_of(str(path)) for path in (self._models, *self._path_files)]
+        return [_mtime_of(str(path)) for path in (self._folder, *self._described_by)]
 
     async def _refresh_in(self, path: str, names: Iterable[str]) -> None:
         directory = self._directories.get(path)
         if directory is None:
             return  # the scan finds new directories
-        current = await asyncio.to_thread(read_files, self._models, directory, tuple(names))
+        current = await asyncio.to_thread(read_files, self._folder, directory, tuple(names))
         if self._directories.get(path) is not directory:  # a scan read it meanwhile
             await self._refresh_in(path, names)
             return
@@ -246,7 +257,7 @@ def _usage_of(directories: Iterable[Directory], models: str) -> Iterable[FolderU
         if directory.path.startswith(models) and not directory.linked:
             folder = directory.path.removeprefix(models).partition("/")[0]
             sizes[folder] += [
-                file.bytes for file in directory.files if file.bytes and not file.filename.startswith("put_")
+                file.bytes for file in directory.files if file.bytes and not is_placeholder(file.filename)
             ]
     for folder, counted in sorted(sizes.items()):
         if counted:

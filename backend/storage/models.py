@@ -12,8 +12,7 @@ from backend.core.disk import Disk
 from backend.core.formatting import format_bytes
 from backend.storage.trash.models import TrashUsage
 
-# Names of hidden files, ComfyUI's placeholders and unfinished files.
-NOT_MODELS_START = (".", "put_")
+# Names of unfinished files.
 UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".aria2")
 
 
@@ -53,11 +52,17 @@ class ModelFile(NamedTuple):
 def can_be_model(directory: str, filename: str) -> bool:
     """Return True if ComfyUI offers a file of this name as a model."""
     return (
-        not filename.startswith(NOT_MODELS_START)
+        not filename.startswith(".")
+        and not is_placeholder(filename)
         and not filename.endswith(UNFINISHED)
         and _is_text(filename)
         and _is_text(directory)
     )
+
+
+def is_placeholder(filename: str) -> bool:
+    """Return True for ComfyUI's `put_checkpoints_here`."""
+    return filename.startswith("put_") and "." not in filename
 
 
 def _is_text(name: str) -> bool:

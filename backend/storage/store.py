@@ -73,13 +73,15 @@ class HashStore:
 
 
 class DirectoryStore:
-    """The file index as the last process saved it."""
+    """A file index as the last process saved it."""
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, index: str):
+        """`index` is the name under which it is saved."""
         self._database = database
+        self._index = index
 
     async def all(self) -> Directories:
-        rows = await self._database.fetch_all(SQL.all_directories)
+        rows = await self._database.fetch_all(SQL.all_directories, {"index": self._index})
         loaded = (_directory_of(json.loads(row["path"]), json.loads(row["content"])) for row in rows)
         return {directory.path: directory for directory in loaded}
 
@@ -90,8 +92,13 @@ class DirectoryStore:
         if not changed and not removed:
             return
         async with self._database.transaction():
-            await self._database.execute(SQL.remove_directories, {"paths": as_json(removed)})
-            rows = [{"path": json.dumps(entry.path), "content": _content_of(entry)} for entry in changed]
+            await self._database.execute(
+                SQL.remove_directories, {"index": self._index, "paths": as_json(removed)}
+            )
+            rows = [
+                {"index": self._index, "path": json.dumps(entry.path), "content": _content_of(entry)}
+                for entry in changed
+            ]
             await self._database.execute_many(SQL.save_directory, rows)
 
 

@@ -10,6 +10,16 @@ CREATE TABLE hashes (
 -- The file index as the last process left it; path and content are JSON.
 CREATE TABLE directories (path TEXT PRIMARY KEY, content TEXT NOT NULL);
 
+-- name: migration_2
+-- There is one index for models and one for outputs.
+DROP TABLE directories;
+CREATE TABLE indexed_directories (
+    index_name TEXT NOT NULL,
+    path TEXT NOT NULL,
+    content TEXT NOT NULL,
+    UNIQUE (index_name, path)
+);
+
 -- name: all_hashes
 -- Return every row; the store keeps them in memory.
 SELECT path, bytes, mtime_ns, inode, sha256 FROM hashes;
@@ -19,13 +29,14 @@ INSERT OR REPLACE INTO hashes (path, bytes, mtime_ns, inode, sha256)
 VALUES (:path, :bytes, :mtime_ns, :inode, :sha256);
 
 -- name: all_directories
--- Return the index in the order in which ComfyUI looks for models.
-SELECT path, content FROM directories ORDER BY rowid;
+-- Return an index in the order in which ComfyUI looks for models.
+SELECT path, content FROM indexed_directories WHERE index_name = :index ORDER BY rowid;
 
 -- name: remove_directories
-DELETE FROM directories WHERE path IN (SELECT value FROM json_each(:paths));
+DELETE FROM indexed_directories
+WHERE index_name = :index AND path IN (SELECT value FROM json_each(:paths));
 
 -- name: save_directory
 -- Keep the row's place in the order.
-INSERT INTO directories (path, content) VALUES (:path, :content)
-ON CONFLICT (path) DO UPDATE SET content = :content;
+INSERT INTO indexed_directories (index_name, path, content) VALUES (:index, :path, :content)
+ON CONFLICT (index_name, path) DO UPDATE SET content = :content;

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from backend.storage.index import FileIndex
 from backend.storage.models import UNFINISHED
-from backend.storage.store import HashStore
 from backend.storage.volume import is_network_volume
 from backend.storage.watch import Reports, watching
 
@@ -27,9 +27,10 @@ MISSING_SECONDS = 2.0
 class IndexWorker:
     """The background tasks of one index."""
 
-    def __init__(self, index: FileIndex, hashes: HashStore):
+    def __init__(self, index: FileIndex, save_more: Callable[[], Awaitable[None]] | None = None):
+        """`save_more` is called whenever the index is saved."""
         self._index = index
-        self._hashes = hashes
+        self._save_more = save_more
 
     async def scan(self) -> None:
         """Scan at start, then at intervals. Run until cancelled."""
@@ -43,7 +44,8 @@ class IndexWorker:
                 full_at = time.monotonic() + max(FULL_SECONDS, DUTY * self._index.scan_seconds)
             if time.monotonic() > save_at:
                 await self._index.save()
-                await self._hashes.save()
+                if self._save_more:
+                    await self._save_more()
                 save_at = time.monotonic() + SAVE_SECONDS
 
     def _pause(self) -> float:

@@ -5,12 +5,14 @@ import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from backend.core.database import open_database
 from backend.storage.index import FileIndex
+from backend.storage.roots import roots_of
 from backend.storage.store import DirectoryStore, prepare
 from backend.storage.volume import is_network_volume
 from tests.support.control_plane import ControlPlane
@@ -26,7 +28,7 @@ def put(path: Path, content: bytes = b"my own") -> Path:
 async def store(tmp_path: Path) -> AsyncIterator[DirectoryStore]:
     async with open_database(tmp_path / "test.db") as database:
         await prepare(database)
-        yield DirectoryStore(database)
+        yield DirectoryStore(database, "models")
 
 
 async def places(index: FileIndex) -> list[str]:
@@ -54,7 +56,7 @@ async def test_the_next_process_loads_the_index_before_it_scans(
     put(models / "loras/a.safetensors")
     put(models / "clip" / os.fsdecode(b"caf\xe9") / "b.safetensors")
     put(models / "vae/b.safetensors.part")
-    first = FileIndex(models, (), store)
+    first = FileIndex(models, partial(roots_of, models, ()), store)
     await first.scan()
     await first.save()
     gone = put(models / "loras/new.safetensors")
@@ -62,7 +64,7 @@ async def test_the_next_process_loads_the_index_before_it_scans(
     await first.save()
     usage = await first.usage()
     gone.unlink()
-    second = FileIndex(models, (), store)
+    second = FileIndex(models, partial(roots_of, models, ()), store)
     await second.load()
     assert await places(second) == ["loras/a.safetensors", "loras/new.safetensors"]
     assert await second.usage() == usage
@@ -73,7 +75,7 @@ async def test_the_next_process_loads_the_index_before_it_scans(
 async def test_a_scan_finds_changes_without_an_event(tmp_path: Path, store: DirectoryStore) -> None:
     models = tmp_path / "models"
     file = put(models / "loras/a.safetensors", b"12345")
-    index = FileIndex(models, (), store)
+    index = FileIndex(models, partial(roots_of, models, ()), store)
     await index.scan()
     # Other content under the same name: the directory's modification time stays the same.
     file.write_bytes(b"1234567")
@@ -96,7 +98,7 @@ async def test_a_scan_does_not_undo_an_operation_that_ends_during_it(
 ) -> None:
     models = tmp_path / "models"
     files = [put(models / f"loras/{number}.safetensors") for number in range(300)]
-    index = FileIndex(models, (), store)
+    index = FileIndex(models, partial(roots_of, models, ()), store)
     await index.scan()
     for file in files[:100]:
         scanning = asyncio.create_task(index.scan(full=True))
