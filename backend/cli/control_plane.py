@@ -38,6 +38,7 @@ class ControlPlane:
         self.access = client.access
         self.activity = client.activity
         self.downloads = client.downloads
+        self.inputs = client.inputs
         self.jobs = client.jobs
         self.power = client.power
         self.presets = client.presets

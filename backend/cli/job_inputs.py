@@ -1,14 +1,19 @@
-"""The inputs of jobs as a command line gives them: `--set`, `--grid`, and rows of a CSV or JSONL file."""
+"""The inputs of jobs as a command line gives them: `--set`, `--grid`, and rows of a CSV or JSONL file.
+
+`@FILE` stands for the text of a file, or for the file itself, to be uploaded, where it is a picture, a video or a sound.
+"""
 
 import csv
 import io
 import json
+import mimetypes
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backend.cli.errors import Misused
+from backend.cli.errors import CommandError, Misused
 from backend.cli.files import STANDARD_INPUT, content_of
 
 # What the API reads as a range.
@@ -18,7 +23,17 @@ MAX_ROWS = 10_000
 # The size of a request is limited; a cell may be a long prompt.
 csv.field_size_limit(1_000_000)
 
+# What `@FILE` uploads, by the first word of its media type.
+UPLOADED = frozenset({"image", "video", "audio", "model"})
+
 Values = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileToUpload:
+    """A value that is a file of this machine."""
+
+    path: Path
 
 
 def read_settings(settings: Iterable[str]) -> tuple[Values, Values]:
@@ -29,14 +44,17 @@ def read_settings(settings: Iterable[str]) -> tuple[Values, Values]:
         if RANGE.fullmatch(text):
             grid[name] = text
         elif text.startswith(FROM_FILE):
-            values[name] = _text_of(text[1:]).rstrip("\n")
+            values[name] = _file_or_text(text[1:])
         else:
             values[name] = text
     return values, grid
 
 
 def read_grid(settings: Iterable[str]) -> Values:
-    """Return the axes of `NAME=a,b,c`, `NAME=1..20`, `NAME=["a, b", "c"]` or `NAME=@FILE` with a value in each line."""
+    """Return the axes of `NAME=a,b,c`, `NAME=1..20`, `NAME=["a, b", "c"]` or `NAME=@FILE` with a value in each line.
+
+    `NAME=@a.png,@b.png` is an axis of files.
+    """
     return {name: _axis(name, text) for name, text in _assignments("--grid", settings)}
 
 
@@ -67,8 +85,11 @@ def _assignments(option: str, settings: Iterable[str]) -> Iterator[tuple[str, st
 def _axis(name: str, text: str) -> Any:
     if RANGE.fullmatch(text):
         return text
-    if text.startswith(FROM_FILE):
-        values: list[Any] = [line for line in _text_of(text[1:]).splitlines() if line.strip()]
+    files = [part.strip() for part in text.split(",")]
+    if all(part.startswith(FROM_FILE) and _is_uploaded(part[1:]) for part in files):
+        values: list[Any] = [_file_to_upload(part[1:]) for part in files]
+    elif text.startswith(FROM_FILE):
+        values = [line for line in _text_of(text[1:]).splitlines() if line.strip()]
     elif text.lstrip().startswith("["):
         values = _json_list(name, text)
     else:
@@ -86,6 +107,22 @@ def _json_list(name: str, text: str) -> list[Any]:
     if not isinstance(values, list):
         raise Misused(f'--grid {name} is not a list in JSON. Write {name}=["a, b", "c"].')
     return values
+
+
+def _file_or_text(name: str) -> Any:
+    return _file_to_upload(name) if _is_uploaded(name) else _text_of(name).rstrip("\n")
+
+
+def _is_uploaded(name: str) -> bool:
+    kind = mimetypes.guess_type(name)[0] or ""
+    return kind.partition("/")[0] in UPLOADED and "svg" not in kind
+
+
+def _file_to_upload(name: str) -> FileToUpload:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise CommandError(f"{name} is not a file of this machine.")
+    return FileToUpload(path=path)
 
 
 def _text_of(file: str) -> str:

@@ -8,6 +8,7 @@ import typer
 from backend.cli.completion import template_ids
 from backend.cli.errors import CommandError
 from backend.cli.files import STANDARD_INPUT, content_of
+from backend.cli.input_files import upload_inputs
 from backend.cli.job_inputs import read_grid, read_rows, read_settings
 from backend.cli.job_wait import report_embedded, require_success, screen, wait_for
 from backend.cli.lazy import control_plane
@@ -35,7 +36,8 @@ def run(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help='An input: --set prompt="a cat", --set 6.text=@prompt.txt, --set seed=1..20 (one job for each).',
+            help='An input: --set prompt="a cat", --set 6.text=@prompt.txt, --set image=@cat.png (is uploaded), '
+            "--set seed=1..20 (one job for each).",
         ),
     ] = None,
     grid: Annotated[
@@ -43,7 +45,8 @@ def run(
         typer.Option(
             "--grid",
             metavar="NAME=VALUES",
-            help="An input that varies: --grid steps=10,20,30, --grid prompt=@prompts.txt (one in each line).",
+            help="An input that varies: --grid steps=10,20,30, --grid prompt=@prompts.txt (one in each line), "
+            "--grid image=@a.png,@b.png.",
         ),
     ] = None,
     rows: Annotated[
@@ -81,6 +84,7 @@ def run(
         **_workflow_of(workflow),
     }
     with control_plane() as plane:
+        upload_inputs(plane, [request["values"], request["grid"]])
         report = plane.run(plane.jobs.submit(**request))
         if not (wait or out):
             _show(report, as_json=as_json)

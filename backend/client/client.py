@@ -10,6 +10,7 @@ from backend.client.activity import ActivityClient
 from backend.client.connection import TIMEOUT, Connection, Credentials
 from backend.client.downloads import DownloadsClient
 from backend.client.errors import Rejected
+from backend.client.inputs import InputsClient
 from backend.client.jobs import JobsClient
 from backend.client.models import Token
 from backend.client.power import PowerClient
@@ -31,6 +32,7 @@ class ApiClient:
         self.access = AccessClient(connection)
         self.activity = ActivityClient(connection)
         self.downloads = DownloadsClient(connection)
+        self.inputs = InputsClient(connection)
         self.jobs = JobsClient(connection)
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)

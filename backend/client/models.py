@@ -442,6 +442,14 @@ class EndedSessions(Model):
     ended: int
 
 
+class InputFile(Model):
+    """A file that workflows load."""
+
+    name: str
+    bytes: int
+    media_type: str
+
+
 class Schedule(Model):
     """A job at fixed times."""
 

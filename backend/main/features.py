@@ -5,6 +5,7 @@ from backend.auth.feature import FEATURE as AUTH
 from backend.comfy_api.feature import FEATURE as COMFY_API
 from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
+from backend.inputs.feature import FEATURE as INPUTS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
 from backend.outputs.feature import FEATURE as OUTPUTS
@@ -28,6 +29,7 @@ FEATURES: tuple[Feature, ...] = (
     PRESETS,
     SETTINGS,
     TEMPLATES,
+    INPUTS,
     JOBS,
     DOCUMENTS,
     MCP,

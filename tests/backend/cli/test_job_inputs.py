@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.cli.errors import CommandError
-from backend.cli.job_inputs import read_grid, read_rows, read_settings
+from backend.cli.job_inputs import FileToUpload, read_grid, read_rows, read_settings
 
 
 def refused(work: Callable[[], object]) -> str:
@@ -26,6 +26,16 @@ def test_a_setting_can_come_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "prompt.txt").write_text("\ufeffa cat,\non a mat\n")
     assert read_settings([f"prompt=@{tmp_path}/prompt.txt"])[0] == {"prompt": "a cat,\non a mat"}
     assert read_grid([f"prompt=@{tmp_path}/prompt.txt"]) == {"prompt": ["a cat,", "on a mat"]}
+
+
+def test_a_picture_is_uploaded_and_a_text_is_read(tmp_path: Path) -> None:
+    cat, dog = (tmp_path / name for name in ("cat.png", "dog.JPG"))
+    cat.write_bytes(b"\x89PNG")
+    dog.write_bytes(b"\xff\xd8")
+    values, _ = read_settings([f"image=@{cat}"])
+    assert values == {"image": FileToUpload(path=cat)}
+    assert read_grid([f"image=@{cat}, @{dog}"]) == {"image": [FileToUpload(path=cat), FileToUpload(path=dog)]}
+    assert "not a file" in refused(lambda: read_settings(["image=@nothing.png"]))
 
 
 @pytest.mark.parametrize(

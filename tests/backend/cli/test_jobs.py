@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.comfyui.graphs import picture, through
+from tests.support.comfyui.graphs import node, picture, through
 from tests.support.command_line import CommandLine
 from tests.support.control_plane import PASSWORD
 from tests.support.templates_pod import Pod, running_pod
@@ -61,6 +61,23 @@ def test_official_templates_run_and_their_outputs_arrive(comfypod: CommandLine, 
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1].endswith("succeeded")
         assert any(path.stat().st_size for path in (tmp_path / name).iterdir())
+
+
+def test_a_picture_of_this_machine_is_uploaded_and_loaded(
+    comfypod: CommandLine, pod: Pod, tmp_path: Path
+) -> None:
+    (tmp_path / "cat.png").write_bytes(png())
+    graph = picture()
+    graph["1"] = node("LoadImage", image="example.png")
+    (tmp_path / "edit.json").write_text(json.dumps(graph))
+    done = comfypod.run("run", "edit.json", "--set", "1.image=@cat.png", "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    (job,) = json.loads(done.stdout)
+    name = job["values"]["1.image"]
+    assert (job["state"], name[:4]) == ("succeeded", "cat-")
+    assert (pod.workspace / "ComfyUI/input" / name).read_bytes() == png()
+    gone = comfypod.run("run", "edit.json", "--set", "1.image=@dog.png")
+    assert (gone.returncode, "dog.png is not a file of this machine" in gone.stderr) == (1, True)
 
 
 def test_a_grid_of_a_file_is_waited_for_and_nothing_is_overwritten(

@@ -4,6 +4,7 @@ So any workflow can be validated and run here. Results have nothing to do with t
 output node saves what it is given.
 """
 
+import copy
 import hashlib
 import io
 import json
@@ -11,6 +12,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import folder_paths
 import media
 import nodes
 
@@ -37,7 +39,7 @@ def make(name: str, info: dict[str, Any]) -> type:
         name,
         (),
         {
-            "INPUT_TYPES": classmethod(lambda _cls: declared),
+            "INPUT_TYPES": classmethod(lambda _cls: with_input_files(declared)),
             "RETURN_TYPES": returns,
             "RETURN_NAMES": tuple(info.get("output_name", returns)),
             "FUNCTION": "run",
@@ -48,6 +50,18 @@ def make(name: str, info: dict[str, Any]) -> type:
             "run": run,
         },
     )
+
+
+def with_input_files(declared: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs, menus of files with what is in the input folder by now."""
+    files = sorted(path.name for path in Path(folder_paths.get_input_directory()).iterdir() if path.is_file())
+    found = copy.deepcopy(declared)
+    for spec in (spec for group in ("required", "optional") for spec in found.get(group, {}).values()):
+        options = spec[1] if len(spec) > 1 and isinstance(spec[1], dict) else {}
+        if any(name.endswith("_upload") for name in options):
+            menu = spec[0] if isinstance(spec[0], list) else options.setdefault("options", [])
+            menu += [name for name in files if name not in menu]
+    return found
 
 
 def value(kind: Any, given: dict[str, Any]) -> Any:

@@ -1,0 +1,1 @@
+"""Input files: pictures, videos and sounds that workflows load, in ComfyUI's input folder."""

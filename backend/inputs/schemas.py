@@ -1,0 +1,9 @@
+"""What the API of input files returns."""
+
+from pydantic import BaseModel, Field
+
+
+class InputFile(BaseModel):
+    name: str = Field(description="What a node that loads it takes as its value.")
+    bytes: int
+    media_type: str
