@@ -191,7 +191,7 @@ def test_a_grid_is_run_from_the_form_of_a_workflow(
     page.get_by_label("Search templates").fill("folder:portrait")
     page.get_by_role("link", name="portrait").wait_for()
     page.get_by_role("link", name="portrait").click()
-    expect(page.get_by_text("Every model is on this pod.")).to_be_visible()
+    expect(page.get_by_text("No models needed")).to_be_visible()
     page.get_by_text("Vary inputs").click()
     page.get_by_label("Vary", exact=True).select_option("Sampler: steps")
     page.get_by_label("Values 1").fill("2..4")

@@ -46,7 +46,10 @@ async def test_the_sdk_runs_a_large_workflow_with_a_large_input_through_nginx(
         assert seen["outputs"][0]["url"].startswith(f"{origin}/api/v2/assets/")
 
 
-async def test_a_large_input_without_a_key_is_refused_before_it_is_read(addresses: Addresses) -> None:
+@pytest.mark.parametrize("path", ["/api/v2/assets", "/api/inputs?name=cat.png"])
+async def test_a_large_input_without_a_key_is_refused_before_it_is_read(
+    addresses: Addresses, path: str
+) -> None:
     async with httpx.AsyncClient(base_url=addresses.dashboard) as stranger:
-        answer = await stranger.post("/api/v2/assets", content=b"x" * MB)
+        answer = await stranger.post(path, content=b"x" * MB)
         assert (answer.status_code, answer.headers["Server"]) == (413, "nginx")

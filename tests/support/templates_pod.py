@@ -17,6 +17,33 @@ from tests.support.comfyui_editor.node_types import object_info
 from tests.support.comfyui_editor.templates import template
 from tests.support.control_plane import ControlPlane, control_plane_in_a_thread
 
+# Official templates: pictures, inpainting, control, upscaling, video from text, picture and video, audio, 3D, text.
+OF_EVERY_KIND = (
+    "image_z_image_turbo",
+    "image_flux2",
+    "image_qwen_image_edit",
+    "flux_fill_inpaint_example",
+    "flux_canny_model_example",
+    "flux_depth_lora_example",
+    "sd3.5_large_depth",
+    "hidream_i1_dev",
+    "template_qwen_image_illustration_lora",
+    "utility_image_segment_sam3",
+    "utility_interpolation_image_upscale",
+    "video_wan_vace_14B_v2v",
+    "video_wan_vace_14B_t2v",
+    "video_hunyuan_video_1.5_720p_t2v",
+    "video_ltx2_5_t2v",
+    "video_ltx2_t2v_distilled",
+    "ltxv_text_to_video",
+    "video_wan2_2_14B_fun_inpaint",
+    "audio_ace_step1_5_xl_base",
+    "audio_stable_audio_example",
+    "3d_hunyuan3d-v2.1",
+    "llm_qwen3vl_text_gen",
+    "basic_mask_operations_and_compositing",
+)
+
 
 @dataclass(frozen=True)
 class Pod:

@@ -10,6 +10,7 @@ from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.comfy.errors import ComfyError
 from backend.core.errors import InvalidRequest
+from backend.inputs.dependencies import InputFilesService
 from backend.jobs.dependencies import EstimatesService, SubmissionService
 from backend.jobs.grid import is_range
 from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobSource
@@ -20,6 +21,7 @@ from backend.templates.models import Template
 from backend.templates.service import TemplateFilter, Templates
 from backend.web import htmx
 from backend.web.templating import renderer_of
+from backend.workflows.bindings import Kind
 
 router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
@@ -52,6 +54,7 @@ async def show(
     request: Request,
     templates: TemplatesService,
     estimates: EstimatesService,
+    inputs: InputFilesService,
     template: TemplateId = "",
     q: Annotated[str, Query(max_length=200)] = "",
     media: Media = "",
@@ -59,6 +62,8 @@ async def show(
     if template:
         view = await _form_view(templates, await templates.get(template))
         view["expected"] = await estimates.of_template(view["template"].id)
+        view["missing_files"] = await inputs.missing(_files_of(view["inputs"]))
+        view["price"] = None
         return renderer_of(request).page(request, "jobs/new_form.html", view)
     found = await templates.search(TemplateFilter(q=q, media_type=media or None, paid=False))
     listed = {"found": len(found), "shown": found[:SHOWN], "q": q, "media": media}
@@ -93,6 +98,11 @@ async def _form_view(templates: Templates, template: Template) -> dict[str, Any]
     except (ComfyError, InvalidRequest) as error:
         view["problem"] = error.message
     return view
+
+
+def _files_of(inputs: dict[str, Any]) -> set[str]:
+    """Return the files that the inputs name by themselves."""
+    return {str(item["default"]) for item in inputs.values() if item["x-comfypod"]["kind"] == Kind.FILE}
 
 
 async def _wanted(request: Request, template_id: str) -> TemplateRequest:

@@ -6,7 +6,8 @@ from typing import Any
 
 from backend.workflows.signatures import COMBO, InputSignature
 
-UPLOADS = ("image_upload", "video_upload", "audio_upload", "file_upload")
+# Options that mark a menu of files, and what the files are.
+UPLOADS = {"image_upload": "image", "video_upload": "video", "audio_upload": "audio", "file_upload": "file"}
 SIZES = frozenset({"width", "height", "length", "batch_size", "megapixels", "duration", "seconds", "fps"})
 SEEDS = frozenset({"seed", "noise_seed"})
 # Lists of files grow while the pod runs: their menus are suggestions.
@@ -62,3 +63,8 @@ def kind_of(signature: InputSignature, value: Any, title: str = "") -> Kind:
         Kind.MODEL: signature.type == COMBO and str(value).lower().endswith(MODEL_SUFFIXES),
     }
     return next((kind for kind, applies in rules.items() if applies), Kind.VALUE)
+
+
+def media_of(signature: InputSignature) -> str:
+    """Return what a menu of files has: `image`, `video`, `audio` or `file`."""
+    return next((media for option, media in UPLOADS.items() if signature.options.get(option)), "file")

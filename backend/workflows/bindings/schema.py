@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from backend.core.errors import InvalidRequest
-from backend.workflows.bindings.models import Binding, Kind
+from backend.workflows.bindings.models import Binding, Kind, media_of
 from backend.workflows.graph import Json
 from backend.workflows.signatures import COMBO, DYNAMIC_COMBO
 
@@ -43,6 +43,8 @@ def property_of(item: Binding) -> Json:
         # Files come and go: their menu is a suggestion, and ComfyUI has the last word.
         found["examples" if item.kind in (Kind.FILE, Kind.MODEL) else "enum"] = choices
     found["x-comfypod"] = {"kind": str(item.kind), "node": item.node_id, "input": item.input}
+    if item.kind is Kind.FILE:
+        found["x-comfypod"]["media"] = media_of(signature)
     return found
 
 

@@ -9,43 +9,17 @@ import pytest
 
 from tests.support.comfyui.graphs import picture, through
 from tests.support.comfyui_editor.templates import template
-from tests.support.templates_pod import Pod, running_pod
+from tests.support.templates_pod import OF_EVERY_KIND, Pod, running_pod
 
 pytestmark = pytest.mark.slow
 
-# Of every kind: pictures, inpainting, control, upscaling, video from text, picture and video, audio, 3D, text.
-NAMES = (
-    "image_z_image_turbo",
-    "image_flux2",
-    "image_qwen_image_edit",
-    "flux_fill_inpaint_example",
-    "flux_canny_model_example",
-    "flux_depth_lora_example",
-    "sd3.5_large_depth",
-    "hidream_i1_dev",
-    "template_qwen_image_illustration_lora",
-    "utility_image_segment_sam3",
-    "utility_interpolation_image_upscale",
-    "video_wan_vace_14B_v2v",
-    "video_wan_vace_14B_t2v",
-    "video_hunyuan_video_1.5_720p_t2v",
-    "video_ltx2_5_t2v",
-    "video_ltx2_t2v_distilled",
-    "ltxv_text_to_video",
-    "video_wan2_2_14B_fun_inpaint",
-    "audio_ace_step1_5_xl_base",
-    "audio_stable_audio_example",
-    "3d_hunyuan3d-v2.1",
-    "llm_qwen3vl_text_gen",
-    "basic_mask_operations_and_compositing",
-)
 TURBO = "official:image_z_image_turbo"
 
 
 @pytest.fixture(scope="module")
 def pod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
-    with running_pod(tmp_path_factory.mktemp("pod"), NAMES) as pod:
-        for name in NAMES:
+    with running_pod(tmp_path_factory.mktemp("pod"), OF_EVERY_KIND) as pod:
+        for name in OF_EVERY_KIND:
             pod.install_models(f"official:{name}")
         yield pod
 
@@ -84,10 +58,10 @@ def finished(pod: Pod, job_id: str) -> dict[str, Any]:
 
 
 def test_official_templates_of_every_kind_run(pod: Pod) -> None:
-    submitted = [submit(pod, template_id=f"official:{name}")["jobs"][0] for name in NAMES]
+    submitted = [submit(pod, template_id=f"official:{name}")["jobs"][0] for name in OF_EVERY_KIND]
     ended = {job["template"]: finished(pod, job["id"]) for job in submitted}
     assert {name: (job["state"], job["error"]) for name, job in ended.items()} == {
-        f"official:{name}": ("succeeded", None) for name in NAMES
+        f"official:{name}": ("succeeded", None) for name in OF_EVERY_KIND
     }
     kinds = {output["kind"] for job in ended.values() for output in job["outputs"]}
     assert {"image", "video", "audio", "3d", "text"} <= kinds
