@@ -156,9 +156,9 @@ def test_a_job_is_edited_varied_and_compared(signed_in: Page, axe: str, keep_pic
 
 def test_a_batch_shows_its_axes_and_retries_what_failed(signed_in: Page, axe: str, keep_picture: Any) -> None:
     page = signed_in
-    values = [{"6.text": text, "5.steps": steps} for text in PROMPTS for steps in (2, 4)]
-    jobs = submit(page, workflow(), *({"name": "grid", "values": each} for each in values))
-    page.goto(urljoin(page.url, f"/batches/{jobs[0]['batch_id']}"))
+    grid = {"6.text": PROMPTS, "5.steps": [2, 4]}
+    answer = page.request.post(urljoin(page.url, "/api/jobs"), data={"document": workflow(), "grid": grid})
+    page.goto(urljoin(page.url, f"/batches/{answer.json()['batch_id']}"))
     expect(page.get_by_text("6 of 6 succeeded")).to_be_visible()
     expect(page.get_by_role("columnheader")).to_have_text(["2", "4"])
     expect(page.get_by_role("rowheader")).to_have_text(PROMPTS)
