@@ -15,7 +15,7 @@ run: $(VENV)/runtime ## start the control plane on http://localhost:8001, worksp
 test: $(VENV)/dev ## everything: checks, unit, integration, browser and image tests
 	@scripts/dev/test.sh
 
-check: $(VENV)/dev ## the everyday check: linters, types, contracts, fast tests
+check: $(VENV)/dev ## before every commit, under a minute: linters, types, contracts, tests that start no program
 	@scripts/dev/check.sh
 
 coverage: $(VENV)/dev ## which lines of the control plane its tests run; at least 90 %

@@ -206,6 +206,7 @@ async def test_a_comfyui_that_is_away_is_unreachable(what: str) -> None:
             ), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", NONSENSE | AWAY)
 async def test_files_and_signals_end_in_a_typed_error_or_work(what: str) -> None:
     async with answering((NONSENSE | AWAY)[what]) as comfy:

@@ -278,6 +278,7 @@ async def test_a_write_problem_is_reported_until_it_is_solved(database: Database
     assert await database.problem() is None
 
 
+@pytest.mark.slow
 async def test_opening_waits_for_a_locked_database(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     other = sqlite3.connect(path, isolation_level=None)
