@@ -5,7 +5,6 @@ A hook that fails is reported and delays nothing further.
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +14,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
+from scripts.workspace.child import new_output, run_child
 from scripts.workspace.layout import Layout
 from scripts.workspace.report import write_json
 
@@ -26,8 +25,6 @@ DEFAULT_SECONDS = 300.0
 # How long hooks of the second kind wait for ComfyUI, which may install packages of nodes first.
 READY_SECONDS = 1800.0
 POLL_SECONDS = 0.5
-OUTPUT_LINES = 20
-MAX_LINE_LENGTH = 500
 IGNORED_SUFFIXES = (".disabled", ".bak", "~")
 
 
@@ -79,7 +76,7 @@ class Hooks:
         hook, began = HookRun(name=path.name, stage=stage, state="running"), time.monotonic()
         print(f"hooks: {stage}.d/{path.name} begins", flush=True)
         self._update(hook)
-        output: deque[str] = deque(maxlen=OUTPUT_LINES)
+        output: deque[str] = new_output()
         state, code = self._wait(path, output)
         seconds = round(time.monotonic() - began, 1)
         self._update(replace(hook, state=state, exit_code=code, seconds=seconds, output=tuple(output)))
@@ -87,34 +84,19 @@ class Hooks:
 
     def _wait(self, path: Path, output: deque[str]) -> tuple[str, int | None]:
         try:
-            process = subprocess.Popen(
+            code = run_child(
                 _command(path),
-                cwd=self._folder.parent,
-                env=dict(self._environment),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
+                folder=self._folder.parent,
+                environment=self._environment,
+                seconds=limit_of(self._environment),
+                output=output,
             )
         except OSError as error:
             output.append(f"{path} cannot be run: {error.strerror}.")
             return "failed", None
-        reader = Thread(target=_copy, args=(process, output), daemon=True)
-        reader.start()
-        try:
-            code = process.wait(limit_of(self._environment))
-        except subprocess.TimeoutExpired:
+        if code is None:
             return "timed_out", None
-        else:
-            return ("failed" if code else "done"), code
-        finally:  # also when the service is stopped; a hook that has ended may leave programs running
-            if process.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-            reader.join(timeout=1)
+        return ("failed" if code else "done"), code
 
     def _update(self, changed: HookRun) -> None:
         runs = [
@@ -190,14 +172,6 @@ def _service_has_ended() -> bool:
 def _command(path: Path) -> list[str]:
     """Network volumes may not have permission bits, so a script that cannot be executed is run by bash."""
     return [str(path)] if os.access(path, os.X_OK) else ["bash", str(path)]
-
-
-def _copy(process: "subprocess.Popen[str]", output: deque[str]) -> None:
-    assert process.stdout  # noqa: S101
-    with process.stdout as lines:
-        for line in lines:
-            output.append(line.rstrip()[:MAX_LINE_LENGTH])
-            print(line, end="", flush=True)
 
 
 def _ending(state: str, code: int | None) -> str:
