@@ -14,7 +14,9 @@ from backend.web.templating import renderer_of
 router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, include_in_schema=False)
 
 SHOWN = 100
-Kind = Literal["", "download", "job", "preset", "model", "service", "sign_in", "token", "api_key"]
+Kind = Literal[
+    "", "download", "job", "preset", "model", "service", "provision", "sign_in", "token", "api_key"
+]
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("", "All"),
     ("download", "Downloads"),
@@ -22,6 +24,7 @@ KINDS: tuple[tuple[Kind, str], ...] = (
     ("preset", "Presets"),
     ("model", "Models"),
     ("service", "Services"),
+    ("provision", "Provisioning"),
     ("sign_in", "Sign-ins"),
     ("token", "Tokens"),
     ("api_key", "API keys"),

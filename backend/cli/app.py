@@ -14,6 +14,7 @@ from backend.cli import (
     mcp_stdio,
     presets,
     price,
+    provision,
     rate_limits,
     run,
     schedules,
@@ -49,6 +50,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(autostop.app, name="autostop")
 app.add_typer(price.app, name="price")
 app.add_typer(services.app, name="services")
+app.add_typer(provision.app, name="provision")
 app.command()(activity.activity)
 app.command()(mcp_stdio.mcp)
 presets.app.command()(sharing.update)

@@ -42,6 +42,7 @@ class ControlPlane:
         self.jobs = client.jobs
         self.power = client.power
         self.presets = client.presets
+        self.provisioning = client.provisioning
         self.price = client.price
         self.schedules = client.schedules
         self.storage = client.storage

@@ -16,6 +16,7 @@ from backend.client.models import Token
 from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
 from backend.client.price import PriceClient
+from backend.client.provisioning import ProvisioningClient
 from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
 from backend.client.system import SystemClient
@@ -37,6 +38,7 @@ class ApiClient:
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)
         self.price = PriceClient(connection)
+        self.provisioning = ProvisioningClient(connection)
         self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)
         self.system = SystemClient(connection)

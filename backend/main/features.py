@@ -12,6 +12,7 @@ from backend.outputs.feature import FEATURE as OUTPUTS
 from backend.overview.feature import FEATURE as OVERVIEW
 from backend.power.feature import FEATURE as POWER
 from backend.presets.feature import FEATURE as PRESETS
+from backend.provisioning.feature import FEATURE as PROVISIONING
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
 from backend.storage.feature import FEATURE as STORAGE
@@ -35,6 +36,7 @@ FEATURES: tuple[Feature, ...] = (
     MCP,
     COMFY_API,
     OUTPUTS,
+    PROVISIONING,
     OVERVIEW,
     POWER,
 )

@@ -35,6 +35,15 @@ def system_items(system: SystemView) -> Iterator[Item]:
     yield from _services(system)
 
 
+def provisioning_items(failed: int) -> Iterator[Item]:
+    if failed:
+        yield Item(
+            tone="danger",
+            message=f"Provisioning: {_count(failed, 'step')} failed.",
+            action=Action(label="See why", url="/provisioning"),
+        )
+
+
 def download_items(counts: Mapping[State, int]) -> Iterator[Item]:
     failed, quarantined = counts.get(State.FAILED, 0), counts.get(State.QUARANTINED, 0)
     if failed:
@@ -44,7 +53,7 @@ def download_items(counts: Mapping[State, int]) -> Iterator[Item]:
         yield Item(
             tone="danger",
             message=f"{_count(quarantined, 'file')} in quarantine: the content is not the expected one.",
-            action=Action(label="Decide", url="/downloads"),
+            action=Action(label="Decide", url="/downloads?state=quarantined"),
         )
 
 

@@ -5,6 +5,7 @@ from backend.downloads.service import Downloads
 from backend.jobs.service import Jobs
 from backend.overview import pages
 from backend.overview.service import OverviewService, Sources
+from backend.provisioning.service import Provisioning
 from backend.settings.service import TokenSettings
 from backend.system.sampler import Sampler
 from backend.web.features import Context, Feature, Running
@@ -17,6 +18,7 @@ async def start(context: Context) -> Running:
         downloads=registry.get(Downloads),
         jobs=registry.get(Jobs),
         tokens=registry.get(TokenSettings),
+        provisioning=registry.get(Provisioning),
         activity=registry.get(Activity),
     )
     return Running(services=(OverviewService(sources, context.events),))

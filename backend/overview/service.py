@@ -17,9 +17,16 @@ from backend.downloads.service import Downloads
 from backend.jobs.models import Job, JobChanged, JobState, Output, QueueChanged
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobFilter
-from backend.overview.attention import download_items, job_items, system_items, token_items
+from backend.overview.attention import (
+    download_items,
+    job_items,
+    provisioning_items,
+    system_items,
+    token_items,
+)
 from backend.overview.charts import charts_of
 from backend.overview.models import Overview, Running, Work
+from backend.provisioning.service import Provisioning
 from backend.settings.service import TokenSettings
 from backend.system.sampler import Sampler
 
@@ -43,6 +50,7 @@ class Sources:
     downloads: Downloads
     jobs: Jobs
     tokens: TokenSettings
+    provisioning: Provisioning
     activity: Activity
 
 
@@ -77,6 +85,7 @@ class OverviewService:
         system, records = sources.sampler.view(), await self._current_records()
         items = [
             *(system_items(system) if system else ()),
+            *provisioning_items(sources.provisioning.failures),
             *token_items(sources.tokens.views()),
             *download_items(records.counts),
             *job_items(records.work.counts, recently_failed=records.recently_failed),

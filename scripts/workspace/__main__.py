@@ -1,6 +1,7 @@
 """`python -m scripts.workspace prepare` prepares the workspace; `… comfyui` does so and then becomes ComfyUI.
 
-`… after-hooks` runs the user's hooks once ComfyUI listens.
+`… after-hooks` runs the user's hooks once ComfyUI listens. `… provision [again]` applies the provisioning document beside
+ComfyUI.
 """
 
 import os
@@ -8,6 +9,7 @@ import signal
 import sys
 from collections.abc import Mapping
 
+from scripts.provision.source import source_from
 from scripts.workspace.accelerator import image_from, judge, probe
 from scripts.workspace.hooks import BEFORE, Hooks, run_after_hooks, start_after_hooks
 from scripts.workspace.install import install_environment, install_packages
@@ -41,6 +43,8 @@ def main(arguments: list[str]) -> int:
     if arguments == ["after-hooks"]:
         run_after_hooks(Hooks(layout, os.environ), PORT)
         return 0
+    if arguments[:1] == ["provision"]:
+        return provision_beside(layout, again=arguments[1:] == ["again"])
     write_profile(layout, None, os.environ, Report(folder=layout.run))
     report, place = prepare(layout)
     if place is None:
@@ -57,10 +61,13 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
     print(f"accelerator: {verdict.message}", flush=True)
     environment = with_choice_of_owner(install_environment(place, os.environ), layout)
     left_out: frozenset[str] = frozenset()
+    variables: dict[str, str] = {}
     if not safe_mode(environment):
         left_out = install_packages(layout, place, environment, report)
+        variables = provision(layout, place, environment, report)
+    environment |= variables
     write_manager_defaults(place, report)
-    write_profile(layout, place, os.environ, report)
+    write_profile(layout, place, {**os.environ, **variables}, report, also=variables)
     make_paths_persistent(layout, place, report)
     paths = write_model_paths(layout, place, environment, report)
     selection = node_selection(place, paths, environment, left_out)
@@ -78,6 +85,26 @@ def become_comfyui(layout: Layout, place: Place, report: Report) -> None:
         run_hooks(layout, environment)
     os.chdir(place.base)
     os.execve(arguments[0], arguments, environment)  # noqa: S606 - no shell is what we want
+
+
+def provision(layout: Layout, place: Place, environment: Mapping[str, str], report: Report) -> dict[str, str]:
+    """Apply the provisioning document, if there is one, and return its variables that the pod does not have."""
+    source = source_from(layout.workspace, environment)
+    if source is None:
+        return {}
+    from scripts.provision.run import Provisioning  # noqa: PLC0415 - most pods have no document
+
+    return Provisioning(layout, place, environment, report.begin).run(source)
+
+
+def provision_beside(layout: Layout, *, again: bool) -> int:
+    """Apply the provisioning document while ComfyUI runs, which has to be restarted to see a change."""
+    source = source_from(layout.workspace, os.environ)
+    if source is None:
+        return 1
+    from scripts.provision.run import provision_now  # noqa: PLC0415 - as above
+
+    return provision_now(layout, source, os.environ, again=again)
 
 
 def run_hooks(layout: Layout, environment: Mapping[str, str]) -> None:

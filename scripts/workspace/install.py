@@ -34,6 +34,8 @@ class Installer:
     environment: Mapping[str, str]
     # On the clock of time.monotonic().
     deadline: float
+    # For one call.
+    step_seconds: float = STEP_SECONDS
 
     def install(self, *arguments: str, folder: Path, prefer: Path | None = None) -> str | None:
         """Return None, or why the installation failed. Local paths in the arguments are relative to `folder`.
@@ -50,7 +52,7 @@ class Installer:
             *(str(self.uv), "pip", "install", "--quiet", "--python", str(self.venv)),
             *("--constraint", str(self.constraints), *arguments),
         ]
-        limit = min(STEP_SECONDS, self.deadline - time.monotonic())
+        limit = min(self.step_seconds, self.deadline - time.monotonic())
         if limit <= 0:
             return "the time for all packages was used up"
         try:

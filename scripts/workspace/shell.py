@@ -6,7 +6,7 @@ Login shells read the profile from /etc/profile.d; other interactive shells and 
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from scripts.workspace.layout import Layout, Place
@@ -21,12 +21,19 @@ HEADER = "# Written by the pod at every start. A variable that is set already ke
 
 
 def write_profile(
-    layout: Layout, place: Place | None, environment: Mapping[str, str], report: Report
+    layout: Layout,
+    place: Place | None,
+    environment: Mapping[str, str],
+    report: Report,
+    also: Collection[str] = (),
 ) -> None:
-    """Write the profile; before the workspace is ready, for the place where it is going to be."""
+    """Write the profile; before the workspace is ready, for the place where it is going to be.
+
+    `also` are names of further variables that shells get.
+    """
     venv = place.venv if place else layout.venv_link
     cache = place.cache if place else layout.cache
-    variables = {name: environment[name] for name in PASSED_ON if environment.get(name)}
+    variables = {name: environment[name] for name in (*PASSED_ON, *also) if environment.get(name)}
     variables["VIRTUAL_ENV"] = str(venv)
     defaults = {name: str(IMAGE_CACHE / folder) for name, folder in CACHES.items()}
     lines = [

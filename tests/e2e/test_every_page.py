@@ -21,6 +21,7 @@ PAGES = {
     "add": "/downloads/add",
     "storage": "/storage",
     "services": "/services",
+    "provisioning": "/provisioning",
     "activity": "/activity",
     "styleguide": "/styleguide",
     "log": "/services/comfyui",

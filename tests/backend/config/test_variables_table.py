@@ -44,7 +44,8 @@ def read_by(pattern: re.Pattern[str], *paths: Path) -> set[str]:
 
 def read_at_start() -> set[str]:
     shell = read_by(IN_SHELL, SCRIPTS / "entrypoint.sh", *(SCRIPTS / "supervisor").glob("*.sh"))
-    python = read_by(IN_PYTHON, *(SCRIPTS / "workspace").glob("*.py"), *(SCRIPTS / "supervisor").glob("*.py"))
+    folders = ("workspace", "supervisor", "provision")
+    python = read_by(IN_PYTHON, *(path for name in folders for path in (SCRIPTS / name).glob("*.py")))
     return shell | python
 
 

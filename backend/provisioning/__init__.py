@@ -1,0 +1,1 @@
+"""Provisioning: bring a pod to the state that one document describes."""

@@ -1,0 +1,208 @@
+"""Shows what the boot scripts apply, applies presets and files, and starts a run on request."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from backend.activity.service import Activity
+from backend.config.settings import PROJECT_ROOT
+from backend.core.async_tools import cancel_and_wait
+from backend.core.errors import Conflict, NotFound
+from backend.provisioning.downloaded import DownloadedSteps
+from backend.provisioning.models import DOWNLOADED, RunReport, State, Step, StepStatus
+from backend.provisioning.records import REPORT, Records, is_running, read_report
+from backend.provisioning.schemas import CheckView, MistakeView, ProvisioningView, StepView
+
+log = structlog.get_logger(__name__)
+
+# The mark of the newest run that is in the activity log, beside the report.
+NOTED = "provision-noted"
+# Custom nodes and install scripts must not see the pod's password.
+# The control plane's own modules are not those of ComfyUI's environment.
+HIDDEN_VARIABLES = frozenset({"ACCESS_PASSWORD", "PYTHONPATH"})
+
+
+class Provisioning:
+    """The provisioning document of this pod."""
+
+    def __init__(
+        self,
+        run_folder: Path,
+        workspace: Path,
+        downloaded: DownloadedSteps,
+        activity: Activity,
+        clean: Callable[[str], str],
+    ):
+        """`clean` masks secrets in what programs wrote."""
+        self._run_folder, self._workspace = run_folder, workspace
+        self._downloaded, self._activity, self._clean = downloaded, activity, clean
+        self._report: RunReport | None = None
+        self._stamp: int | None = None
+        self._begun = 0.0
+        self._run_task: asyncio.Task[None] | None = None
+        self._checking = asyncio.Lock()
+
+    async def view(self) -> ProvisioningView:
+        await self._catch_up()
+        report = self._report or RunReport()
+        statuses = [*report.steps, *self._downloaded.statuses]
+        boot_runs = is_running(report) or self._is_starting
+        changed = any(step.state == State.APPLIED for step in report.steps)
+        return ProvisioningView(
+            source=report.source,
+            sha256=report.sha256,
+            problems=[self._clean(problem) for problem in report.problems],
+            steps=[self._step_view(status) for status in statuses],
+            running=boot_runs or self._downloaded.is_active,
+            interrupted=bool(report.started_at) and report.finished_at is None and not boot_runs,
+            needs_restart=changed and not report.before_start and not boot_runs,
+            started_at=_moment(report.started_at),
+            finished_at=_moment(report.finished_at),
+        )
+
+    @property
+    def failures(self) -> int:
+        """How many steps failed, an unusable document included."""
+        report = self._report or RunReport()
+        failed = [step for step in (*report.steps, *self._downloaded.statuses) if step.state == State.FAILED]
+        return len(failed) + bool(report.problems)
+
+    async def run(self, *, again: bool) -> ProvisioningView:
+        """Apply the document now, beside ComfyUI. Raise Conflict while it is being applied."""
+        await self._catch_up()
+        if self._is_starting or (self._report and is_running(self._report)):
+            raise Conflict(
+                "The document is being applied already. Wait until that has ended.", code="running"
+            )
+        if not (self._workspace / "provision.yaml").exists() and not os.environ.get("PROVISION_URL"):
+            raise NotFound(
+                f"There is no document. Write {self._workspace}/provision.yaml, or set PROVISION_URL.",
+                code="no_document",
+            )
+        self._activity.note("provision.started", "again" if again else "")
+        self._run_task = asyncio.create_task(self._run(again=again))
+        return await self.view()
+
+    async def check(self) -> None:
+        """Read the boot scripts' report if it has changed, and apply presets and files."""
+        async with self._checking:
+            await self._read()
+            for status in await self._downloaded.advance():
+                if status.state == State.FAILED:
+                    self._activity.note("provision.failed", status.title, reason=status.message)
+
+    async def _catch_up(self) -> None:
+        """Read a new report. A check may take as long as it takes to hash a model, so nothing waits for it."""
+        if not self._checking.locked():
+            async with self._checking:
+                await self._read()
+
+    async def close(self) -> None:
+        if self._run_task:
+            await cancel_and_wait(self._run_task)
+
+    @property
+    def _is_starting(self) -> bool:
+        return self._run_task is not None and not self._run_task.done()
+
+    async def _run(self, *, again: bool) -> None:
+        """Run the boot scripts' part as a program of its own: it may take long, and ends with us."""
+        environment = {name: value for name, value in os.environ.items() if name not in HIDDEN_VARIABLES}
+        environment |= {"WORKSPACE": str(self._workspace), "RUN_DIR": str(self._run_folder)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "scripts.workspace", "provision", *(["again"] if again else [])),
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            code = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        if code:
+            log.warning("provisioning ended early", exit_code=code)
+        await self.check()
+
+    async def _read(self) -> None:
+        stamp = _stamp_of(self._run_folder / REPORT)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        report = self._report = await asyncio.to_thread(read_report, self._run_folder)
+        if report is None:
+            return
+        if report.document and report.started_at != self._begun:
+            self._begun = report.started_at
+            steps = await asyncio.to_thread(_downloads_of, Path(report.document))
+            await self._downloaded.begin(steps, Records(Path(report.records)), again=report.again)
+        if report.finished_at is not None:
+            self._note(report)
+
+    def _note(self, report: RunReport) -> None:
+        """Note a finished run once, also when the control plane restarts."""
+        mark, run = self._run_folder / NOTED, str(report.started_at)
+        try:
+            if mark.exists() and mark.read_text() == run:
+                return
+            mark.write_text(run)
+        except OSError:
+            return
+        for problem in report.problems:
+            self._activity.note("provision.failed", report.source, reason=problem)
+        for step in report.steps:
+            if step.state == State.FAILED:
+                self._activity.note("provision.failed", step.title, reason=step.message)
+            if step.state == State.APPLIED:
+                self._activity.note("provision.applied", step.title)
+
+    def _step_view(self, status: StepStatus) -> StepView:
+        return StepView(
+            key=status.key,
+            kind=status.kind,
+            title=status.title,
+            state=status.state,
+            message=self._clean(status.message),
+            seconds=status.seconds,
+            output=[self._clean(line) for line in status.output],
+        )
+
+
+def check_document(content: bytes) -> CheckView:
+    """Return the mistakes of a document, or its steps. Nothing is applied."""
+    from backend.provisioning.document import BadDocument, read_document  # noqa: PLC0415 - few pods have one
+    from backend.provisioning.steps import steps_of  # noqa: PLC0415
+
+    try:
+        steps = steps_of(read_document(content))
+    except BadDocument as error:
+        mistakes = [MistakeView(line=mistake.line, message=mistake.message) for mistake in error.mistakes]
+        return CheckView(mistakes=mistakes, steps=[])
+    return CheckView(mistakes=[], steps=[f"{step.kind}: {step.title}" for step in steps])
+
+
+def _downloads_of(document: Path) -> list[Step]:
+    from backend.provisioning.document import BadDocument, read_document  # noqa: PLC0415 - as above
+    from backend.provisioning.steps import steps_of  # noqa: PLC0415
+
+    try:
+        return [step for step in steps_of(read_document(document.read_bytes())) if step.kind in DOWNLOADED]
+    except (OSError, BadDocument):
+        return []
+
+
+def _stamp_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None

@@ -1,0 +1,1 @@
+"""Installs, updates and removes custom nodes."""

@@ -1,0 +1,1 @@
+"""Applies the steps of a provisioning document that the pod itself needs: packages, nodes, variables."""
