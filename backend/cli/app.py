@@ -12,6 +12,7 @@ from backend.cli import (
     jobs,
     keys,
     mcp_stdio,
+    notifications,
     presets,
     price,
     provision,
@@ -49,6 +50,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(autostop.app, name="autostop")
 app.add_typer(price.app, name="price")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(services.app, name="services")
 app.add_typer(provision.app, name="provision")
 app.command()(activity.activity)

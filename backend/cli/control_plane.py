@@ -40,6 +40,7 @@ class ControlPlane:
         self.downloads = client.downloads
         self.inputs = client.inputs
         self.jobs = client.jobs
+        self.notifications = client.notifications
         self.power = client.power
         self.presets = client.presets
         self.provisioning = client.provisioning

@@ -13,6 +13,7 @@ from backend.client.errors import Rejected
 from backend.client.inputs import InputsClient
 from backend.client.jobs import JobsClient
 from backend.client.models import Token
+from backend.client.notifications import NotificationsClient
 from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
 from backend.client.price import PriceClient
@@ -35,6 +36,7 @@ class ApiClient:
         self.downloads = DownloadsClient(connection)
         self.inputs = InputsClient(connection)
         self.jobs = JobsClient(connection)
+        self.notifications = NotificationsClient(connection)
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)
         self.price = PriceClient(connection)

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "api-keys"
 QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
 TEMPLATES, WORKFLOWS, PRICE = "templates", "workflows", "price.json"
+NOTIFICATIONS = "notifications.json"
 TIMEOUT_SECONDS = 1
 
 
@@ -37,6 +38,7 @@ class PersistentPaths:
     templates: Path
     workflows: Path
     price: Path
+    notifications: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -61,6 +63,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / KEPT_FILES, general / KEPT_FILES)
     _move(state / TEMPLATES, general / TEMPLATES)
     _move(state / PRICE, general / PRICE)
+    _move(state / NOTIFICATIONS, secret / NOTIFICATIONS)
     _move(state / WORKFLOWS, secret / WORKFLOWS)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
@@ -79,6 +82,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         templates=general / TEMPLATES,
         workflows=secret / WORKFLOWS,
         price=general / PRICE,
+        notifications=secret / NOTIFICATIONS,
     )
 
 

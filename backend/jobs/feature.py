@@ -65,7 +65,7 @@ async def start(context: Context) -> Running:
     templates, schedules = context.registry.get(Templates), Schedules(store)
     await schedules.load()
     activity = context.registry.get(Activity)
-    JobHistory(activity, events)
+    history = JobHistory(jobs, activity, events)
     submission = Submission(jobs, templates)
     intake = Intake(jobs, submission, Claims(journal))
     folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
@@ -96,6 +96,7 @@ async def start(context: Context) -> Running:
             channel.run,
             Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load)).run,
             ScheduleWorker(schedules, submission, activity).run,
+            history.run,
             outbox.run,
             WebhookSender(jobs, deliveries, outbox, secret, activity).run,
             DeferredJobs(jobs, lifecycle, templates, events).run,

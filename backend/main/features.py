@@ -8,6 +8,7 @@ from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.inputs.feature import FEATURE as INPUTS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
+from backend.notifications.feature import FEATURE as NOTIFICATIONS
 from backend.outputs.feature import FEATURE as OUTPUTS
 from backend.overview.feature import FEATURE as OVERVIEW
 from backend.power.feature import FEATURE as POWER
@@ -29,6 +30,7 @@ FEATURES: tuple[Feature, ...] = (
     DOWNLOADS,
     PRESETS,
     SETTINGS,
+    NOTIFICATIONS,
     TEMPLATES,
     INPUTS,
     JOBS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from backend.core.disk import is_low
 from backend.core.formatting import format_bytes
 from backend.downloads.models import State
 from backend.jobs.models import JobState
@@ -10,9 +11,6 @@ from backend.settings.models import TokenView
 from backend.system.models import Action as ServiceAction
 from backend.system.models import Problem, SystemView
 
-# The share of the disk, and the bytes, below which space is low.
-LOW_SHARE = 0.07
-LOW_BYTES = 10 * 10**9
 DOWN = {"exited": "has exited", "fatal": "has failed", "backoff": "has crashed", "stopped": "is stopped"}
 ACTIONS = {
     "nodes_failed": Action(label="See why", url="/services"),
@@ -89,11 +87,10 @@ def _of_problem(problem: Problem) -> Item:
 
 
 def _disk(system: SystemView) -> Iterator[Item]:
-    free, usable = system.disk.free, system.disk.used + system.disk.free
-    if free < LOW_BYTES or free < LOW_SHARE * usable:
+    if is_low(system.disk):
         yield Item(
             tone="warning",
-            message=f"The disk is nearly full: {format_bytes(free)} free.",
+            message=f"The disk is nearly full: {format_bytes(system.disk.free)} free.",
             action=Action(label="Free space", url="/storage"),
         )
 

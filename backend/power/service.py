@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -31,7 +32,7 @@ class Autostop:
         self._choice = choice
         self.countdown = Countdown(minutes=_chosen(choice, default_minutes) if host else 0)
         self._seen = Observation(busy=[])
-        self._stopping = False
+        self._stopping = self._warned = False
         self._problem: str | None = None
 
     def view(self) -> AutostopView:
@@ -72,8 +73,19 @@ class Autostop:
         if not self.countdown.minutes or self._host is None or self._stopping:
             return
         await self._observe()
+        self._warn(clock.now())
         if self.countdown.is_due(clock.now()):
             await self._stop(self._host)
+
+    def _warn(self, now: datetime) -> None:
+        """Note once that the countdown has begun, for those who see no page."""
+        warns = self.countdown.warns(now)
+        if warns and not self._warned and self.countdown.stops_at:
+            at = self.countdown.stops_at.astimezone()
+            self._activity.note(
+                "autostop.soon", "pod", reason=f"It is idle and will be stopped at {at:%H:%M:%S}."
+            )
+        self._warned = warns
 
     async def _observe(self) -> None:
         self._seen = await self.idleness.observe()

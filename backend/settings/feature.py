@@ -7,6 +7,7 @@ from backend.activity.service import Activity
 from backend.settings import api
 from backend.settings.pages import api_keys, overview, sessions
 from backend.settings.pages import tokens as token_pages
+from backend.settings.sections import SettingsSections
 from backend.settings.service import TokenSettings
 from backend.sources.service import Sources
 from backend.sources.tokens import Tokens
@@ -22,7 +23,7 @@ async def start(context: Context) -> Running:
         tokens, registry.get(Sources), services, registry.get(Activity), outlive=persistent
     )
     return Running(
-        services=(token_settings,),
+        services=(token_settings, SettingsSections(overview.SECTIONS)),
         background=(partial(mask_secrets, services, settings.secrets, tokens),),
     )
 

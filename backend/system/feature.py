@@ -9,6 +9,7 @@ from backend.system import api, pages, price_api, price_pages, sockets
 from backend.system.addresses import Addresses
 from backend.system.comfyui import ComfyStatus
 from backend.system.database_watch import DatabaseWatch
+from backend.system.incidents import Incidents
 from backend.system.model_paths import ModelPaths
 from backend.system.price import PodPrice, Price, started_at
 from backend.system.safe_mode import SafeMode
@@ -32,7 +33,7 @@ async def start(context: Context) -> Running:
     comfy = ComfyStatus(context.registry.get(ComfyClient), services)
     database = DatabaseWatch(context.database)
     system = System(settings.workspace, settings.run_dir, comfy, services, database, settings.problems)
-    sampler = Sampler(system)
+    sampler = Sampler(system, Incidents(context.registry.get(Activity)))
     price = _price(context)
     context.registry.get(PageValues).share("pod_session", price.session)
     channel, logs = sockets.SystemChannel(), sockets.LogChannel()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psutil
 import structlog
 
+from backend.system.incidents import Incidents
 from backend.system.models import Gpu, SystemView
 from backend.system.service import System
 
@@ -41,8 +42,9 @@ class Sample:
 class Sampler:
     """Keeps the newest view of the pod, and the figures of the last ten minutes."""
 
-    def __init__(self, system: System):
+    def __init__(self, system: System, incidents: Incidents):
         self._system = system
+        self._incidents = incidents
         self._history: deque[Sample] = deque(maxlen=MAX_SAMPLES)
         self._history_at = 0.0
         self._traffic: tuple[float, int] | None = None
@@ -85,6 +87,7 @@ class Sampler:
         if now - self._history_at >= SECONDS * 0.9:
             self._history_at = now
             self._history.append(self._sample(view, now))
+        self._incidents.observe(view)
         self._view = view
         self.revision += 1
         return view

@@ -50,3 +50,25 @@ def test_a_form_sent_before_the_scripts_are_there_keeps_its_secret_out_of_the_ad
         expect(row.get_by_text("9876")).to_be_visible()
         expect(page).to_have_url(f"{plane.url}/settings")
         assert "hf_from_the_browser" not in "".join(plane.output)
+
+
+def test_a_browser_is_notified_after_its_channel_was_added(signed_in: Page, keep_picture: Any) -> None:
+    page = signed_in
+    page.context.grant_permissions(["notifications"])
+    follow(page.get_by_role("link", name="Settings"))
+    section = page.get_by_role("region", name="Notifications")
+    section.get_by_role("button", name="Allow in this browser").click()
+    expect(section.get_by_text("This browser shows notifications.")).to_be_visible()
+    section.get_by_label("Sent through").select_option("browser")
+    expect(section.get_by_label("Address")).to_be_hidden()
+    section.get_by_label("Name").fill("Laptop")
+    with page.expect_websocket(lambda socket: "/ws/notifications" in socket.url):
+        page.reload()
+    section.get_by_label("Sent through").select_option("browser")
+    section.get_by_label("Name").fill("Laptop")
+    section.get_by_role("button", name="Add and test").click()
+    expect(section.get_by_text("Works", exact=True)).to_be_visible()
+    keep_picture(page, "settings-notifications")
+    section.get_by_role("button", name="Remove Laptop").click()
+    agree(page)
+    expect(section.get_by_text("No channels yet.")).to_be_visible()

@@ -1,11 +1,7 @@
 """The page of settings.
 
-To add a section: write its template, which renders `section.view`, and name both in `SECTIONS`.
+A section is a template, which renders `section.view`. Features above this package add theirs to `SettingsSections`.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -15,28 +11,15 @@ from backend.auth.service import Authentication
 from backend.settings.pages.api_keys import keys_view
 from backend.settings.pages.sessions import sessions_view
 from backend.settings.pages.tokens import tokens_view
+from backend.settings.sections import Section, SettingsSections
 from backend.settings.service import TokenSettings
 from backend.system.model_paths import ModelPaths
 from backend.system.price import PodPrice
 from backend.system.price_pages import price_view
-from backend.web.features import Registry, registry_of
+from backend.web.features import registry_of
 from backend.web.templating import renderer_of
 
 router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, include_in_schema=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """A part of the page."""
-
-    # Also the anchor: `/settings#tokens`.
-    id: str
-    title: str
-    # One sentence below the title.
-    summary: str
-    template: str
-    # Everything that the template shows, looked up at each request.
-    view: Callable[[Registry], dict[str, Any]]
 
 
 SECTIONS = (
@@ -82,5 +65,7 @@ SECTIONS = (
 @router.get("/settings")
 async def show(request: Request) -> Response:
     registry = registry_of(request)
-    sections = [{"about": section, "view": section.view(registry)} for section in SECTIONS]
+    sections = [
+        {"about": section, "view": section.view(registry)} for section in registry.get(SettingsSections).all()
+    ]
     return renderer_of(request).page(request, "settings/page.html", {"sections": sections})

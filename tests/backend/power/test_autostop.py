@@ -64,6 +64,9 @@ async def test_an_idle_pod_is_stopped(rented: ControlPlane, host: PodHost) -> No
 
 async def test_the_countdown_is_cancelled_on_the_page(rented: ControlPlane, host: PodHost) -> None:
     assert (await check(rented, idle_minutes=6)).warns
+    assert (await check(rented, idle_minutes=6)).warns
+    log = (await rented.client.get("/api/activity", params={"kind": "autostop.soon"})).json()
+    assert [entry["subject"] for entry in log["entries"]] == ["pod"]
     assert "Cancel</button>" in (await rented.client.get("/autostop/banner")).text
     answer = await rented.client.post("/autostop/cancel", headers=HTML)
     assert "Cancel</button>" not in answer.text

@@ -1,5 +1,6 @@
 import Alpine from "../../vendor/alpine-csp.js";
 import "../../vendor/htmx.js";
+import { browserNotifications, showNotifications } from "../components/browser-notifications.js";
 import { sessionCost } from "../components/session-cost.js";
 import { theme, toasts } from "../components/shell.js";
 import { connection } from "../stores/connection.js";
@@ -16,7 +17,7 @@ export function start(components = {}) {
   Alpine.store("connection", connection);
   Alpine.store("downloads", downloads);
   Alpine.store("jobs", jobs);
-  for (const [name, component] of Object.entries({ sessionCost, theme, toasts, ...components }))
+  for (const [name, component] of Object.entries({ browserNotifications, sessionCost, theme, toasts, ...components }))
     Alpine.data(name, component);
   Alpine.start();
   const channel = new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
@@ -25,6 +26,7 @@ export function start(components = {}) {
     },
   });
   new LiveChannel("/ws/jobs", (frame) => jobs.apply(frame), { whileVisible: true });
+  showNotifications();
   document.addEventListener("no-answer", () => channel.reset());
   addEventListener("offline", () => channel.reset());
   document.addEventListener("keydown", onShortcut);

@@ -1,6 +1,7 @@
 """Another program gets a message when jobs end, whatever happens to it or to the control plane."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,13 @@ def test_a_signature_is_the_one_of_the_specification() -> None:
     body = b'{"test": 2432232314}'
     signed = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_the_end_of_a_batch_is_in_the_activity_log_once(pod: ControlPlane, receiver: Receiver) -> None:
+    async with asyncio.timeout(30), pod.socket("/ws/activity") as frames:
+        await end_a_job(pod, receiver, count=3)
+        kinds: list[str] = []
+        while "batch.finished" not in kinds:
+            kinds += [entry["kind"] for entry in json.loads(await frames.recv())["entries"]]
+    assert sorted(kinds).count("batch.finished") == 1
+    assert kinds.count("job.cancelled") == 3
