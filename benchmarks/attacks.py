@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import psutil
+import websockets
 
 from benchmarks.support.live import PASSWORD, signed_in
 from tests.support.process import Process, running_process
@@ -25,6 +26,7 @@ CALM_SECONDS = 3.0
 LOG_BYTES = 2**18
 DEFINITION_BYTES = 2**20 - 2**10
 UPLOADS, UPLOAD_BYTES = 60, 15_000_000
+TRANSFERS, SOCKETS, SOCKETS_AT_ONCE, SOCKETS_SECONDS = 100, 2000, 50, 5.0
 
 Attack = Callable[[httpx.AsyncClient], Awaitable[None]]
 
@@ -75,6 +77,26 @@ async def anonymous_uploads(client: httpx.AsyncClient) -> None:
     limits = httpx.Limits(max_connections=UPLOADS)
     async with httpx.AsyncClient(base_url=client.base_url, limits=limits, timeout=60) as stranger:
         await asyncio.gather(*(upload(stranger) for _ in range(UPLOADS)))
+
+
+async def two_thousand_sockets(client: httpx.AsyncClient) -> None:
+    """Follow the same transfers, which retry again and again, over many sockets."""
+    for number in range(TRANSFERS):
+        wanted = {"url": f"https://nowhere.invalid/{number}.safetensors", "folder": "unet"}
+        (await client.post("/api/downloads", json=wanted)).raise_for_status()
+    address = f"{str(client.base_url).replace('http', 'ws', 1)}/ws/downloads"
+    headers = {"Authorization": client.headers["Authorization"]}
+    at_once, opened = asyncio.Semaphore(SOCKETS_AT_ONCE), asyncio.Barrier(SOCKETS)
+
+    async def follow() -> None:
+        async with at_once:
+            socket = await websockets.connect(address, additional_headers=headers, compression=None)
+        async with socket:
+            await socket.recv()
+            await opened.wait()
+            await asyncio.sleep(SOCKETS_SECONDS)
+
+    await asyncio.gather(*(follow() for _ in range(SOCKETS)))
 
 
 async def calm(_: httpx.AsyncClient) -> None:
@@ -142,6 +164,7 @@ async def measure_all(folder: Path) -> dict[str, Any]:
         **{name: definition(content) for name, content in DEFINITIONS.items()},
         "five_definitions_of_30000_values": five_definitions_of_30_000_values,
         "anonymous_uploads": anonymous_uploads,
+        "two_thousand_sockets": two_thousand_sockets,
     }
     with running_supervisor(socket, comfyui="RUNNING"), running_process(environment, forked=False) as process:
         async with signed_in(process) as client:
