@@ -27,13 +27,16 @@ from backend.core.database import open_database
 from backend.core.journal import Journal
 from backend.jobs.models import new_id
 from backend.jobs.store import JobStore
+from backend.jobs.values import with_values
 from benchmarks.support.live import PASSWORD, signed_in
-from tests.support.comfyui.graphs import picture
+from tests.support.comfyui.graphs import Graph, picture, through
 from tests.support.comfyui.process import MAIN, ComfyUI, running
 from tests.support.process import Process, free_port, running_process
 
 OUT = Path(__file__).with_name("out") / "jobs.json"
 JOBS = 300
+# Jobs that ComfyUI takes this long for: still far shorter than a picture.
+SHORT_JOBS, SHORT_SECONDS = 60, 0.1
 ROUNDS = 3
 QUEUED = 10_000
 POLL_SECONDS = 0.02
@@ -54,11 +57,11 @@ async def control_plane(folder: Path, comfyui: str) -> AsyncIterator[tuple[Proce
             yield process, client
 
 
-async def through_the_queue(client: httpx.AsyncClient) -> float:
+async def through_the_queue(client: httpx.AsyncClient, prompt: Graph, count: int) -> float:
     """Return the seconds until all jobs of one batch have ended."""
-    jobs = [{"values": {"1.color": _color()}} for _ in range(JOBS)]
+    jobs = [{"values": {"1.color": _color()}} for _ in range(count)]
     started = time.perf_counter()
-    answer = await client.post("/api/jobs", json={"prompt": picture(), "jobs": jobs})
+    answer = await client.post("/api/jobs", json={"prompt": prompt, "jobs": jobs})
     batch = answer.raise_for_status().json()["batch_id"]
     await _finished(client)
     seconds = time.perf_counter() - started
@@ -67,14 +70,14 @@ async def through_the_queue(client: httpx.AsyncClient) -> float:
     return seconds
 
 
-async def directly(comfyui: str) -> float:
+async def directly(comfyui: str, prompt: Graph, count: int) -> float:
     """Return the seconds until ComfyUI has run as many prompts, all of them submitted at once."""
     async with httpx.AsyncClient(trust_env=False) as client:
         comfy = ComfyClient(comfyui, client)
         started = time.perf_counter()
         async with comfy.events.opened():
-            for _ in range(JOBS):
-                graph = picture(_color())
+            for _ in range(count):
+                graph = with_values(prompt, {"1.color": _color()})
                 await comfy.prompts.submit(graph, comfy.prompts.new_id())
             while await comfy.prompts.remaining():  # noqa: ASYNC110 - events go to the submitting socket alone
                 await asyncio.sleep(POLL_SECONDS)
@@ -110,11 +113,14 @@ def proxy(program: str, comfyui: str, folder: Path) -> Iterator[str]:
 async def compare(folder: Path, comfyui: ComfyUI) -> dict[str, Any]:
     """Take turns, each round beginning with another one, and return ratios of medians."""
     program = os.environ.get("COMFY_API_PROXY")
+    short = through("TestSilent", seconds=SHORT_SECONDS)
     async with control_plane(folder, comfyui.url) as (process, client):
         key = await _key(client)
         ways: dict[str, Any] = {
-            "queue": lambda: through_the_queue(client),
-            "directly": lambda: directly(comfyui.url),
+            "queue": lambda: through_the_queue(client, picture(), JOBS),
+            "directly": lambda: directly(comfyui.url, picture(), JOBS),
+            "short queue": lambda: through_the_queue(client, short, SHORT_JOBS),
+            "short directly": lambda: directly(comfyui.url, short, SHORT_JOBS),
             "sdk": lambda: asyncio.to_thread(with_the_sdk, process.url, sys.executable, key),
         }
         if program:
@@ -130,6 +136,7 @@ async def compare(folder: Path, comfyui: ComfyUI) -> dict[str, Any]:
     result = {
         "jobs": JOBS,
         "throughput_vs_directly": round(medians["directly"] / medians["queue"], 2),
+        "throughput_vs_directly_100_ms": round(medians["short directly"] / medians["short queue"], 2),
         "jobs_per_second": round(JOBS / medians["queue"], 1),
         "jobs_per_second_directly": round(JOBS / medians["directly"], 1),
         "submit_to_running_p95_ms": idle,
@@ -242,7 +249,8 @@ def main() -> None:
     for name, (program, python) in comfyuis().items():
         with TemporaryDirectory(prefix="comfypod-jobs-") as text:
             folder = Path(text)
-            with running(ComfyUI(folder / "workspace/ComfyUI", main=program, python=python)) as comfyui:
+            instance = ComfyUI(folder / "workspace/ComfyUI", main=program, python=python).with_test_nodes()
+            with running(instance) as comfyui:
                 results[name] = asyncio.run(compare(folder, comfyui))
         print(name, json.dumps(results[name]), file=sys.stderr)
     with TemporaryDirectory(prefix="comfypod-jobs-") as text:

@@ -72,13 +72,15 @@ class Follower:
         *,
         process_id: str | None = None,
         previews: bool = False,
+        is_new: bool = False,
         unreachable_limit: float | None = None,
     ) -> AsyncGenerator[Update]:
         """Yield what happens to a prompt, and at last its outcome. Use `aclosing` to leave earlier.
 
         `process_id` is `ProcessIdentity.current` of the time of submitting; without it, of now. It only tells
         whether a lost prompt was lost in a restart. While ComfyUI does not answer, continue to poll; raise its
-        error after `unreachable_limit` seconds, 15 minutes by default.
+        error after `unreachable_limit` seconds, 15 minutes by default. `is_new` says that the prompt was submitted just
+        now, so that there is nothing to ask before the first event.
         """
         watched = _Watched(
             prompt_id=prompt_id,
@@ -88,7 +90,8 @@ class Follower:
         )
         async with self._events.subscribe(prompt_id, previews=previews) as events:
             while True:
-                updates = await self._poll(watched)
+                updates = [] if is_new else await self._poll(watched)
+                is_new = False
                 has_ended = isinstance(updates[-1], OUTCOMES) if updates else False
                 if has_ended:
                     for event in events.take_all():
@@ -99,8 +102,8 @@ class Follower:
                 if has_ended:
                     return
                 seconds = self._timing.retry if watched.contact.is_lost else self._timing.poll
-                async for event in _until_next_poll(events, seconds):
-                    yield event
+                async for update in _until_next_poll(events, watched, seconds):
+                    yield update
 
     async def wait(
         self, prompt_id: str, *, process_id: str | None = None, unreachable_limit: float | None = None
@@ -144,20 +147,25 @@ class Follower:
             return None
 
 
-async def _until_next_poll(events: Subscription, seconds: float) -> AsyncIterator[PromptEvent]:
+async def _until_next_poll(
+    events: Subscription, watched: "_Watched", seconds: float
+) -> AsyncIterator[PromptEvent | StateChanged]:
     """Yield events for that long, or until one makes it worth asking at once."""
     poll_at = time.monotonic() + seconds
     while (left := poll_at - time.monotonic()) > 0:
         event = await events.next(left)
         match event:
-            case None | Disconnected():
+            case None | Disconnected() | Connected():  # the events of the time before are lost
                 return
-            case Connected() | QueueChanged() | LogWritten():
+            case QueueChanged() | LogWritten():
                 continue
+            case ExecutionStarted() if watched.state != PromptState.RUNNING:
+                watched.state = PromptState.RUNNING
+                yield StateChanged(state=PromptState.RUNNING)
             case ExecutionSucceeded() | ExecutionFailed() | ExecutionInterrupted():
                 poll_at = min(poll_at, time.monotonic() + ENDING_SECONDS)
         yield event
-        if isinstance(event, (ExecutionStarted, ExecutionEnded)):
+        if isinstance(event, ExecutionEnded):
             return
 
 

@@ -136,7 +136,10 @@ class Database:
 
     async def execute(self, statement: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
-        async with self._cursor(statement, parameters) as cursor:
+        async with (
+            self._statement_scope(),
+            self._connection.execute(statement, parameters) as cursor,
+        ):
             return cursor.rowcount
 
     async def execute_many(self, statement: str, rows: Iterable[Parameters]) -> None:
@@ -145,12 +148,13 @@ class Database:
             await self._connection.executemany(statement, rows)
 
     async def fetch_all(self, query: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        async with self._cursor(query, parameters) as cursor:
-            return list(await cursor.fetchall())
+        async with self._statement_scope():
+            return list(await self._connection.execute_fetchall(query, parameters))
 
     async def fetch_one(self, query: str, parameters: Parameters = ()) -> sqlite3.Row | None:
-        async with self._cursor(query, parameters) as cursor:
-            return await cursor.fetchone()
+        """Return the first row. All are read, so that the query should return one."""
+        rows = await self.fetch_all(query, parameters)
+        return rows[0] if rows else None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -195,14 +199,6 @@ class Database:
                 " ON CONFLICT (feature) DO UPDATE SET version = MAX(version, :version)",
                 {"feature": feature, "version": len(scripts)},
             )
-
-    @asynccontextmanager
-    async def _cursor(self, statement: str, parameters: Parameters) -> AsyncIterator[aiosqlite.Cursor]:
-        async with (
-            self._statement_scope(),
-            self._connection.execute(statement, parameters) as cursor,
-        ):
-            yield cursor
 
     @asynccontextmanager
     async def _statement_scope(self) -> AsyncIterator[None]:

@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
 from backend.comfy.outcomes import PromptRecord
-from backend.jobs.models import JobState
 from backend.jobs.service import Jobs
-
-# Running jobs whose prompts do not count as ComfyUI's own.
-MOST_RUNNING = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +30,5 @@ class ComfyActivity:
             active = await self._comfy.prompts.active()
         except ComfyError:
             return OwnPrompts(up=False)
-        ours = {
-            attempt.id
-            for job in await self._jobs.in_state(JobState.RUNNING, MOST_RUNNING)
-            for attempt in await self._jobs.attempts(job.id)
-        }
+        ours = await self._jobs.attempts_under_way()
         return OwnPrompts(up=True, prompts=tuple(record for record in active if record.prompt_id not in ours))

@@ -48,6 +48,15 @@ def error_of_connection(error: ComfyError) -> JobError:
     return JobError(kind=ErrorKind.CONNECTION, message=error.message)
 
 
+def error_of_loss(*, died: bool) -> JobError:
+    """Return why a prompt is not at ComfyUI any more: `died` says that its process is another one."""
+    if died:
+        return JobError(
+            kind=ErrorKind.COMFYUI_DIED, message="ComfyUI died or was restarted while it ran the job."
+        )
+    return JobError(kind=ErrorKind.CONNECTION, message="ComfyUI does not know the prompt any more.")
+
+
 def missing_models(nodes: tuple[NodeProblems, ...]) -> list[str]:
     """Return the model files that are not in ComfyUI's lists; empty when anything else is wrong, too."""
     problems = [problem for node in nodes for problem in node.problems]

@@ -9,6 +9,7 @@ from typing import Any
 from backend.core import clock
 from backend.core.errors import NotFound
 from backend.core.events import EventBus
+from backend.jobs.attempts import begun, is_current, withdrawn
 from backend.jobs.models import (
     Attempt,
     AttemptState,
@@ -48,14 +49,41 @@ class Lifecycle:
         return job
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
+        self,
+        worker_id: str,
+        lease_expires_at: datetime,
+        attempt_id: str,
+        process_id: str | None = None,
+        *,
+        prefetch: bool = False,
     ) -> tuple[Job, Attempt] | None:
-        """Start an attempt of the next job; None where nothing is queued."""
+        """Make an attempt of the next job; None where nothing is queued. `prefetch` leaves the job queued until it begins."""
         async with self.lock:
-            claimed = await self._store.claim(worker_id, lease_expires_at, attempt_id, process_id)
+            claimed = await self._store.claim(
+                worker_id, lease_expires_at, attempt_id, process_id, prefetch=prefetch
+            )
         if claimed:
             self.publish([claimed[0]])
         return claimed
+
+    async def begin(self, attempt: Attempt, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
+        """Note that ComfyUI runs the prompt. Return None when the job was changed, cancelled or has expired before."""
+        async with self.lock:
+            job = await self.get(attempt.job_id)
+            if not is_current(attempt, job):
+                return None
+            if job.state != JobState.RUNNING:
+                job, attempt = begun(job, attempt.changed(lease_expires_at=lease_expires_at))
+                await self._store.save(Changes(jobs=[job], attempts=[attempt]))
+        self.publish([job])
+        return job, attempt
+
+    async def withdraw(self, attempt: Attempt) -> None:
+        """End an attempt that has not begun and is not at ComfyUI any more; its job stays where it is."""
+        async with self.lock:
+            job, attempt = withdrawn(await self.get(attempt.job_id), attempt)
+            await self._store.save(Changes(jobs=[job], attempts=[attempt]))
+        self.publish([job])
 
     async def take_over(self, worker_id: str, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
         """Return an attempt under way whose worker is gone, now owned by `worker_id`."""
@@ -241,8 +269,7 @@ class Lifecycle:
             self._succeeded += 1
         elif job.state in (JobState.FAILED, JobState.BLOCKED):
             self._failed += 1
-        counts = await self._store.counts()
-        if not any(counts.get(state) for state in (JobState.QUEUED, JobState.RUNNING)):
+        if not await self._store.has_work():
             self._events.publish(QueueFinished(succeeded=self._succeeded, failed=self._failed))
             self._succeeded = self._failed = 0
 
@@ -255,11 +282,15 @@ class Lifecycle:
 
 
 def ended(job: Job, event: Event) -> Job:
-    return job.changed(state=after(job.state, event), finished_at=clock.now())
+    return job.changed(state=after(job.state, event), attempt_id=None, finished_at=clock.now())
 
 
 def _after_failure(job: Job, decision: Decision, error: JobError) -> Job:
-    changes: dict[str, Any] = {"state": after(job.state, decision.event), "error": error}
+    changes: dict[str, Any] = {
+        "state": after(job.state, decision.event),
+        "attempt_id": None,
+        "error": error,
+    }
     if decision.advice:
         changes["error"] = replace(error, message=f"{error.message} {decision.advice}")
     if decision.counts:

@@ -58,13 +58,15 @@ class JobSource(StrEnum):
 
 
 class AttemptState(StrEnum):
-    # Claimed; the prompt may or may not have reached ComfyUI.
+    # Claimed; the prompt may be on its way, wait at ComfyUI, or run there.
     STARTED = "started"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     # ComfyUI does not know the prompt any more, or died with it.
     LOST = "lost"
+    # Taken back from ComfyUI before it began; not shown, because nothing was tried.
+    WITHDRAWN = "withdrawn"
 
 
 class ErrorKind(StrEnum):
@@ -142,8 +144,10 @@ class Job:
     failures: int = 0
     # Attempts during which ComfyUI died.
     crashes: int = 0
-    # All attempts.
+    # All attempts that have begun.
     run_count: int = 0
+    # The attempt under way. The prompt of a queued job that has one waits at ComfyUI, behind the one that runs.
+    attempt_id: str | None = None
     # A user wants the attempt under way to stop.
     cancel_requested: bool = False
     error: JobError | None = None

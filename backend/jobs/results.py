@@ -2,17 +2,15 @@
 
 import asyncio
 import contextlib
-import hashlib
 import mimetypes
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from backend.comfy.client import ComfyClient
 from backend.comfy.outcomes import OutputFile, OutputText
 from backend.core.errors import OutOfSpace
 from backend.jobs.models import Output
+from backend.jobs.output_writer import new_output
 from backend.jobs.provenance import Finished, kind_of, name_of, provenance_of
 from backend.jobs.staging import StagedFile, Staging, free_stem, staged_attempts
 
@@ -54,27 +52,19 @@ class Results:
         return await asyncio.to_thread(staged_attempts, self._folder)
 
     async def _stage(self, staging: Staging, output: OutputFile | OutputText, *, reused: bool) -> StagedFile:
-        path = await asyncio.to_thread(staging.new_file)
-        digest = hashlib.sha256()
-        with await asyncio.to_thread(path.open, "xb") as file:
-
-            async def write(chunk: bytes) -> None:
-                digest.update(chunk)
-                await asyncio.to_thread(file.write, chunk)
-
+        async with new_output(staging) as file:
             if isinstance(output, OutputText):
-                await write(output.text.encode())
+                await file.write(output.text.encode())
                 suffix = ".txt"
             else:
-                await self._comfy.files.download(output, write)
+                await self._comfy.files.download(output, file.write)
                 suffix = PurePosixPath(output.name).suffix.lower()[:16] or ".bin"
-            size = await asyncio.to_thread(_flush, file)
         return StagedFile(
-            path=path,
+            path=file.path,
             suffix=suffix,
             node_id=output.node_id,
-            bytes=size,
-            sha256=digest.hexdigest(),
+            bytes=file.size,
+            sha256=file.sha256,
             reused=reused,
         )
 
@@ -112,13 +102,6 @@ class Results:
 def _resume(staging: Staging) -> tuple[Output, ...] | None:
     manifest = staging.manifest()
     return manifest.outputs if manifest and staging.place(manifest) else None
-
-
-def _flush(file: BinaryIO) -> int:
-    """Put the file on the disk, and return its size."""
-    file.flush()
-    os.fsync(file.fileno())
-    return file.tell()
 
 
 def _distinct_suffixes(files: Sequence[StagedFile]) -> list[str]:

@@ -165,6 +165,10 @@ class Jobs:
         """Return the newest job of this principal whose idempotency key starts with `prefix`."""
         return await self._store.latest_of_keys(principal, prefix)
 
+    async def attempts_under_way(self) -> set[str]:
+        """Return the ids of the prompts that ComfyUI may have because of jobs."""
+        return await self._store.attempts_under_way()
+
     async def has_attempt(self, prompt_id: str) -> bool:
         """Return whether a prompt at ComfyUI is one of ours."""
         return await self._store.has_attempt(prompt_id)
@@ -311,7 +315,10 @@ class Jobs:
     # Changing
 
     async def change(self, job_id: str, request: ChangeRequest) -> Job:
-        """Change a job that has not started. Priority may be changed at any time before the end."""
+        """Change a job that has not started. Priority may be changed at any time before the end.
+
+        A prompt that waits at ComfyUI already is then out of date, and the worker takes it back.
+        """
         async with self._lifecycle.lock:
             job = await self.get(job_id)
             changes = request.model_dump(exclude_unset=True)
@@ -322,6 +329,8 @@ class Jobs:
             if "values" in changes and job.prepared:
                 with_values((await self.prompt(job)).prompt, changes["values"])
             job = job.changed(**changes)
+            if changes.keys() - {"priority"}:
+                job = job.changed(attempt_id=None)
             if job.state in (JobState.WAITING, JobState.QUEUED):
                 job = job.changed(state=await self._first_state(job))
             await self._store.save(Changes(jobs=[job]))
@@ -426,21 +435,30 @@ class Jobs:
 
     # For the worker
 
-    async def can_start(self) -> bool:
-        """Return whether a job is queued and may start."""
-        return self._may_start and bool(await self._store.queued(1))
+    async def next_up(self) -> Job | None:
+        """Return the first job of the queue; None where it is empty or nothing may start now."""
+        queued = await self._store.queued(1) if self._may_start else []
+        return queued[0] if queued else None
 
     @property
     def _may_start(self) -> bool:
         return not self._paused and not self.policy.is_quiet(clock.now())
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
+        self,
+        worker_id: str,
+        lease_expires_at: datetime,
+        attempt_id: str,
+        process_id: str | None = None,
+        *,
+        prefetch: bool = False,
     ) -> tuple[Job, Attempt] | None:
-        """Start an attempt of the next job; None where nothing may start now."""
+        """Make an attempt of the next job; None where nothing may start now."""
         if not self._may_start:
             return None
-        return await self._lifecycle.claim(worker_id, lease_expires_at, attempt_id, process_id)
+        return await self._lifecycle.claim(
+            worker_id, lease_expires_at, attempt_id, process_id, prefetch=prefetch
+        )
 
 
 def _queue_full(what: str, limit: int, unfinished: int) -> TooManyRequests:

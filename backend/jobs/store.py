@@ -7,8 +7,7 @@ with an empty database, the journal is applied again.
 import hashlib
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ from backend.core import clock
 from backend.core.database import Database, Value
 from backend.core.journal import Journal
 from backend.core.queries import as_json, queries_beside
+from backend.jobs.attempts import begun
 from backend.jobs.models import Attempt, Batch, Job, JobState, Output, Prompt
 from backend.jobs.records import (
     attempt_from,
@@ -27,6 +27,8 @@ from backend.jobs.records import (
     outputs_to_text,
     to_text,
 )
+
+Row = dict[str, Value]
 
 SQL = queries_beside(__file__)
 # The journal is rewritten when it has grown to this, and to this many times what it has to hold.
@@ -96,19 +98,17 @@ class JobStore:
     def __init__(self, database: Database, journal: Journal):
         self._database = database
         self._journal = journal
-        self._sequence = 0
 
     async def prepare(self) -> None:
         """Create the tables, and apply what the journal has and the tables have not."""
         await self._database.migrate("jobs", SQL.migrations)
-        row = await self._database.fetch_one(SQL.setting, {"name": APPLIED})
-        applied = int(row["value"]) if row else 0
+        applied = await self._sequence()
         entries = await self._journal.read()
-        self._sequence = max((entry.get("seq", 0) for entry in entries), default=applied)
+        last = max((entry.get("seq", 0) for entry in entries), default=applied)
         missing = [entry for entry in entries if entry.get("seq", 0) > applied]
         async with self._database.transaction():
             await self._write(changes_in(missing))
-            await self._save_sequence()
+            await self._database.execute(SQL.save_setting, {"name": APPLIED, "value": str(last)})
             await self._database.execute(SQL.expire_leases, {"now": clock.to_text(clock.now())})
 
     async def compact(self) -> None:
@@ -118,8 +118,7 @@ class JobStore:
         async with self._database.transaction():  # no change may come between reading and rewriting
             changes = await self._everything()
             entries = list(changes.entries())
-            first = self._sequence - len(entries) + 1
-            lines = [f'{{"seq":{max(first + number, 1)},{entry}}}' for number, entry in enumerate(entries)]
+            lines = list(_numbered(entries, max(await self._sequence() - len(entries) + 1, 1)))
             if sum(map(len, lines)) * COMPACT_FACTOR < await self._journal.size():
                 await self._journal.rewrite(lines)
 
@@ -138,8 +137,14 @@ class JobStore:
 
     async def save(self, changes: Changes) -> None:
         """Write all of `changes` or nothing."""
-        async with self._journaled(changes):
-            await self._write(changes)
+        async with self._database.transaction():
+            await self._save(changes)
+
+    async def _save(self, changes: Changes) -> None:
+        """Write the rows, then the journal, in a transaction of the caller's: neither is there alone."""
+        await self._write(changes)
+        entries = list(changes.entries())
+        await self._journal.append(_numbered(entries, await self._next_sequence(len(entries))))
 
     async def adopt(self, changes: Changes) -> list[Job]:
         """Take in what another pod has left. What is here already is newer here, and stays as it is."""
@@ -173,36 +178,39 @@ class JobStore:
         return bool(job.idempotency_key and await self.of_key(job.principal, job.idempotency_key))
 
     async def claim(
-        self, worker_id: str, lease_expires_at: datetime, attempt_id: str, process_id: str | None = None
+        self,
+        worker_id: str,
+        lease_expires_at: datetime,
+        attempt_id: str,
+        process_id: str | None = None,
+        *,
+        prefetch: bool = False,
     ) -> tuple[Job, Attempt] | None:
-        """Start an attempt of the next job in the queue; None where nothing is queued.
+        """Make an attempt of the next job in the queue; None where nothing is queued.
 
-        `process_id` is that of the ComfyUI which will get the prompt.
+        `process_id` is that of the ComfyUI which will get the prompt. `prefetch` leaves the job queued until ComfyUI begins.
 
         Of several workers that claim at once, each gets another job.
         """
         async with self._database.transaction():
-            row = await self._database.fetch_one(SQL.claim)
+            row = await self._database.fetch_one(
+                SQL.claim, {"state": JobState.QUEUED if prefetch else JobState.RUNNING}
+            )
             if row is None:
                 return None
-            now = clock.now()
-            queued = job_from(row["record"])
-            job = queued.changed(
-                state=JobState.RUNNING,
-                run_count=queued.run_count + 1,
-                started_at=queued.started_at or now,
-                error=None,
-            )
+            job = job_from(row["record"]).changed(attempt_id=attempt_id)
             attempt = Attempt(
                 id=attempt_id,
                 job_id=job.id,
-                number=job.run_count,
+                number=job.run_count + 1,
                 worker_id=worker_id,
                 lease_expires_at=lease_expires_at,
                 process_id=process_id,
-                created_at=now,
+                created_at=clock.now(),
             )
-            await self.save(Changes(jobs=[job], attempts=[attempt]))
+            if not prefetch:
+                job, attempt = begun(job, attempt)
+            await self._save(Changes(jobs=[job], attempts=[attempt]))
         return job, attempt
 
     async def renew_lease(self, attempt: Attempt, lease_expires_at: datetime) -> bool:
@@ -219,8 +227,13 @@ class JobStore:
 
     async def take_over(self, worker_id: str, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
         """Give `worker_id` an attempt whose worker has stopped renewing its lease; None where there is none."""
+        parameters = {"now": clock.to_text(clock.now()), "worker_id": worker_id}
+        if not await self._database.fetch_one(
+            SQL.expired_attempt, parameters
+        ):  # most calls need no transaction
+            return None
         async with self._database.transaction():
-            row = await self._database.fetch_one(SQL.expired_attempt, {"now": clock.to_text(clock.now())})
+            row = await self._database.fetch_one(SQL.expired_attempt, parameters)
             if row is None:
                 return None
             attempt = attempt_from(row["record"]).changed(
@@ -228,7 +241,7 @@ class JobStore:
             )
             job = await self.get(attempt.job_id)
             assert job is not None  # noqa: S101 - attempts reference jobs
-            await self.save(Changes(attempts=[attempt]))
+            await self._save(Changes(attempts=[attempt]))
         return job, attempt
 
     async def get(self, job_id: str) -> Job | None:
@@ -418,12 +431,24 @@ class JobStore:
         row = await self._database.fetch_one(SQL.unfinished_of_principal, {"principal": principal})
         return row["count"] if row else 0
 
+    async def attempt(self, attempt_id: str) -> Attempt | None:
+        row = await self._database.fetch_one(SQL.attempt, {"id": attempt_id})
+        return attempt_from(row["record"]) if row else None
+
+    async def attempts_under_way(self) -> set[str]:
+        """Return the attempts whose prompts ComfyUI may have."""
+        return {row["id"] for row in await self._database.fetch_all(SQL.attempts_under_way)}
+
     async def has_attempt(self, attempt_id: str) -> bool:
         return await self._database.fetch_one(SQL.has_attempt, {"id": attempt_id}) is not None
 
     async def states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
         rows = await self._database.fetch_all(SQL.states_of, {"ids": as_json(job_ids)})
         return {row["id"]: JobState(row["state"]) for row in rows}
+
+    async def has_work(self) -> bool:
+        """Return whether a job is queued or runs."""
+        return await self._database.fetch_one(SQL.has_work) is not None
 
     async def counts(self) -> dict[JobState, int]:
         rows = await self._database.fetch_all(SQL.counts)
@@ -444,45 +469,30 @@ class JobStore:
         row = await self._database.fetch_one(SQL.setting, {"name": name})
         return row["value"] if row else None
 
-    @asynccontextmanager
-    async def _journaled(self, changes: Changes) -> AsyncIterator[None]:
-        """Append to the journal after the statements of the block and before the commit: neither is there alone."""
-        async with self._database.transaction():
-            yield
-            lines = [
-                f'{{"seq":{self._sequence + number},{entry}}}'
-                for number, entry in enumerate(changes.entries(), start=1)
-            ]
-            await self._journal.append(lines)
-            self._sequence += len(lines)
-            await self._save_sequence()
+    async def _next_sequence(self, count: int) -> int:
+        """Reserve numbers for `count` entries of the journal, and return the first."""
+        row = await self._database.fetch_one(SQL.advance_sequence, {"count": count})
+        assert row is not None  # noqa: S101 - it is upserted
+        return int(row["last"]) - count + 1
 
-    async def _save_sequence(self) -> None:
-        await self._database.execute(SQL.save_setting, {"name": APPLIED, "value": str(self._sequence)})
+    async def _sequence(self) -> int:
+        """Return how far the journal has been applied."""
+        return int(await self.setting(APPLIED) or 0)
 
     async def _write(self, changes: Changes) -> None:
-        database = self._database
-        await database.execute_many(SQL.save_prompt, map(_prompt_row, changes.prompts))
-        await database.execute_many(SQL.save_batch, map(_batch_row, changes.batches))
-        await database.execute_many(SQL.save_job, map(_job_row, changes.jobs))
-        await database.execute_many(
-            SQL.save_dependency,
-            [{"job_id": job.id, "depends_on": other} for job in changes.jobs for other in job.depends_on],
-        )
-        await database.execute_many(SQL.save_attempt, map(_attempt_row, changes.attempts))
-        await database.execute_many(
-            SQL.save_outputs,
-            [
-                {"job_id": job_id, "outputs": outputs_to_text(made)}
-                for job_id, made in changes.outputs.items()
-            ],
-        )
-        await database.execute_many(
-            SQL.save_setting, [{"name": name, "value": value} for name, value in changes.settings.items()]
-        )
+        for statement, items, to_row in _statements(changes):
+            if len(items) == 1:  # spares most changes a savepoint
+                await self._database.execute(statement, to_row(items[0]))
+            elif items:
+                await self._database.execute_many(statement, map(to_row, items))
 
     async def _jobs(self, query: str, parameters: Mapping[str, Value]) -> list[Job]:
         return [job_from(row["record"]) for row in await self._database.fetch_all(query, parameters)]
+
+
+def _numbered(entries: Iterable[str], first: int) -> Iterator[str]:
+    """Yield the lines of the journal."""
+    return (f'{{"seq":{number},{entry}}}' for number, entry in enumerate(entries, start=first))
 
 
 def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
@@ -511,6 +521,26 @@ def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
     changes.prompts, changes.batches = list(prompts.values()), list(batches.values())
     changes.jobs, changes.attempts = list(jobs.values()), list(attempts.values())
     return changes
+
+
+def _statements(changes: Changes) -> Iterator[tuple[str, Sequence[Any], Callable[[Any], Row]]]:
+    """Yield the statements that write `changes`, each with what it writes and how that becomes a row."""
+    dependencies = [(job.id, other) for job in changes.jobs for other in job.depends_on]
+    yield SQL.save_prompt, changes.prompts, _prompt_row
+    yield SQL.save_batch, changes.batches, _batch_row
+    yield SQL.save_job, changes.jobs, _job_row
+    yield SQL.save_dependency, dependencies, lambda pair: {"job_id": pair[0], "depends_on": pair[1]}
+    yield SQL.save_attempt, changes.attempts, _attempt_row
+    yield (
+        SQL.save_outputs,
+        list(changes.outputs.items()),
+        lambda pair: {"job_id": pair[0], "outputs": outputs_to_text(pair[1])},
+    )
+    yield (
+        SQL.save_setting,
+        list(changes.settings.items()),
+        lambda pair: {"name": pair[0], "value": pair[1]},
+    )
 
 
 def _prompt_from(row: sqlite3.Row) -> PromptContent:

@@ -123,11 +123,14 @@ INSERT OR REPLACE INTO job_outputs (job_id, outputs) VALUES (:job_id, :outputs);
 INSERT OR REPLACE INTO job_settings (name, value) VALUES (:name, :value);
 
 -- name: claim
--- Mark the next job as running; nothing where the queue is empty. The state is tested once more by the UPDATE, so that
--- of several workers exactly one gets it.
-UPDATE jobs SET state = 'running'
+-- Give the next job that no worker has its new state; nothing where there is none. The state is tested once more by the
+-- UPDATE, so that of several workers exactly one gets it.
+UPDATE jobs SET state = :state
 WHERE state = 'queued'
-  AND id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, position, id LIMIT 1)
+  AND id = (
+      SELECT id FROM jobs WHERE state = 'queued' AND json_extract(record, '$.attempt_id') IS NULL
+      ORDER BY priority, position, id LIMIT 1
+  )
 RETURNING record;
 
 -- name: renew_lease
@@ -143,8 +146,10 @@ UPDATE attempts SET lease_expires_at = :now
 WHERE state = 'started' AND job_id IN (SELECT value FROM json_each(:ids));
 
 -- name: expired_attempt
--- Return an attempt whose worker has stopped renewing its lease.
-SELECT record FROM attempts WHERE state = 'started' AND lease_expires_at <= :now ORDER BY lease_expires_at LIMIT 1;
+-- Return an attempt whose worker has stopped renewing its lease. A worker that was suspended still has its own.
+SELECT record FROM attempts
+WHERE state = 'started' AND lease_expires_at <= :now AND worker_id <> :worker_id
+ORDER BY lease_expires_at LIMIT 1;
 
 -- name: job
 SELECT record FROM jobs WHERE id = :id;
@@ -161,7 +166,13 @@ ORDER BY created_at DESC, id DESC LIMIT 1;
 SELECT prompt, workflow FROM job_prompts WHERE hash = :hash;
 
 -- name: attempts_of_job
-SELECT record FROM attempts WHERE job_id = :job_id ORDER BY number;
+SELECT record FROM attempts WHERE job_id = :job_id AND state <> 'withdrawn' ORDER BY number;
+
+-- name: attempt
+SELECT record FROM attempts WHERE id = :id;
+
+-- name: attempts_under_way
+SELECT id FROM attempts WHERE state = 'started';
 
 -- name: ended_attempts
 SELECT id FROM attempts WHERE id IN (SELECT value FROM json_each(:ids)) AND state <> 'started';
@@ -286,6 +297,9 @@ WHERE state IN ('waiting', 'blocked')
 -- name: states_of
 SELECT id, state FROM jobs WHERE id IN (SELECT value FROM json_each(:ids));
 
+-- name: has_work
+SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1;
+
 -- name: counts
 SELECT state, COUNT(*) AS count FROM jobs GROUP BY state;
 
@@ -295,6 +309,12 @@ SELECT MIN(position) AS first, MAX(position) AS last FROM jobs WHERE state IN ('
 
 -- name: setting
 SELECT value FROM job_settings WHERE name = :name;
+
+-- name: advance_sequence
+-- Count the entries of the journal, and return the number of the last one.
+INSERT INTO job_settings (name, value) VALUES ('journal_sequence', :count)
+ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + :count
+RETURNING CAST(value AS INTEGER) AS last;
 
 -- name: settings_starting
 SELECT name, value FROM job_settings WHERE name >= :first AND name < :last;

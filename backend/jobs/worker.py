@@ -1,94 +1,139 @@
-"""Runs jobs at one ComfyUI, one after the other. What is in doubt after a crash is looked up, never guessed."""
+"""Keeps one ComfyUI busy: one prompt runs there, and the next one waits behind it.
+
+What is in doubt after a crash is looked up, never guessed.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import datetime
-
-import structlog
 
 from backend.comfy.client import ComfyClient
-from backend.comfy.errors import ComfyError, InvalidResponse, PromptRejected, Rejected, Unreachable
-from backend.comfy.follow import ContactLost, Update
-from backend.comfy.outcomes import Cancelled, Failed, Lost, Outcome, Succeeded
-from backend.core import clock
-from backend.core.async_tools import cancel_and_wait
+from backend.comfy.errors import ComfyError
 from backend.core.database import until_recorded
-from backend.core.errors import AppError, OutOfSpace
-from backend.jobs.errors import error_of_connection, error_of_execution, error_of_rejection
+from backend.jobs.execution import Execution, Tools
+from backend.jobs.leases import lease
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
-from backend.jobs.models import Attempt, ErrorKind, Job, JobError, Output, new_id
-from backend.jobs.models_needed import MISSING
-from backend.jobs.provenance import Finished
+from backend.jobs.models import Attempt, Job, new_id
 from backend.jobs.results import Results
 from backend.jobs.service import Jobs
-from backend.jobs.values import with_values
 
-log = structlog.get_logger(__name__)
-
-LEASE_SECONDS = 60.0
-RENEW_SECONDS = 20.0
-# How often to look for ComfyUI while a job is queued.
+# How often to look whether ComfyUI is free, and whether the prefetched job may still run.
 LOOK_SECONDS = 2.0
 # How often to look for expired leases and the end of quiet hours while nothing else happens.
 IDLE_SECONDS = 30.0
+# Jobs whose outputs are collected while others run. A slow disk makes ComfyUI wait instead of filling the memory.
+MOST_COLLECTING = 4
 
 
 class Worker:
-    """Owns its attempts by a lease, so that another worker takes over when this one is gone."""
+    """Owns its attempts by leases, so that another worker takes over when this one is gone.
+
+    A job is prefetched, that is, its prompt is submitted while another one runs, so that ComfyUI never waits for this
+    process. It stays queued until ComfyUI begins, and is taken back when another job comes first.
+    """
 
     def __init__(self, jobs: Jobs, lifecycle: Lifecycle, comfy: ComfyClient, results: Results, live: Live):
         self._jobs = jobs
         self._lifecycle = lifecycle
         self._comfy = comfy
         self._results = results
-        self._live = live
+        self._tools = Tools(jobs=jobs, lifecycle=lifecycle, comfy=comfy, results=results, live=live)
         self._id = new_id()
+        self._executions: set[Execution] = set()
 
     async def run(self) -> None:
         """Run jobs until cancelled. Prompts under way go on at ComfyUI, and are found again by the next worker."""
         await self._discard_leftovers()
         work = self._lifecycle.work_available
-        while True:
-            work.clear()
-            if not await self._run_one():
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                work.clear()
+                started = await self._next()
+                if started:
+                    tasks.create_task(self._execute(started))
+                    continue
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(await self._pause()):
                         await work.wait()
-
-    async def _pause(self) -> float:
-        """Return how long to wait for an event. ComfyUI sends none when it is free, so it is looked at while a job waits."""
-        if await self._jobs.can_start():
-            return LOOK_SECONDS
-        due = self._lifecycle.seconds_until_due()
-        return IDLE_SECONDS if due is None else min(due, IDLE_SECONDS)
 
     async def _discard_leftovers(self) -> None:
         """Delete what processes that were killed have left of attempts that have ended."""
         staged = await self._results.staged()
         await self._results.discard(*await self._lifecycle.ended_attempts(staged))
 
-    async def _run_one(self) -> bool:
-        """Return whether there was a job to run."""
-        await until_recorded(self._lifecycle.release_waiting)
-        orphan = await self._take_over()
-        if orphan:
-            await self._resume(*orphan)
-            return True
-        if not (await self._jobs.can_start() and await self._comfyui_is_free()):
-            return False
-        process_id = await self._process_id()
-        claimed = await until_recorded(lambda: self._claim(process_id))
-        if claimed is None:
-            return False
-        await self._finish(*claimed)
-        return True
+    async def _execute(self, execution: Execution) -> None:
+        try:
+            await execution.run()
+        finally:
+            self._executions.discard(execution)
+            self._lifecycle.work_available.set()
 
-    async def _claim(self, process_id: str | None) -> tuple[Job, Attempt] | None:
-        return await self._jobs.claim(self._id, _lease(), self._comfy.prompts.new_id(), process_id)
+    async def _pause(self) -> float:
+        """Return how long to wait for an event. ComfyUI sends none when it is free, so it is looked at while a job waits."""
+        at_comfyui = self._at_comfyui()
+        if any(not execution.has_begun for execution in at_comfyui):
+            return LOOK_SECONDS
+        if not at_comfyui and await self._jobs.next_up():
+            return LOOK_SECONDS
+        due = self._lifecycle.seconds_until_due()
+        return IDLE_SECONDS if due is None else min(due, IDLE_SECONDS)
+
+    async def _next(self) -> Execution | None:
+        """Return an attempt to run: one whose worker is gone, or that of the next job."""
+        await until_recorded(self._lifecycle.release_waiting)
+        orphan = await until_recorded(lambda: self._lifecycle.take_over(self._id, lease()))
+        claimed = orphan or await self._claim()
+        if claimed is None:
+            return None
+        wake = self._lifecycle.work_available.set
+        execution = Execution(self._tools, *claimed, wake, is_new=orphan is None)
+        self._executions.add(execution)
+        return execution
+
+    def _at_comfyui(self) -> list[Execution]:
+        return [execution for execution in self._executions if execution.is_at_comfyui]
+
+    async def _claim(self) -> tuple[Job, Attempt] | None:
+        """Claim the next job if ComfyUI is free, or if its prompt may wait behind the one that runs."""
+        at_comfyui = self._at_comfyui()
+        waiting = [execution for execution in at_comfyui if not execution.has_begun]
+        for execution in waiting:
+            await self._check(execution)
+        if waiting or len(at_comfyui) > 1 or len(self._executions) > MOST_COLLECTING:
+            return None
+        job = await self._jobs.next_up()
+        if job is None:
+            return None
+        running = at_comfyui[0] if at_comfyui else None
+        if running is None:
+            return await self._start()
+        return await self._prefetch(job, running)
+
+    async def _check(self, execution: Execution) -> None:
+        """Take a prompt back that has not begun, unless its job still is the next one."""
+        first = await self._jobs.next_up()
+        if first and first.attempt_id == execution.attempt.id:
+            return
+        job = await self._jobs.get(execution.job.id)
+        if job.attempt_id == execution.attempt.id:
+            execution.recall()
+        else:
+            execution.discard()
+
+    async def _start(self) -> tuple[Job, Attempt] | None:
+        if not await self._comfyui_is_free():
+            return None
+        process_id = await self._process_id()
+        return await until_recorded(lambda: self._jobs.claim(self._id, lease(), new_id(), process_id))
+
+    async def _prefetch(self, job: Job, running: Execution) -> tuple[Job, Attempt] | None:
+        """Claim the job behind `running`. One during which ComfyUI has died runs alone, so that no other is blamed for it."""
+        if job.crashes or running.job.crashes:
+            return None
+        process_id = running.attempt.process_id
+        return await until_recorded(
+            lambda: self._jobs.claim(self._id, lease(), new_id(), process_id, prefetch=True)
+        )
 
     async def _process_id(self) -> str | None:
         """Return the id of the ComfyUI process, which tells later whether a lost prompt was lost in a restart."""
@@ -97,10 +142,6 @@ class Worker:
         except ComfyError:
             return None
 
-    async def _take_over(self) -> tuple[Job, Attempt] | None:
-        """Return an attempt whose worker is gone, now owned by this one."""
-        return await until_recorded(lambda: self._lifecycle.take_over(self._id, _lease()))
-
     async def _comfyui_is_free(self) -> bool:
         """Prompts that users queue in ComfyUI's own page go first, unless the settings say otherwise."""
         try:
@@ -108,152 +149,3 @@ class Worker:
         except ComfyError:
             return False
         return remaining == 0 or not self._jobs.policy.current.comfyui_first
-
-    async def _resume(self, job: Job, attempt: Attempt) -> None:
-        """End an attempt of a worker that is gone. It may have had all outputs already, or a user wants it to stop."""
-        outputs = await self._outputs_of_before(attempt)
-        if outputs is not None:
-            await until_recorded(lambda: self._lifecycle.succeed(job.id, attempt, outputs))
-            await self._results.discard(attempt.id)
-            return
-        if job.cancel_requested:
-            self._jobs.cancellations.request(job.id)
-        await self._finish(job, attempt)
-
-    async def _outputs_of_before(self, attempt: Attempt) -> tuple[Output, ...] | None:
-        try:
-            return await self._results.resume(attempt.id)
-        except OutOfSpace:  # reported when they are collected
-            return None
-
-    async def _finish(self, job: Job, attempt: Attempt) -> None:
-        """See an attempt through to its end, whatever happens at ComfyUI."""
-        with structlog.contextvars.bound_contextvars(job=job.id, prompt_id=attempt.id):
-            async with self._leased(attempt), self._comfy.events.opened():
-                try:
-                    await self._attempt(job, attempt)
-                except PromptRejected as error:
-                    prompt = (await self._jobs.prompt(job)).prompt
-                    await self._fail(job, attempt, error_of_rejection(error, prompt))
-                except Rejected as error:
-                    await self._fail(job, attempt, JobError(kind=ErrorKind.INVALID, message=error.message))
-                except (Unreachable, InvalidResponse) as error:
-                    await self._fail(job, attempt, error_of_connection(error))
-                except OutOfSpace as error:
-                    await self._fail(job, attempt, JobError(kind=ErrorKind.STORAGE, message=error.message))
-                except AppError as error:
-                    await self._fail(job, attempt, JobError(kind=ErrorKind.INVALID, message=error.message))
-                await self._results.discard(attempt.id)
-
-    async def _attempt(self, job: Job, attempt: Attempt) -> None:
-        content = await self._jobs.prompt(job)
-        prompt = with_values(content.prompt, {**job.values, **attempt.values})
-        await self._submit(job, attempt, prompt, content.workflow)
-        outcome = await self._outcome(job, attempt)
-        match outcome:
-            case Succeeded(record=record):
-                finished = Finished(
-                    job=job, attempt=attempt, prompt=content.prompt, workflow=content.workflow, record=record
-                )
-                outputs = await self._results.collect(finished)
-                await until_recorded(lambda: self._lifecycle.succeed(job.id, attempt, outputs))
-            case Failed(error=error):
-                await self._fail(job, attempt, error_of_execution(error, prompt))
-            case Cancelled():
-                await self._end_interrupted(job, attempt)
-            case Lost(restarted=restarted):
-                await self._fail(job, attempt, _lost(restarted=restarted is not False))
-
-    async def _submit(
-        self, job: Job, attempt: Attempt, prompt: dict[str, object], workflow: dict[str, object] | None
-    ) -> None:
-        """Submit unless ComfyUI knows the prompt already."""
-        if job.id in self._jobs.cancellations:
-            return
-        drawn = {"workflow": workflow} if workflow else {}
-        await self._comfy.prompts.submit_once(
-            prompt,
-            attempt.id,
-            client_id=self._comfy.events.client_id,
-            extra_data={"extra_pnginfo": drawn, **self._jobs.partner_keys.extra_data(job.id)},
-            front=not self._jobs.policy.current.comfyui_first,
-        )
-
-    async def _outcome(self, job: Job, attempt: Attempt) -> Outcome:
-        """Follow the prompt to its end; cancel it as soon as a user wants that."""
-        canceller = asyncio.create_task(self._cancel_on_request(job, attempt))
-        updates = self._comfy.follow(attempt.id, process_id=attempt.process_id, previews=True)
-        try:
-            async with contextlib.aclosing(updates):
-                async for update in updates:
-                    await self._note(job, update)
-                    if isinstance(update, Succeeded | Failed | Cancelled | Lost):
-                        return update
-        finally:
-            await cancel_and_wait(canceller)
-            self._live.end(job.id)
-        raise AssertionError("a prompt that is followed has an outcome")
-
-    async def _note(self, job: Job, update: Update) -> None:
-        self._live.note(job.id, update)
-        if isinstance(update, ContactLost):
-            log.warning("ComfyUI does not answer while it runs a job", reason=update.error.message)
-
-    async def _cancel_on_request(self, job: Job, attempt: Attempt) -> None:
-        await self._jobs.cancellations.wait_for(job.id)
-        while True:
-            with contextlib.suppress(ComfyError):
-                await self._comfy.prompts.cancel(attempt.id)
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _end_interrupted(self, job: Job, attempt: Attempt) -> None:
-        """A prompt that a user interrupts in ComfyUI's own page ends the job, too."""
-        await until_recorded(lambda: self._lifecycle.end_cancelled(job.id, attempt))
-        self._jobs.cancellations.forget(job.id)
-
-    async def _fail(self, job: Job, attempt: Attempt, error: JobError) -> None:
-        if job.id in self._jobs.cancellations:
-            await self._end_interrupted(job, attempt)
-            return
-        downloads, error = await self._downloads_for(job, error)
-        _, decision = await until_recorded(lambda: self._lifecycle.fail(job.id, attempt, error, downloads))
-        log.info("an attempt has failed", kind=error.kind, reason=error.message, next=decision.event)
-        if decision.free_memory:
-            with contextlib.suppress(ComfyError):
-                await self._comfy.server.free()
-
-    async def _downloads_for(self, job: Job, error: JobError) -> tuple[tuple[str, ...], JobError]:
-        """Download what is missing, if that is why the job failed; the error says why that is not possible."""
-        if error.kind != ErrorKind.MISSING_MODEL:
-            return (), error
-        try:
-            return await self._jobs.download_models(job), error
-        except AppError as reason:
-            known = reason.error_code == MISSING  # what ComfyUI says already
-            return (), error if known else replace(error, message=f"{error.message} {reason.message}")
-
-    @asynccontextmanager
-    async def _leased(self, attempt: Attempt) -> AsyncIterator[None]:
-        """Renew the lease as long as the block runs."""
-        renewal = asyncio.create_task(self._renew(attempt))
-        try:
-            yield
-        finally:
-            await cancel_and_wait(renewal)
-
-    async def _renew(self, attempt: Attempt) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            await until_recorded(lambda: self._lifecycle.renew(attempt, _lease()))
-
-
-def _lease() -> datetime:
-    return clock.in_seconds(LEASE_SECONDS)
-
-
-def _lost(*, restarted: bool) -> JobError:
-    if restarted:
-        return JobError(
-            kind=ErrorKind.COMFYUI_DIED, message="ComfyUI died or was restarted while it ran the job."
-        )
-    return JobError(kind=ErrorKind.CONNECTION, message="ComfyUI does not know the prompt any more.")

@@ -40,9 +40,9 @@ async def test_no_job_starts_in_quiet_hours(queue: Queue) -> None:
     await queue.submit()
     always = QuietHours(start=time(0), end=time.max, time_zone="UTC")
     await queue.jobs.change_settings(QueueSettingsChange(quiet_hours=always))
-    assert not await queue.jobs.can_start()
+    assert not await queue.jobs.next_up()
     await queue.jobs.change_settings(QueueSettingsChange(quiet_hours=None))
-    assert await queue.jobs.can_start()
+    assert await queue.jobs.next_up()
 
 
 async def test_a_full_queue_refuses_jobs_and_says_when_to_come_back(queue: Queue) -> None:

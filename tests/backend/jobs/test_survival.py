@@ -67,10 +67,11 @@ async def test_an_attempt_under_way_is_taken_over_with_its_prompt_id(tmp_path: P
         _, attempt = await first.claim("worker of a dead process")
     for database_file in ("first.db", "new.db"):
         async with pod(tmp_path, tmp_path / database_file) as again:
-            taken = await again.lifecycle.take_over("new worker", clock.in_seconds(60))
+            worker_id = f"worker of {database_file}"
+            taken = await again.lifecycle.take_over(worker_id, clock.in_seconds(60))
             assert taken
             job, same = taken
-            assert (same.id, same.worker_id, job.state) == (attempt.id, "new worker", JobState.RUNNING)
+            assert (same.id, same.worker_id, job.state) == (attempt.id, worker_id, JobState.RUNNING)
             assert await again.lifecycle.take_over("another worker", clock.in_seconds(60)) is None
 
 
@@ -95,7 +96,7 @@ async def test_a_new_pod_takes_over_the_jobs_of_one_that_is_gone(gone: Path, tmp
         await Adoption(own, queue.store, queue.lifecycle).adopt()
         assert not gone.exists()
         assert await queue.order() == ["queued"]
-        taken = await queue.lifecycle.take_over("worker", clock.in_seconds(60))
+        taken = await queue.lifecycle.take_over("new worker", clock.in_seconds(60))
         assert taken
         assert taken[0].name == "running"
     async with pod_with(own, tmp_path / "later.db") as later:

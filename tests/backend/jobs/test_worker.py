@@ -1,109 +1,20 @@
 """Jobs run at a ComfyUI that fails, dies, restarts and forgets."""
 
 import asyncio
-import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from backend.comfy.client import ComfyClient
 from backend.jobs.cancellations import Cancellations
-from backend.jobs.live import JobProgress, Live
-from backend.jobs.models import ErrorKind, Job, JobChanged, JobState
-from backend.jobs.results import Results
-from backend.jobs.schemas import JobRequest, SubmitRequest
+from backend.jobs.models import ErrorKind, JobState
 from backend.jobs.staging import SIDECAR, Staging
-from backend.jobs.worker import Worker
-from tests.backend.jobs.queue import Queue
+from tests.backend.jobs.pods import Pod, running_pod
 from tests.backend.jobs.test_staging import commit
 from tests.backend.jobs.test_survival import pod
 from tests.support.comfyui.graphs import picture, through
-from tests.support.comfyui.process import ComfyUI, running
-
-TIMEOUT_SECONDS = 60
-
-
-class Pod:
-    """A queue with its worker, and where its results go."""
-
-    def __init__(self, queue: Queue, comfy: ComfyClient, outputs: Path):
-        self.queue = queue
-        self.comfy = comfy
-        self.outputs = outputs
-
-    async def submit(self, prompt: dict[str, Any], **job: Any) -> Job:
-        request = SubmitRequest(prompt=prompt, template="test.json", jobs=[JobRequest(**job)])
-        (submitted,) = await self.queue.jobs.submit(request, "owner")
-        return submitted
-
-    async def until(self, job: Job, reached: Callable[[Job], bool]) -> Job:
-        """Wait until a job is as wanted."""
-        changed = asyncio.Event()
-        self.queue.events.subscribe(JobChanged, lambda _: changed.set())
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not reached(now := await self.queue.jobs.get(job.id)):
-                await changed.wait()
-                changed.clear()
-        return now
-
-    async def ended(self, job: Job) -> Job:
-        return await self.until(job, lambda now: now.state.is_final or now.state == JobState.BLOCKED)
-
-    async def submitted(self, job: Job) -> None:
-        """Wait until ComfyUI has the prompt of a job."""
-        (attempt,) = await self.queue.jobs.attempts(job.id)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not await self.comfy.prompts.find(attempt.id):  # noqa: ASYNC110 - ComfyUI announces it to its submitter alone
-                await asyncio.sleep(0.02)
-
-    async def progress(self, job: Job) -> JobProgress:
-        """Return the next progress of a job in which a node reports steps."""
-        reported: asyncio.Future[JobProgress] = asyncio.get_running_loop().create_future()
-
-        def note(progress: JobProgress) -> None:
-            if progress.job_id == job.id and progress.value and not reported.done():
-                reported.set_result(progress)
-
-        self.queue.events.subscribe(JobProgress, note)
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            return await reported
-
-    async def history(self) -> list[str]:
-        return [record.prompt_id for record in await self.comfy.prompts.history()]
-
-
-@asynccontextmanager
-async def running_pod(comfyui: ComfyUI, volume: Path, database: str = "state.db") -> AsyncIterator[Pod]:
-    """Yield a control plane's queue and worker; leaving the block is how the process ends."""
-    async with httpx.AsyncClient() as client, pod(volume, volume / database) as queue:
-        comfy = ComfyClient(comfyui.url, client)
-        outputs = volume / "outputs"
-        worker = Worker(queue.jobs, queue.lifecycle, comfy, Results(comfy, outputs), Live(queue.events))
-        task = asyncio.create_task(worker.run())
-        try:
-            yield Pod(queue, comfy, outputs)
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-
-@pytest.fixture
-def comfyui(tmp_path: Path) -> Iterator[ComfyUI]:
-    with running(ComfyUI(tmp_path / "comfyui").with_test_nodes()) as comfyui:
-        yield comfyui
-
-
-@pytest.fixture
-async def plane(comfyui: ComfyUI, tmp_path: Path) -> AsyncIterator[Pod]:
-    async with running_pod(comfyui, tmp_path) as plane:
-        yield plane
+from tests.support.comfyui.process import ComfyUI
 
 
 async def test_a_job_brings_its_picture_with_a_sidecar_that_says_how_it_was_made(plane: Pod) -> None:
