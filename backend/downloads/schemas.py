@@ -74,9 +74,12 @@ class BatchReport(BaseModel):
 
 
 class OrderRequest(BaseModel):
-    """Which transfers start first."""
+    """Where transfers stand in the queue."""
 
-    ids: list[str] = Field(max_length=1000, description="Transfers in their new order; all others follow.")
+    ids: list[str] = Field(max_length=1000, description="Transfers in their new order.")
+    before: str | None = Field(
+        default=None, max_length=64, description="The transfer that follows them; default: all others follow."
+    )
 
 
 class ProblemView(BaseModel):
@@ -132,4 +135,6 @@ class Filter(BaseModel):
 
     state: set[State] = Field(default_factory=set, description="Any of these states; default: all.")
     preset: str | None = Field(default=None, max_length=200, description="Only what this preset requested.")
-    q: str = Field(default="", max_length=200, description="Part of the folder, the file name or the host.")
+    q: str = Field(
+        default="", max_length=200, description="Part of the folder, the file name, the host or the preset."
+    )

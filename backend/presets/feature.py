@@ -15,9 +15,10 @@ from backend.presets.catalogue import Catalogue
 from backend.presets.listing import PresetList
 from backend.presets.model_uses import ModelUses
 from backend.presets.pages import catalogue as catalogue_pages
-from backend.presets.pages import from_workflow, preset, share
+from backend.presets.pages import from_workflow, preset, selection, share
 from backend.presets.repairs import Repairs
 from backend.presets.requirements import Requirements
+from backend.presets.selection import Selection
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
 from backend.presets.thumbnails import Thumbnails
@@ -52,6 +53,7 @@ async def start(context: Context) -> Running:
             PresetList(presets, downloads, storage, context.events),
             Repairs(presets, downloads, registry.get(Continuation), storage, registry.get(Verifications)),
             Requirements(presets, downloads, storage, registry.get(ComfyClient)),
+            Selection(presets, storage),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
             Thumbnails(settings.workspace),
             ModelUsers(uses.find, uses.revision),
@@ -76,6 +78,13 @@ async def _download_at_start(preset_ids: tuple[str, ...], presets: Presets) -> N
 FEATURE = Feature(
     name="presets",
     # `preset` last: the page of one preset takes any name.
-    routers=(api.router, share.router, from_workflow.router, catalogue_pages.router, preset.router),
+    routers=(
+        api.router,
+        share.router,
+        from_workflow.router,
+        selection.router,
+        catalogue_pages.router,
+        preset.router,
+    ),
     start=start,
 )

@@ -16,7 +16,7 @@ from backend.sources.models import Scan
 
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
 # Paths below /presets that are not presets.
-RESERVED_IDS = frozenset({"categories", "export", "from-workflow", "import", "update"})
+RESERVED_IDS = frozenset({"categories", "export", "from-workflow", "import", "selection", "update"})
 MOST_FILES = 1000
 # In bytes: larger than any disk, and still exact in every JSON parser.
 LARGEST = 10**15

@@ -11,36 +11,46 @@ from backend.core.async_tools import SingleFlight
 PACKAGES = "comfyui_workflow_templates_media_*"
 # The largest of these pictures has 8 MB.
 MAX_BYTES = 32 * 2**20
+FIRST, SECOND = 1, 2
+# Paths by template and number.
+Pictures = dict[tuple[str, int], Path]
 HEADER = struct.Struct("<4sI")
 
 
 class Thumbnails:
-    """Finds the first picture of a template, and makes a still one of it."""
+    """Finds the pictures of templates, and makes still ones of them. Some have two, such as before and after."""
 
     def __init__(self, workspace: Path):
         self._workspace = workspace
-        self._paths: dict[str, Path] | None = None
-        self._flights: SingleFlight[None, dict[str, Path]] = SingleFlight()
+        self._paths: Pictures | None = None
+        self._flights: SingleFlight[None, Pictures] = SingleFlight()
 
     async def names(self) -> frozenset[str]:
         """Return the templates that have a picture."""
-        return frozenset(await self._index())
+        return frozenset(name for name, number in await self._index() if number == FIRST)
 
-    async def find(self, template: str) -> bytes | None:
+    async def pairs(self) -> frozenset[str]:
+        """Return the templates that have two pictures to compare."""
+        return (
+            frozenset(name for name, number in await self._index() if number == SECOND) & await self.names()
+        )
+
+    async def find(self, template: str, number: int = FIRST) -> bytes | None:
         """Return a still WebP picture of the template, if there is one."""
-        path = (await self._index()).get(template)
+        path = (await self._index()).get((template, number))
         return await asyncio.to_thread(_read, path) if path else None
 
-    async def _index(self) -> dict[str, Path]:
+    async def _index(self) -> Pictures:
         if not self._paths:  # packages may be installed while the pod prepares
             self._paths = await self._flights.run(None, lambda: asyncio.to_thread(self._search))
         return self._paths
 
-    def _search(self) -> dict[str, Path]:
+    def _search(self) -> Pictures:
         return {
-            path.name.removesuffix("-1.webp"): path
+            (path.name.removesuffix(f"-{number}.webp"), number): path
             for folder in self._folders()
-            for path in folder.glob("*-1.webp")
+            for number in (FIRST, SECOND)
+            for path in folder.glob(f"*-{number}.webp")
         }
 
     def _folders(self) -> Iterator[Path]:

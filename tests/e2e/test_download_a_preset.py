@@ -62,6 +62,29 @@ def test_an_official_preset_arrives_with_moving_bars_and_is_verified(
     keep_picture(page, "downloads-finished")
 
 
+def test_several_presets_are_downloaded_with_one_button(signed_in: Page, keep_picture: Any) -> None:
+    page = signed_in
+    follow(page.get_by_role("link", name="Presets", exact=True))
+    page.get_by_label("Search").fill("z-image-turbo text to image")
+    found = page.get_by_role("main").get_by_role("listitem")
+    expect(found.first).to_contain_text(re.compile("Z-Image-Turbo", re.IGNORECASE))
+    found.first.get_by_role("checkbox").check()
+    page.get_by_label("Search").fill("realesrgan")
+    expect(found.first).to_contain_text(re.compile("esrgan", re.IGNORECASE))
+    found.first.get_by_role("checkbox").check()
+    bar = page.get_by_role("form", name="Selected presets")
+    expect(bar).to_contain_text("2 presets selected")
+    page.get_by_label("Search").fill("z-image-turbo text to image")
+    expect(found.first.get_by_role("checkbox")).to_be_checked()
+    keep_picture(page, "presets-selected")
+    trust = bar.get_by_label("I trust the author")
+    if trust.count():
+        trust.check()
+    bar.get_by_role("button", name="Download").click()
+    expect(page.get_by_text(re.compile(r"Downloading \d files"))).to_be_visible()
+    expect(bar).to_be_hidden()
+
+
 def test_a_download_is_paused_resumed_and_cancelled_by_mistake(signed_in: Page, hub: Hub) -> None:
     page = signed_in
     gate = gate_on(hub, 0, after=3_000_000)

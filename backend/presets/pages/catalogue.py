@@ -13,7 +13,7 @@ from backend.presets.dependencies import PresetListService, PresetsService, Thum
 from backend.presets.fit import Machine, gpu_bytes_of, size_of
 from backend.presets.listing import Filters, Order, PresetList
 from backend.presets.service import Presets
-from backend.presets.thumbnails import Thumbnails
+from backend.presets.thumbnails import FIRST, SECOND, Thumbnails
 from backend.system.dependencies import PodSampler
 from backend.system.models import SystemView
 from backend.web import htmx
@@ -105,10 +105,15 @@ async def update(
 
 
 @router.get("/presets/{preset_id}/thumbnail")
-async def show_thumbnail(preset_id: str, presets: PresetsService, thumbnails: ThumbnailsService) -> Response:
-    """Return the picture of a preset's template, where ComfyUI's packages of pictures are installed."""
+async def show_thumbnail(
+    preset_id: str,
+    presets: PresetsService,
+    thumbnails: ThumbnailsService,
+    number: Annotated[int, Query(ge=FIRST, le=SECOND)] = FIRST,
+) -> Response:
+    """Return a picture of a preset's template, where ComfyUI's packages of pictures are installed."""
     workflow = presets.catalogue.get(preset_id).workflow
-    picture = await thumbnails.find(workflow) if workflow else None
+    picture = await thumbnails.find(workflow, number) if workflow else None
     if picture is None:
         raise NotFound(f"There is no picture for {preset_id[:100]}.")
     headers = {"Cache-Control": f"private, max-age={DAY_SECONDS}"}
@@ -137,6 +142,7 @@ async def _list(
         "orders": ORDERS,
         "problems": presets.catalogue.problems,
         "pictures": await thumbnails.names(),
+        "pairs": await thumbnails.pairs(),
         "machine": machine,
         "size_of": size_of,
         "gpu_bytes_of": gpu_bytes_of,

@@ -92,6 +92,21 @@ async def test_cards_have_the_pictures_that_comfyui_installs(workspace: Path, hu
         picture = await pod.client.get("/presets/image_z_image_turbo/thumbnail")
         assert (picture.content[-8:-1], picture.headers["content-type"]) == (b"picture", "image/webp")
         assert (await pod.client.get("/presets/sd-1-5/thumbnail")).status_code == 404
+        assert "thumbnail?number=2" not in page
+
+
+async def test_a_card_compares_the_two_pictures_of_a_template(workspace: Path, hub: Hub) -> None:
+    pictures = (
+        workspace / "venv/lib/python3.12/site-packages/comfyui_workflow_templates_media_image/templates"
+    )
+    pictures.mkdir(parents=True)
+    for number in (1, 2):
+        picture = webp(chunk(b"VP8 ", b"number %d" % number))
+        (pictures / f"image_z_image_turbo-{number}.webp").write_bytes(picture)
+    async with running_control_plane(workspace, **hub_settings(hub)) as pod:
+        page = (await pod.client.get("/presets?q=z-image-turbo", headers=FRAGMENT)).text
+        (address,) = re.findall(r'class="preset-second" src="([^"]+)"', page)
+        assert (await pod.client.get(address)).content.endswith(b"number 2")
 
 
 async def test_the_catalogue_is_sorted_filtered_and_grows_as_one_scrolls(pod: ControlPlane) -> None:

@@ -1,0 +1,4 @@
+import { presetSelection } from "../components/preset-selection.js";
+import { start } from "../lib/start.js";
+
+start({ presetSelection });
