@@ -1,12 +1,13 @@
 """`comfypod schedules …`: jobs at times of a cron expression."""
 
-import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backend.cli.errors import CommandError, Misused
+from backend.cli.input_files import upload_inputs
+from backend.cli.job_inputs import read_settings
 from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
@@ -39,7 +40,11 @@ def add(
     template: Annotated[str, typer.Option(help="The template to run, such as official:image_flux.")],
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="INPUT=VALUE", help="An input, such as prompt=cat; can be repeated."),
+        typer.Option(
+            "--set",
+            metavar="INPUT=VALUE",
+            help="An input, such as prompt=cat or image=@cat.png; can be repeated.",
+        ),
     ] = None,
     time_zone: Annotated[
         str, typer.Option("--time-zone", help="Such as Europe/Berlin. Default: the pod's.")
@@ -48,8 +53,11 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Run a template at the times of a cron expression."""
-    values = dict(map(_setting, settings or []))
+    values, varied = read_settings(settings or [])
+    if varied:
+        raise Misused(f"A schedule makes one job each time, so `{next(iter(varied))}` cannot be a range.")
     with control_plane() as plane:
+        upload_inputs(plane, [values])
         request = {"name": name, "cron": cron, "template_id": template, "values": values}
         schedule = plane.run(plane.schedules.add(**request, time_zone=time_zone, priority=priority))
     if as_json:
@@ -65,6 +73,18 @@ def rm(which: Which) -> None:
         schedule = _one(which, plane.run(plane.schedules.list()))
         plane.run(plane.schedules.remove(schedule.id))
         say(f"Removed {schedule.name}.")
+
+
+@app.command()
+def run(which: Which, as_json: Json = False) -> None:
+    """Run a schedule now, besides the runs that are due."""
+    with control_plane() as plane:
+        schedule = _one(which, plane.run(plane.schedules.list()))
+        job = plane.run(plane.schedules.run_now(schedule.id))
+    if as_json:
+        print_json(job)
+    else:
+        say(f"Queued {job.name}. To watch: comfypod jobs watch {job.id}")
 
 
 @app.command()
@@ -92,16 +112,6 @@ def _one(word: str, schedules: "list[Schedule]") -> "Schedule":
         reason = f"Several schedules are named '{word}'" if found else f"No schedule named '{word}'"
         raise CommandError(f"{reason}. To see all with their ids: comfypod schedules ls")
     return found[0]
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise Misused(f"'{text}' is no setting. Write INPUT=VALUE, such as --set prompt=cat.")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _row(schedule: "Schedule") -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from backend.client.connection import Connection, part
-from backend.client.models import Schedule
+from backend.client.models import Job, Schedule
 
 SCHEDULES = "/api/schedules"
 
@@ -27,3 +27,6 @@ class SchedulesClient:
 
     async def remove(self, schedule_id: str) -> None:
         await self._connection.request("DELETE", f"{SCHEDULES}/{part(schedule_id)}")
+
+    async def run_now(self, schedule_id: str) -> Job:
+        return await self._connection.post(f"{SCHEDULES}/{part(schedule_id)}/run", Job)

@@ -24,9 +24,13 @@ from backend.jobs.models_needed import ModelDownloads
 from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.pages import actions, batch, compare, job, new, queue
+from backend.jobs.pages import schedules as schedule_pages
+from backend.jobs.pages import settings as settings_pages
+from backend.jobs.pages import webhooks as webhook_pages
 from backend.jobs.reruns import Reruns
 from backend.jobs.results import Results
 from backend.jobs.schedules.api import router as schedules_router
+from backend.jobs.schedules.runs import ScheduleRuns
 from backend.jobs.schedules.service import Schedules
 from backend.jobs.schedules.worker import ScheduleWorker
 from backend.jobs.selection import Selection
@@ -38,6 +42,7 @@ from backend.jobs.webhooks.api import router as webhooks_router
 from backend.jobs.webhooks.outbox import Outbox
 from backend.jobs.webhooks.secret import SigningSecret
 from backend.jobs.webhooks.sender import WebhookSender
+from backend.jobs.webhooks.service import Webhooks
 from backend.jobs.webhooks.store import DeliveryStore
 from backend.jobs.worker import Worker
 from backend.presets.requirements import Requirements
@@ -61,12 +66,16 @@ async def start(context: Context) -> Running:
     context.stack.push_async_callback(jobs.close)
     deliveries, secret = DeliveryStore(context.database), SigningSecret(store)
     await deliveries.prepare()
-    outbox = Outbox(jobs, deliveries, events)
+    webhooks = Webhooks(store, jobs.policy)
+    await webhooks.load()
+    outbox = Outbox(jobs, webhooks, deliveries, events)
     templates, schedules = context.registry.get(Templates), Schedules(store)
     await schedules.load()
     activity = context.registry.get(Activity)
     history = JobHistory(jobs, activity, events)
+    sender = WebhookSender(jobs, webhooks, deliveries, outbox, secret, activity)
     submission = Submission(jobs, templates)
+    runs = ScheduleRuns(schedules, submission)
     intake = Intake(jobs, submission, Claims(journal))
     folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
     watch, live = JobWatch(events), Live(events)
@@ -76,7 +85,10 @@ async def start(context: Context) -> Running:
         services=(
             jobs,
             schedules,
+            runs,
+            webhooks,
             deliveries,
+            sender,
             secret,
             submission,
             Batches(store, lifecycle, jobs),
@@ -94,11 +106,11 @@ async def start(context: Context) -> Running:
         background=(
             worker.run,
             channel.run,
-            Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load)).run,
-            ScheduleWorker(schedules, submission, activity).run,
+            Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load, webhooks.load)).run,
+            ScheduleWorker(schedules, runs, activity).run,
             history.run,
             outbox.run,
-            WebhookSender(jobs, deliveries, outbox, secret, activity).run,
+            sender.run,
             DeferredJobs(jobs, lifecycle, templates, events).run,
             DownloadWatch(lifecycle, downloads, context.registry.get(TransferStart), events).run,
             folder.run,
@@ -117,6 +129,9 @@ FEATURE = Feature(
         schedules_router,
         webhooks_router,
         queue.router,
+        schedule_pages.router,
+        webhook_pages.router,
+        settings_pages.router,
         compare.router,
         new.router,
         actions.router,

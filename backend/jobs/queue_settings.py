@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from backend.jobs.schemas import MAX_WEBHOOK
 from backend.jobs.store import Changes, JobStore
-from backend.jobs.webhook_urls import check_webhook
 
 SETTING = "queue"
 MAX_UNFINISHED = 100_000
@@ -78,9 +76,6 @@ class QueueSettings(BaseModel):
         default=True, description="Prompts from ComfyUI's own page run before jobs; otherwise jobs go first."
     )
     quiet_hours: QuietHours | None = Field(default=None, description="Null: jobs start at any time.")
-    webhook_url: str | None = Field(
-        default=None, description="Where messages go when jobs, batches and the queue end."
-    )
     webhook_allowed_hosts: Hosts = Field(
         default=(),
         description="Hosts (`name` or `name:port`) that webhooks may reach although they are private.",
@@ -95,12 +90,11 @@ class QueueSettingsChange(BaseModel):
     after_crash: AfterCrash | None = None
     comfyui_first: bool | None = None
     quiet_hours: QuietHours | None = None
-    webhook_url: str | None = Field(default=None, max_length=MAX_WEBHOOK)
     webhook_allowed_hosts: Hosts | None = None
 
 
 # Fields that null sets, instead of leaving them as they are.
-NULLABLE = frozenset({"max_jobs_per_key", "quiet_hours", "webhook_url"})
+NULLABLE = frozenset({"max_jobs_per_key", "quiet_hours"})
 
 
 class QueuePolicy:
@@ -122,8 +116,6 @@ class QueuePolicy:
             if value is not None or name in NULLABLE
         }
         changed = QueueSettings.model_validate(self.current.model_dump() | changes)
-        if changed.webhook_url:
-            check_webhook(changed.webhook_url, changed.webhook_allowed_hosts)
         await self._store.save(Changes(settings={SETTING: changed.model_dump_json()}))
         self.current = changed
         return changed

@@ -181,6 +181,10 @@ class Jobs:
         """Return how many jobs run before this one; None where it is not queued."""
         return await self._store.count_queued_before(job) if job.state == JobState.QUEUED else None
 
+    async def states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
+        """Return the states of those of the jobs that are known."""
+        return await self._store.states(job_ids)
+
     async def unfinished(self, job_ids: Sequence[str]) -> set[str]:
         """Return those of the jobs that have not ended."""
         states = await self._store.states(job_ids)

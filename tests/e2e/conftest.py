@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.support.browser import browser_context_args, browser_type_launch_args, follow
+from tests.support.comfyui.process import ComfyUI
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process, running_process
@@ -78,6 +79,18 @@ def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
     }
     with running_process(environment) as process:
         yield process
+
+
+def environment_with(workspace: Path, comfyui: ComfyUI) -> dict[str, str]:
+    """Return the variables of a control plane whose ComfyUI runs."""
+    return {
+        "WORKSPACE": str(workspace),
+        "RUN_DIR": str(workspace / "run"),
+        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
+        "LOG_DIR": str(workspace / "logs"),
+        "ACCESS_PASSWORD": PASSWORD,
+        "COMFYUI_URL": comfyui.url,
+    }
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import PASSWORD, look_at, violations
+from tests.e2e.conftest import environment_with, look_at, violations
 from tests.support.comfyui.graphs import Graph, through
 from tests.support.comfyui.process import ComfyUI, running
 from tests.support.process import Process, running_process
@@ -29,15 +29,7 @@ def comfyui(workspace: Path) -> Iterator[ComfyUI]:
 @pytest.fixture
 def plane(workspace: Path, comfyui: ComfyUI) -> Iterator[Process]:
     """A control plane whose ComfyUI runs."""
-    environment = {
-        "WORKSPACE": str(workspace),
-        "RUN_DIR": str(workspace / "run"),
-        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
-        "LOG_DIR": str(workspace / "logs"),
-        "ACCESS_PASSWORD": PASSWORD,
-        "COMFYUI_URL": comfyui.url,
-    }
-    with running_process(environment) as process:
+    with running_process(environment_with(workspace, comfyui)) as process:
         yield process
 
 

@@ -1,6 +1,6 @@
 """HTML routes for new jobs: choose a template, fill in its form, submit."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field, JsonValue, ValidationError
@@ -8,33 +8,36 @@ from pydantic import BaseModel, Field, JsonValue, ValidationError
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.comfy.errors import ComfyError
 from backend.core.errors import InvalidRequest
-from backend.inputs.dependencies import InputFilesService
 from backend.jobs.dependencies import EstimatesService, SubmissionService
 from backend.jobs.grid import is_range
 from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobSource
-from backend.jobs.pages.actions import LONGEST_FIELD, MOST_FIELDS
+from backend.jobs.pages.template_form import Forms, fields_of, values_of
 from backend.jobs.schemas import MAX_JOBS_AT_ONCE, MAX_TEMPLATE_ID, JobRequest, TemplateRequest
+from backend.system.price_api import PodPriceService
 from backend.templates.dependencies import TemplatesService
-from backend.templates.models import Template
-from backend.templates.service import TemplateFilter, Templates
+from backend.templates.service import TemplateFilter
 from backend.web import htmx
 from backend.web.templating import renderer_of
-from backend.workflows.bindings import Kind
 
 router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, include_in_schema=False, route_class=htmx.PageRoute
 )
 
 SHOWN = 60
-# In names of form fields, before the name of an input.
-VALUE = "value."
-RANDOM = "random."
 
 TemplateId = Annotated[str, Query(max_length=MAX_TEMPLATE_ID)]
 Chosen = Annotated[str, Query(min_length=1, max_length=MAX_TEMPLATE_ID)]
-Media = Literal["", "image", "video", "audio", "3d", "text"]
+
+
+class TemplateQuery(BaseModel):
+    """Which template, or which templates are listed to choose from."""
+
+    template: str = Field(default="", max_length=MAX_TEMPLATE_ID)
+    q: str = Field(default="", max_length=200)
+    media: Literal["", "image", "video", "audio", "3d", "text"] = ""
+    # What it is chosen for; the empty text stands for running it.
+    purpose: Literal["", "schedule"] = ""
 
 
 class OrderForm(BaseModel):
@@ -52,22 +55,20 @@ class OrderForm(BaseModel):
 @router.get("/jobs/new")
 async def show(
     request: Request,
-    templates: TemplatesService,
+    forms: Forms,
     estimates: EstimatesService,
-    inputs: InputFilesService,
-    template: TemplateId = "",
-    q: Annotated[str, Query(max_length=200)] = "",
-    media: Media = "",
+    price: PodPriceService,
+    query: Annotated[TemplateQuery, Query()],
 ) -> Response:
-    if template:
-        view = await _form_view(templates, await templates.get(template))
+    if query.template:
+        view = await forms.view(await forms.templates.get(query.template))
         view["expected"] = await estimates.of_template(view["template"].id)
-        view["missing_files"] = await inputs.missing(_files_of(view["inputs"]))
-        view["price"] = None
+        view["price"] = price.price
         return renderer_of(request).page(request, "jobs/new_form.html", view)
-    found = await templates.search(TemplateFilter(q=q, media_type=media or None, paid=False))
-    listed = {"found": len(found), "shown": found[:SHOWN], "q": q, "media": media}
+    wanted = TemplateFilter(q=query.q, media_type=query.media or None, paid=False)
+    found = await forms.templates.search(wanted)
     name = "jobs/_templates.html" if htmx.wants_fragment(request) else "jobs/new.html"
+    listed = {"found": len(found), "shown": found[:SHOWN], "query": query}
     return renderer_of(request).page(request, name, listed)
 
 
@@ -90,39 +91,17 @@ async def submit(
     return Response(status_code=204, headers={"HX-Redirect": address})
 
 
-async def _form_view(templates: Templates, template: Template) -> dict[str, Any]:
-    """Return the inputs of the form, or why there are none."""
-    view: dict[str, Any] = {"template": template, "inputs": {}, "problem": None}
-    try:
-        view["inputs"] = (await templates.schema(template))["properties"]
-    except (ComfyError, InvalidRequest) as error:
-        view["problem"] = error.message
-    return view
-
-
-def _files_of(inputs: dict[str, Any]) -> set[str]:
-    """Return the files that the inputs name by themselves."""
-    return {str(item["default"]) for item in inputs.values() if item["x-comfypod"]["kind"] == Kind.FILE}
-
-
 async def _wanted(request: Request, template_id: str) -> TemplateRequest:
-    async with request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD) as sent:
-        texts = {name: value for name, value in sent.items() if isinstance(value, str)}
-        lists = {name: sent.getlist(name) for name in ("axis", "axis_values")}
+    texts, lists = await fields_of(request, "axis", "axis_values")
     try:
         form = OrderForm.model_validate({**texts, **lists})
     except ValidationError as error:
         problem = error.errors(include_input=False)[0]
         raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg']}.") from None
     axes = {name: text for name, text in zip(form.axis, form.axis_values, strict=False) if name}
-    values = {
-        name.removeprefix(VALUE): text.replace("\r\n", "\n")
-        for name, text in texts.items()
-        if name.startswith(VALUE) and f"{RANDOM}{name.removeprefix(VALUE)}" not in texts
-    }
     return TemplateRequest(
         template_id=template_id,
-        values={name: text for name, text in values.items() if name not in axes},
+        values={name: text for name, text in values_of(texts).items() if name not in axes},
         grid={name: _axis(text) for name, text in axes.items()},
         runs=form.runs,
         download_models=form.download_models,

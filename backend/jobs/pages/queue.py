@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
+from backend.core import clock
 from backend.jobs.dependencies import ComfyActivityService, EstimatesService, JobsService
 from backend.jobs.estimates import Estimates
 from backend.jobs.models import FINAL, JobState
@@ -91,5 +92,6 @@ async def _lists(jobs: Jobs, estimates: Estimates, query: QueueQuery) -> dict[st
         "counts": {str(state): counts.get(state, 0) for state in JobState},
         "total_ended": sum(counts.get(state, 0) for state in FINAL),
         "is_paused": jobs.is_paused,
+        "quiet_hours": jobs.policy.current.quiet_hours if jobs.policy.is_quiet(clock.now()) else None,
         "query": query,
     }

@@ -6,15 +6,18 @@ from fastapi import Depends
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.core.errors import Conflict, NotFound, OutOfSpace
+from backend.core.errors import Conflict, NotFound, OutOfSpace, TooManyRequests, Unavailable, UpstreamError
 from backend.jobs.schedules.models import ScheduleChange, ScheduleRequest, ScheduleView
+from backend.jobs.schedules.runs import ScheduleRuns
 from backend.jobs.schedules.service import Schedules
+from backend.jobs.schemas import JobView
 from backend.web.errors import responses
 from backend.web.features import provided
 
 router = ProtectedRouter(read=Scope.READ, write=Scope.RUN, prefix="/api/schedules", tags=["schedules"])
 
 SchedulesService = Annotated[Schedules, Depends(provided(Schedules))]
+RunsService = Annotated[ScheduleRuns, Depends(provided(ScheduleRuns))]
 
 
 @router.get("", responses=responses())
@@ -44,3 +47,13 @@ async def change(schedule_id: str, request: ScheduleChange, schedules: Schedules
 async def remove(schedule_id: str, schedules: SchedulesService) -> None:
     """Delete a schedule. Its jobs stay."""
     await schedules.remove(schedule_id)
+
+
+@router.post(
+    "/{schedule_id}/run",
+    status_code=201,
+    responses=responses(NotFound, Conflict, OutOfSpace, TooManyRequests, Unavailable, UpstreamError),
+)
+async def run(schedule_id: str, runs: RunsService) -> JobView:
+    """Submit a run now, besides those that are due."""
+    return JobView.of(await runs.run_now(schedule_id))

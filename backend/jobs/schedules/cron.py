@@ -1,5 +1,6 @@
 """When a cron expression comes next. Pure functions."""
 
+import itertools
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -34,3 +35,14 @@ Cron = Annotated[
 def next_time(expression: str, time_zone: str, after: datetime) -> datetime:
     """Return the first time after `after`, in UTC. An hour that a change of clocks skips or repeats counts once."""
     return next(CronSim(expression, after.astimezone(zone_of(time_zone)))).astimezone(UTC)
+
+
+def next_times(expression: str, time_zone: str, after: datetime, count: int) -> list[datetime]:
+    """Return the first times after `after`, in UTC."""
+    moments = CronSim(expression, after.astimezone(zone_of(time_zone)))
+    return [moment.astimezone(UTC) for moment in itertools.islice(moments, count)]
+
+
+def in_words(expression: str) -> str:
+    """`0 3 * * *` → `At 03:00 every day`."""
+    return CronSim(expression, datetime.now(UTC)).explain()

@@ -46,6 +46,7 @@ class ScheduleChange(BaseModel):
     time_zone: TimeZone | None = None
     values: dict[str, JsonValue] | None = None
     priority: int | None = Field(default=None, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)
+    download_models: bool | None = None
     paused: bool | None = None
 
 
@@ -60,6 +61,7 @@ class Schedule(ScheduleRequest):
     counts_from: datetime = Field(description="When it was created or last resumed.")
     last_run_at: datetime | None = None
     last_job_id: str | None = None
+    recent_job_ids: tuple[str, ...] = Field(default=(), description="The newest runs, the latest first.")
     problem: str | None = Field(default=None, description="Why the last run could not be submitted.")
 
     @property

@@ -11,6 +11,8 @@ from backend.jobs.store import Changes, JobStore
 
 PREFIX = "schedule:"
 MAX_SCHEDULES = 200
+# Runs that a schedule remembers.
+MAX_RECENT = 12
 
 
 class Schedules:
@@ -65,11 +67,23 @@ class Schedules:
         """Keep that a run was submitted, or why it was not. A schedule that was removed meanwhile stays away."""
         current = self._schedules.get(schedule.id)
         if current:
-            changes = {"last_run_at": at, "problem": problem, "last_job_id": job_id or current.last_job_id}
-            await self._save(current.model_copy(update=changes))
+            noted = current.model_copy(update={"last_run_at": at, "problem": problem})
+            await self._save(_with_job(noted, job_id) if job_id else noted)
+
+    async def note_job(self, schedule: Schedule, job_id: str) -> None:
+        """Keep a run that was not due. When the next one is due does not depend on it."""
+        current = self._schedules.get(schedule.id)
+        if current:
+            await self._save(_with_job(current.model_copy(update={"problem": None}), job_id))
 
     async def _save(self, schedule: Schedule) -> Schedule:
         await self._store.save(Changes(settings={f"{PREFIX}{schedule.id}": schedule.model_dump_json()}))
         self._schedules[schedule.id] = schedule
         self.changed.set()
         return schedule
+
+
+def _with_job(schedule: Schedule, job_id: str) -> Schedule:
+    others = [known for known in schedule.recent_job_ids if known != job_id]
+    recent = (job_id, *others)[:MAX_RECENT]
+    return schedule.model_copy(update={"last_job_id": job_id, "recent_job_ids": recent})

@@ -3,8 +3,11 @@
 import hashlib
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from backend.jobs.schemas import MAX_WEBHOOK
 
 # Pauses after failed attempts: two days in all.
 PAUSES = (5, 60, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 16 * 3600)
@@ -14,6 +17,39 @@ class WebhookEvent(StrEnum):
     JOB_ENDED = "job.ended"
     BATCH_ENDED = "batch.ended"
     QUEUE_FINISHED = "queue.finished"
+    # Sent by a user who tries out a receiver.
+    TEST = "webhook.test"
+
+
+# What a webhook may be for.
+Subscribable = Literal[WebhookEvent.JOB_ENDED, WebhookEvent.BATCH_ENDED, WebhookEvent.QUEUE_FINISHED]
+SUBSCRIBABLE: tuple[Subscribable, ...] = get_args(Subscribable)
+
+
+class WebhookRequest(BaseModel):
+    """A receiver of messages about all jobs."""
+
+    url: str = Field(min_length=1, max_length=MAX_WEBHOOK)
+    events: frozenset[Subscribable] = Field(
+        default=frozenset(SUBSCRIBABLE), min_length=1, description="What it gets messages about."
+    )
+    paused: bool = False
+
+
+class WebhookChange(BaseModel):
+    """What is left out stays as it is."""
+
+    url: str | None = Field(default=None, min_length=1, max_length=MAX_WEBHOOK)
+    events: frozenset[Subscribable] | None = Field(default=None, min_length=1)
+    paused: bool | None = None
+
+
+class Webhook(WebhookRequest):
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    created_at: datetime
+    problem: str | None = Field(default=None, description="Why it was paused by itself.")
 
 
 class DeliveryState(StrEnum):

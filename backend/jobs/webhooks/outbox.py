@@ -12,6 +12,7 @@ from backend.jobs.models import Job, JobChanged, JobState, QueueFinished
 from backend.jobs.schemas import JobView, OutputView
 from backend.jobs.service import Jobs
 from backend.jobs.webhooks.models import Delivery, WebhookEvent, message_id
+from backend.jobs.webhooks.service import Webhooks
 from backend.jobs.webhooks.store import DeliveryStore
 
 # An end that a crash kept from being noted is found at the next start, unless it is older.
@@ -20,8 +21,9 @@ OVERLAP = timedelta(minutes=1)
 
 
 class Outbox:
-    def __init__(self, jobs: Jobs, store: DeliveryStore, events: EventBus):
+    def __init__(self, jobs: Jobs, webhooks: Webhooks, store: DeliveryStore, events: EventBus):
         self._jobs = jobs
+        self._webhooks = webhooks
         self._store = store
         # What has ended and is not a message yet.
         self._ends: asyncio.Queue[Job | QueueFinished] = asyncio.Queue()
@@ -32,11 +34,11 @@ class Outbox:
 
     def _note_job(self, event: JobChanged) -> None:
         job = event.job
-        if (job.state.is_final or job.state == JobState.BLOCKED) and self._urls(job.webhook):
+        if (job.state.is_final or job.state == JobState.BLOCKED) and self._has_receiver(job):
             self._ends.put_nowait(job)
 
     def _note_queue(self, event: QueueFinished) -> None:
-        if self._urls(None):
+        if self._webhooks.urls_for(WebhookEvent.QUEUE_FINISHED):
             self._ends.put_nowait(event)
 
     async def run(self) -> None:
@@ -54,7 +56,7 @@ class Outbox:
         since = newest[0].created_at - OVERLAP if newest else clock.now()
         for job in await self._jobs.ended_since(clock.now() - LOOK_BACK):
             is_new = job.finished_at is not None and job.finished_at >= since
-            if job.webhook or (is_new and self._urls(None)):
+            if job.webhook or (is_new and self._has_receiver(job)):
                 self._ends.put_nowait(job)
 
     async def _of_job(self, job: Job) -> list[Delivery]:
@@ -87,9 +89,12 @@ class Outbox:
             Delivery(
                 id=message_id(event, key, url), url=url, event=event, body=body, created_at=now, next_at=now
             )
-            for url in self._urls(webhook)
+            for url in dict.fromkeys(url for url in (webhook, *self._webhooks.urls_for(event)) if url)
         ]
 
-    def _urls(self, webhook: str | None) -> list[str]:
-        """Return where a message goes: to the URL of the job, and to the one of the settings."""
-        return list(dict.fromkeys(url for url in (webhook, self._jobs.policy.current.webhook_url) if url))
+    def _has_receiver(self, job: Job) -> bool:
+        return bool(
+            job.webhook
+            or self._webhooks.urls_for(WebhookEvent.JOB_ENDED)
+            or (job.batch_id and self._webhooks.urls_for(WebhookEvent.BATCH_ENDED))
+        )

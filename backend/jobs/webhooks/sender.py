@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,13 +12,14 @@ import structlog
 from backend.activity.service import Activity
 from backend.core import clock
 from backend.core.database import until_recorded
-from backend.core.errors import InvalidRequest
-from backend.jobs.queue_settings import QueueSettingsChange
+from backend.core.errors import InvalidRequest, NotFound
+from backend.jobs.models import new_id
 from backend.jobs.service import Jobs
 from backend.jobs.webhook_urls import ADVICE, check_webhook
-from backend.jobs.webhooks.models import PAUSES, Delivery, DeliveryState
+from backend.jobs.webhooks.models import PAUSES, Delivery, DeliveryState, WebhookEvent, message_id
 from backend.jobs.webhooks.outbox import Outbox
 from backend.jobs.webhooks.secret import SigningSecret
+from backend.jobs.webhooks.service import NO_MORE, Webhooks
 from backend.jobs.webhooks.signing import signature
 from backend.jobs.webhooks.store import DeliveryStore
 from backend.sources.client import guarded_client
@@ -36,9 +38,16 @@ GONE = 410
 
 class WebhookSender:
     def __init__(
-        self, jobs: Jobs, store: DeliveryStore, outbox: Outbox, secret: SigningSecret, activity: Activity
+        self,
+        jobs: Jobs,
+        webhooks: Webhooks,
+        store: DeliveryStore,
+        outbox: Outbox,
+        secret: SigningSecret,
+        activity: Activity,
     ):
         self._jobs = jobs
+        self._webhooks = webhooks
         self._secret = secret
         self._store = store
         self._outbox = outbox
@@ -56,6 +65,37 @@ class WebhookSender:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(await self._pause()):
                     await self._outbox.added.wait()
+
+    async def try_out(self, webhook_id: str) -> Delivery:
+        """Send one message now, without retries, and return what has become of it."""
+        webhook, now = self._webhooks.get(webhook_id), clock.now()
+        data = {"message": "This is a test of ComfyPod's webhooks."}
+        body = json.dumps({"type": WebhookEvent.TEST, "timestamp": clock.to_text(now), "data": data})
+        message = Delivery(
+            id=message_id(WebhookEvent.TEST, new_id()),
+            url=webhook.url,
+            event=WebhookEvent.TEST,
+            body=body,
+            created_at=now,
+            next_at=now,
+        )
+        sent = await self._send(message)
+        if sent.state is DeliveryState.PENDING:
+            sent = sent.model_copy(update={"state": DeliveryState.FAILED})
+        await self._store.add([sent])
+        return sent
+
+    async def resend(self, delivery_id: str) -> Delivery:
+        """Send a message again, with the same id, soon. Raise NotFound where it is not remembered any more."""
+        delivery = await self._store.get(delivery_id)
+        if delivery is None:
+            raise NotFound("There is no such message. Delivered messages are remembered for a week.")
+        again = delivery.model_copy(
+            update={"state": DeliveryState.PENDING, "attempts": 0, "problem": None, "next_at": clock.now()}
+        )
+        await self._store.save([again])
+        self._outbox.added.set()
+        return again
 
     async def _pause(self) -> float | None:
         await self._store.prune(clock.now() - KEPT)
@@ -77,7 +117,7 @@ class WebhookSender:
             return attempt.model_copy(update={"state": DeliveryState.DELIVERED, "problem": None})
         if status == GONE:
             await self._stop(delivery)
-            return self._given_up(attempt, "The receiver wants no more messages (410).")
+            return self._given_up(attempt, NO_MORE)
         return self._failed(attempt, f"The receiver answered with {status}.")
 
     async def _post(self, delivery: Delivery) -> int:
@@ -113,10 +153,8 @@ class WebhookSender:
     async def _stop(self, delivery: Delivery) -> None:
         """Send nothing more to a receiver that is gone."""
         waiting = await self._store.pending_to(delivery.url)
-        problem = "The receiver wants no more messages (410)."
-        await self._store.save(_all_failed(waiting, problem))
-        if self._jobs.policy.current.webhook_url == delivery.url:
-            await self._jobs.change_settings(QueueSettingsChange(webhook_url=None))
+        await self._store.save(_all_failed(waiting, NO_MORE))
+        await self._webhooks.stop(delivery.url)
 
 
 def _all_failed(deliveries: Sequence[Delivery], problem: str) -> list[Delivery]:

@@ -31,6 +31,10 @@ class DeliveryStore:
             ],
         )
 
+    async def get(self, delivery_id: str) -> Delivery | None:
+        found = await self._deliveries(SQL.get, {"id": delivery_id})
+        return found[0] if found else None
+
     async def due(self, limit: int) -> list[Delivery]:
         return await self._deliveries(SQL.due, {"now": clock.to_text(clock.now()), "limit": limit})
 

@@ -18,6 +18,9 @@ VALUES (:id, :url, :state, :created_at, :next_at, :record);
 -- name: save
 UPDATE webhook_deliveries SET state = :state, next_at = :next_at, record = :record WHERE id = :id;
 
+-- name: get
+SELECT record FROM webhook_deliveries WHERE id = :id;
+
 -- name: due
 SELECT record FROM webhook_deliveries WHERE state = 'pending' AND next_at <= :now ORDER BY next_at LIMIT :limit;
 

@@ -24,6 +24,8 @@ def test_a_schedule_is_added_listed_paused_and_removed(comfypod: CommandLine) ->
     assert "nightly\t0 3 * * *\tfolder:cat" in comfypod.run("schedules", "ls").stdout
     assert comfypod.run("schedules", "pause", "nightly").stderr == "Paused nightly.\n"
     assert "paused" in comfypod.run("schedules", "ls").stdout
+    missing = comfypod.run("schedules", "run", "nightly")
+    assert (missing.returncode, "no template `folder:cat`" in missing.stderr) == (1, True)
     assert comfypod.run("schedules", "rm", "nightly").stderr == "Removed nightly.\n"
     refused = comfypod.run("schedules", "add", "x", "--cron", "soon", "--template", "folder:cat")
     assert (refused.returncode, "five fields" in refused.stderr) == (1, True)

@@ -107,6 +107,29 @@ async def test_a_waiting_job_is_edited(idle: ControlPlane) -> None:
     assert "steps is not a whole number" in refused.headers["hx-trigger"]
 
 
+async def test_quiet_hours_and_limits_are_set_on_a_page_and_shown(idle: ControlPlane) -> None:
+    form = {
+        "quiet": "true", "quiet_start": "00:00", "quiet_end": "23:59:59", "quiet_zone": "UTC",
+        "after_crash": "paused", "max_jobs": "500", "max_jobs_per_key": "", "webhook_allowed_hosts": "nas:80 nas:81",
+    }  # fmt: skip
+    await press(idle, "/jobs/settings", **form)
+    settings = (await idle.client.get("/api/jobs/settings")).json()
+    assert (settings["quiet_hours"]["start"], settings["quiet_hours"]["time_zone"]) == ("00:00:00", "UTC")
+    assert (settings["after_crash"], settings["comfyui_first"]) == ("paused", False)
+    assert (settings["max_jobs"], settings["max_jobs_per_key"]) == (500, None)
+    assert settings["webhook_allowed_hosts"] == ["nas:80", "nas:81"]
+    await submit(idle)
+    assert "Quiet hours until 23:59" in await page(idle, "/jobs")
+    shown = await page(idle, "/jobs/settings")
+    assert "nas:80\nnas:81" in shown
+    refused = await idle.client.post(
+        "/jobs/settings", data=form | {"max_jobs": "0"}, headers={"HX-Request": "true"}
+    )
+    assert (refused.status_code, "Max jobs" in refused.headers["hx-trigger"]) == (400, True)
+    await press(idle, "/jobs/settings", comfyui_first="true")
+    assert "Quiet hours until" not in await page(idle, "/jobs")
+
+
 async def test_history_is_searched_and_filtered(idle: ControlPlane) -> None:
     cat, dog = await submit(idle, {"name": "one", "values": {"6.text": "a cat"}}, {"name": "two"})
     for job in (cat, dog):

@@ -7,6 +7,11 @@ const MAX_DOWNLOADS = 4;
 
 const ACTIONS = [
   { label: "Add downloads from a URL", url: "/downloads/add" },
+  { label: "New job", url: "/jobs/new" },
+  { label: "New schedule", url: "/jobs/schedules/new" },
+  { label: "Schedules", url: "/jobs/schedules" },
+  { label: "Webhooks", url: "/jobs/webhooks" },
+  { label: "Settings of the queue, quiet hours", url: "/jobs/settings" },
   { label: "Check a workflow", url: "/presets/from-workflow" },
   { label: "Import a preset", url: "/presets/import" },
   { label: "Export a preset", url: "/presets/export" },

@@ -126,6 +126,48 @@ async def test_a_run_that_cannot_be_submitted_says_why(pod: ControlPlane) -> Non
     assert await jobs(pod) == []
 
 
+async def test_a_schedule_runs_at_once_when_a_user_wants_it(pod: ControlPlane) -> None:
+    schedule = await add(pod, paused=True)
+    runs = [(await pod.client.post(f"/api/schedules/{schedule['id']}/run")).json() for _ in range(2)]
+    now = (await pod.client.get(f"/api/schedules/{schedule['id']}")).json()
+    assert now["recent_job_ids"] == [runs[1]["id"], runs[0]["id"]]
+    assert (now["last_job_id"], now["last_run_at"]) == (runs[1]["id"], None)
+    assert (runs[0]["source"], runs[0]["state"], runs[0]["values"]) == ("schedule", "queued", {"3.seed": 7})
+    assert (await pod.client.post("/api/schedules/gone/run")).status_code == 404
+
+
+async def test_schedules_are_handled_on_their_page(pod: ControlPlane) -> None:
+    headers = {"HX-Request": "true"}
+    assert "No schedules yet" in (await pod.client.get("/jobs/schedules")).text
+    schedule = await add(pod, name="<b>nightly</b>", time_zone="Europe/Berlin")
+    address = f"/jobs/schedules/{schedule['id']}"
+    assert (await pod.client.post(f"{address}/run", headers=headers)).status_code == 204
+    page = (await pod.client.get("/jobs/schedules")).text
+    for text in ("&lt;b&gt;nightly", "At 03:00 every day", "Last run queued", "Europe/Berlin"):
+        assert text in page
+    form = {"name": "Weekly", "cron": "0 9 * * MON", "time_zone": "", "priority": "7"}
+    saved = await pod.client.post(address, data=form, headers=headers)
+    assert saved.headers["hx-redirect"] == "/jobs/schedules"
+    now = (await pod.client.get(f"/api/schedules/{schedule['id']}")).json()
+    assert (now["name"], now["cron"], now["time_zone"], now["priority"]) == ("Weekly", "0 9 * * MON", "", 7)
+    assert (now["values"], now["download_models"]) == ({"3.seed": 7}, False)
+    wrong = await pod.client.post(address, data=form | {"cron": "61 * * * *"}, headers=headers)
+    assert (wrong.status_code, "Cron: " in wrong.headers["hx-trigger"]) == (400, True)
+    for action in ("pause", "resume", "delete"):
+        assert (await pod.client.post(f"{address}/{action}", headers=headers)).status_code == 204
+    assert (await pod.client.get("/api/schedules")).json() == []
+
+
+async def test_the_form_says_what_a_cron_expression_means(pod: ControlPlane) -> None:
+    preview = "/jobs/schedules/preview"
+    shown = await pod.client.get(preview, params={"cron": "30 2 * * *", "time_zone": "Europe/Berlin"})
+    assert "At 02:30 every day" in shown.text
+    assert shown.text.count(", 02:30</li>") == 5
+    for wrong in ({"cron": "soon"}, {"cron": "0 3 * * *", "time_zone": "Nowhere"}, {"cron": "0 0 30 2 *"}):
+        answer = await pod.client.get(preview, params=wrong)
+        assert (answer.status_code, "text-danger" in answer.text) == (200, True)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"cron": "soon"}, {"time_zone": "Nowhere"}, {"prompt": None}, {"template_id": "both"}, {"name": ""}],

@@ -11,10 +11,11 @@ import pytest
 from backend.core.database import open_database
 from backend.core.errors import InvalidRequest
 from backend.jobs.models import ErrorKind
-from backend.jobs.queue_settings import QueueSettingsChange
 from backend.jobs.webhook_urls import check_webhook
 from backend.jobs.webhooks import sender
+from backend.jobs.webhooks.models import WebhookRequest
 from backend.jobs.webhooks.outbox import Outbox
+from backend.jobs.webhooks.service import Webhooks
 from backend.jobs.webhooks.signing import new_secret, signature
 from backend.jobs.webhooks.store import DeliveryStore
 from tests.backend.jobs.queue import PROMPT, Queue
@@ -42,6 +43,13 @@ async def pod(
 async def allow(pod: ControlPlane, receiver: Receiver, **more: Any) -> None:
     settings = {"webhook_allowed_hosts": [receiver.host], **more}
     assert (await pod.client.patch("/api/jobs/settings", json=settings)).status_code == 200
+
+
+async def add(pod: ControlPlane, **wanted: Any) -> dict[str, Any]:
+    answer = await pod.client.post("/api/webhooks", json=wanted)
+    assert answer.status_code == 201, answer.text
+    webhook: dict[str, Any] = answer.json()
+    return webhook
 
 
 async def end_a_job(pod: ControlPlane, receiver: Receiver, count: int = 1) -> list[str]:
@@ -106,12 +114,74 @@ async def test_a_message_that_is_never_accepted_is_given_up_with_the_reason(
 
 
 async def test_a_receiver_that_is_gone_gets_nothing_more(pod: ControlPlane, receiver: Receiver) -> None:
-    await allow(pod, receiver, webhook_url=receiver.url)
+    webhook = await add(pod, url=receiver.url)
     receiver.answers = [410]
     await end_a_job(pod, receiver)
     await delivery(pod, lambda each: each["state"] == "failed")
-    assert (await pod.client.get("/api/jobs/settings")).json()["webhook_url"] is None
+    (stopped,) = (await pod.client.get("/api/webhooks")).json()
+    assert (stopped["id"], stopped["paused"]) == (webhook["id"], True)
+    assert "410" in stopped["problem"]
     assert len(receiver.messages) == 1
+    resumed = await pod.client.patch(f"/api/webhooks/{webhook['id']}", json={"paused": False})
+    assert (resumed.json()["paused"], resumed.json()["problem"]) == (False, None)
+
+
+async def test_each_webhook_gets_what_it_is_for_until_it_is_deleted(
+    pod: ControlPlane, receiver: Receiver
+) -> None:
+    jobs = await add(pod, url=f"{receiver.url}?jobs", events=["job.ended"])
+    await add(pod, url=f"{receiver.url}?batches", events=["batch.ended"])
+    paused = await add(pod, url=f"{receiver.url}?paused", paused=True)
+    body = {"prompt": PROMPT, "jobs": [{}, {}]}
+    submitted = (await pod.client.post("/api/jobs", json=body)).json()
+    for job in submitted["jobs"]:
+        await pod.client.post(f"/api/jobs/{job['id']}/cancel")
+    await receiver.until(3)
+    sent = (await pod.client.get("/api/webhooks/deliveries")).json()
+    assert sorted((each["url"].rpartition("?")[2], each["event"]) for each in sent) == [
+        ("batches", "batch.ended"), ("jobs", "job.ended"), ("jobs", "job.ended")]  # fmt: skip
+    assert (await pod.client.post("/api/webhooks", json={"url": jobs["url"]})).status_code == 409
+    for webhook in (jobs, paused):
+        assert (await pod.client.delete(f"/api/webhooks/{webhook['id']}")).status_code == 204
+    assert len((await pod.client.get("/api/webhooks")).json()) == 1
+    assert (await pod.client.delete(f"/api/webhooks/{jobs['id']}")).status_code == 404
+
+
+async def test_a_webhook_is_tried_out_and_a_message_sent_again(pod: ControlPlane, receiver: Receiver) -> None:
+    webhook = await add(pod, url=receiver.url)
+    receiver.answers = [500]
+    test = f"/api/webhooks/{webhook['id']}/test"
+    refused = (await pod.client.post(test)).json()
+    assert (refused["state"], refused["problem"]) == ("failed", "The receiver answered with 500.")
+    again = await pod.client.post(f"/api/webhooks/deliveries/{refused['id']}/resend")
+    assert again.status_code == 200
+    first, second = await receiver.until(2)
+    assert (first.id, second.content["type"]) == (second.id, "webhook.test")
+    assert (await pod.client.post(test)).json()["state"] == "delivered"
+    assert (await pod.client.post("/api/webhooks/deliveries/gone/resend")).status_code == 404
+
+
+async def test_webhooks_are_added_tested_and_deleted_on_their_page(
+    pod: ControlPlane, receiver: Receiver
+) -> None:
+    empty = await pod.client.get("/jobs/webhooks")
+    assert "No webhooks yet" in empty.text
+    form = {"url": receiver.url, "event": ["job.ended", "queue.finished"]}
+    headers = {"HX-Request": "true"}
+    assert (await pod.client.post("/jobs/webhooks", data=form, headers=headers)).status_code == 204
+    (webhook,) = (await pod.client.get("/api/webhooks")).json()
+    assert sorted(webhook["events"]) == ["job.ended", "queue.finished"]
+    nothing = await pod.client.post("/jobs/webhooks", data={"url": receiver.url}, headers=headers)
+    assert "at least one kind" in nothing.headers["hx-trigger"]
+    tested = await pod.client.post(f"/jobs/webhooks/{webhook['id']}/test", headers=headers)
+    assert "accepted the test message" in tested.headers["hx-trigger"]
+    page = (await pod.client.get("/jobs/webhooks")).text
+    assert receiver.url in page
+    assert "Delivered" in page
+    assert "whsec_" not in page
+    assert "whsec_" in (await pod.client.get("/jobs/webhooks/secret")).text
+    await pod.client.post(f"/jobs/webhooks/{webhook['id']}/delete", headers=headers)
+    assert (await pod.client.get("/api/webhooks")).json() == []
 
 
 async def test_a_restart_loses_no_message(workspace: Path, receiver: Receiver) -> None:
@@ -142,7 +212,7 @@ async def test_only_public_web_servers_are_receivers_unless_the_setting_says_so(
     with pytest.raises(InvalidRequest):
         check_webhook(url, ())
     with pytest.raises(InvalidRequest):
-        await queue.jobs.change_settings(QueueSettingsChange(webhook_url=url))
+        await Webhooks(queue.store, queue.jobs.policy).add(WebhookRequest(url=url))
     check_webhook("http://127.0.0.1:9000/x", ["127.0.0.1:9000"])
 
 
@@ -161,11 +231,12 @@ async def test_a_name_that_resolves_to_a_private_address_is_not_reached(
 async def test_the_end_of_the_queue_is_a_message_and_a_missed_end_is_found_at_the_next_start(
     queue: Queue, tmp_path: Path
 ) -> None:
-    await queue.jobs.change_settings(QueueSettingsChange(webhook_url="https://example.com/hook"))
+    webhooks = Webhooks(queue.store, queue.jobs.policy)
+    await webhooks.add(WebhookRequest(url="https://example.com/hook"))
     async with open_database(tmp_path / "webhooks.db") as database:
         store = DeliveryStore(database)
         await store.prepare()
-        outbox = Outbox(queue.jobs, store, queue.events)
+        outbox = Outbox(queue.jobs, webhooks, store, queue.events)
         task = asyncio.create_task(outbox.run())
         await queue.submit()
         await queue.fail(ErrorKind.INVALID)
@@ -176,7 +247,7 @@ async def test_the_end_of_the_queue_is_a_message_and_a_missed_end_is_found_at_th
         task.cancel()
         missed = await queue.submit(name="missed")
         await queue.jobs.cancel(missed.id)
-        again = Outbox(queue.jobs, store, queue.events)
+        again = Outbox(queue.jobs, webhooks, store, queue.events)
         task = asyncio.create_task(again.run())
         async with asyncio.timeout(30):
             while len(await store.newest(10)) < 3:  # noqa: ASYNC110
