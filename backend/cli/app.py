@@ -23,6 +23,7 @@ from backend.cli import (
     sessions,
     sharing,
     storage,
+    sync,
     templates,
     workflow_convert,
 )
@@ -51,6 +52,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(autostop.app, name="autostop")
 app.add_typer(price.app, name="price")
 app.add_typer(notifications.app, name="notifications")
+app.add_typer(sync.app, name="sync")
 app.add_typer(services.app, name="services")
 app.add_typer(provision.app, name="provision")
 app.command()(activity.activity)

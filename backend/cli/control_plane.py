@@ -47,6 +47,7 @@ class ControlPlane:
         self.price = client.price
         self.schedules = client.schedules
         self.storage = client.storage
+        self.sync = client.sync
         self.system = client.system
         self.templates = client.templates
         self._runner = runner

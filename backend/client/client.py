@@ -20,6 +20,7 @@ from backend.client.price import PriceClient
 from backend.client.provisioning import ProvisioningClient
 from backend.client.schedules import SchedulesClient
 from backend.client.storage import StorageClient
+from backend.client.sync import SyncClient
 from backend.client.system import SystemClient
 from backend.client.templates import TemplatesClient
 
@@ -43,6 +44,7 @@ class ApiClient:
         self.provisioning = ProvisioningClient(connection)
         self.schedules = SchedulesClient(connection)
         self.storage = StorageClient(connection)
+        self.sync = SyncClient(connection)
         self.system = SystemClient(connection)
         self.templates = TemplatesClient(connection)
 

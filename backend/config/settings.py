@@ -202,6 +202,43 @@ class Settings(BaseSettings):
     price_currency: Annotated[str, _for_text(lambda text: text.strip().upper())] = Field(
         default="USD", pattern=r"^[A-Z]{3}$", description="Currency of PRICE_PER_HOUR, such as `EUR`."
     )
+    sync_endpoint: Annotated[Endpoint | None, BeforeValidator(_absent_when_blank)] = Field(
+        default=None,
+        description="Address of S3-compatible storage for outputs and saved workflows. Default: Amazon S3.",
+    )
+    sync_region: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9-]{1,40}$", description="Region of the storage, if it has any."
+    )
+    sync_bucket: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$",
+        description="Bucket for outputs and saved workflows.",
+    )
+    sync_prefix: str = Field(
+        default="comfypod",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]{0,200}$",
+        description="Folder in SYNC_BUCKET.",
+    )
+    sync_access_key_id: Token = Field(default=None, description="Id of an access key for SYNC_BUCKET.")
+    sync_secret_access_key: Token = Field(default=None, description="Secret of SYNC_ACCESS_KEY_ID.")
+    sync_when: Annotated[Literal["jobs", "schedule", "manual"], Word] = Field(
+        default="jobs",
+        description="`jobs` uploads after each job, `schedule` every SYNC_MINUTES, `manual` on request, unless another "
+        "choice was saved on the page.",
+    )
+    sync_minutes: int = Field(
+        default=30, ge=1, le=10080, description="Minutes between two uploads, with SYNC_WHEN=schedule."
+    )
+    sync_limit: int = Field(
+        default=0,
+        ge=0,
+        le=10000,
+        description="Most megabytes a second for uploads and restores; 0 is no limit.",
+    )
+    sync_restore: Annotated[bool, _for_text(yes)] = Field(
+        default=False,
+        description="`1` downloads the remote's files to a volume that has not got them yet, in the background.",
+    )
     jupyter_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8888"),
         description="Address where the control plane asks JupyterLab whether a notebook runs.",
@@ -257,6 +294,7 @@ class Settings(BaseSettings):
             self.civitai_token,
             self.runpod_api_key,
             self.container_api_key,
+            self.sync_secret_access_key,
         )
         return tuple(secret.get_secret_value() for secret in secrets if secret)
 

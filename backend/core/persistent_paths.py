@@ -21,6 +21,7 @@ PRESETS, TOKENS, LIMITS, API_KEYS = "presets", "tokens.json", "limits.json", "ap
 QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
 TEMPLATES, WORKFLOWS, PRICE = "templates", "workflows", "price.json"
 NOTIFICATIONS = "notifications.json"
+SYNC = "sync.json"
 TIMEOUT_SECONDS = 1
 
 
@@ -39,6 +40,7 @@ class PersistentPaths:
     workflows: Path
     price: Path
     notifications: Path
+    sync: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -67,6 +69,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / WORKFLOWS, secret / WORKFLOWS)
     _move(state / TOKENS, secret / TOKENS)
     _move(state / API_KEYS, secret / API_KEYS)
+    _move(state / SYNC, secret / SYNC)
     return _below(general, secret)
 
 
@@ -83,6 +86,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         workflows=secret / WORKFLOWS,
         price=general / PRICE,
         notifications=secret / NOTIFICATIONS,
+        sync=secret / SYNC,
     )
 
 

@@ -13,6 +13,7 @@ from backend.power.idleness import Idleness
 from backend.power.jupyter import JupyterServer
 from backend.power.service import Autostop
 from backend.power.worker import watch
+from backend.sync.service import Sync
 from backend.system.service import System
 from backend.web.features import Context, Feature, Running
 
@@ -23,6 +24,7 @@ async def start(context: Context) -> Running:
         registry.get(ComfyClient),
         registry.get(Jobs),
         registry.get(Downloads),
+        registry.get(Sync),
         registry.get(System),
         JupyterServer(str(settings.jupyter_url)),
     )

@@ -13,6 +13,7 @@ from backend.jobs.models import JobState
 from backend.jobs.service import Jobs
 from backend.power.jupyter import JupyterServer
 from backend.power.shells import last_input, running_commands
+from backend.sync.service import Sync
 from backend.system.service import System
 
 BUSY_GPU_PERCENT = 5
@@ -31,10 +32,16 @@ class Idleness:
     """Asks every part of the pod."""
 
     def __init__(
-        self, comfy: ComfyClient, jobs: Jobs, downloads: Downloads, system: System, jupyter: JupyterServer
+        self,
+        comfy: ComfyClient,
+        jobs: Jobs,
+        downloads: Downloads,
+        sync: Sync,
+        system: System,
+        jupyter: JupyterServer,
     ):
         self._comfy, self._jobs, self._downloads = comfy, jobs, downloads
-        self._system, self._jupyter = system, jupyter
+        self._sync, self._system, self._jupyter = sync, system, jupyter
         # A file for each terminal; its access time is the time of the last input.
         self.terminals = Path("/dev/pts")
 
@@ -45,6 +52,7 @@ class Idleness:
             await self._prompts(),
             await self._waiting_jobs(),
             await self._transfers(),
+            self._sync.busy_reason(),
             "A notebook runs." if jupyter.is_busy else None,
             "An SSH session runs a command." if commands else None,
             await self._gpu(),

@@ -3,7 +3,7 @@
 # installs them with apt; other users get a list of missing ones, and the tests that need them are skipped.
 set -euo pipefail
 
-declare -A package_of=([chromium]=chromium [nginx]=nginx-light [aria2c]=aria2 [curl]=curl [debootstrap]=debootstrap [cc]=build-essential)
+declare -A package_of=([chromium]=chromium [nginx]=nginx-light [aria2c]=aria2 [curl]=curl [debootstrap]=debootstrap [cc]=build-essential [rclone]=rclone)
 
 missing=()
 for program in "${!package_of[@]}"; do

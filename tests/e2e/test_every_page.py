@@ -23,6 +23,7 @@ PAGES = {
     "downloads": "/downloads",
     "add": "/downloads/add",
     "storage": "/storage",
+    "sync": "/sync",
     "services": "/services",
     "provisioning": "/provisioning",
     "activity": "/activity",

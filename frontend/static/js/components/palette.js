@@ -15,6 +15,7 @@ const ACTIONS = [
   { label: "Check a workflow", url: "/presets/from-workflow" },
   { label: "Import a preset", url: "/presets/import" },
   { label: "Export a preset", url: "/presets/export" },
+  { label: "Add storage for sync", url: "/sync#add-remote" },
   { label: "Set a token", url: "/settings#tokens" },
   { label: "Create an API key", url: "/settings#api-keys" },
   { label: "API reference", url: "/docs" },

@@ -1,0 +1,10 @@
+"""How routes reach cloud sync."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from backend.sync.service import Sync
+from backend.web.features import provided
+
+SyncService = Annotated[Sync, Depends(provided(Sync))]
