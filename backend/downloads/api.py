@@ -12,6 +12,7 @@ from backend.downloads.dependencies import (
     BatchesService,
     CancellationsService,
     DownloadsService,
+    OrderingService,
     TransferLists,
 )
 from backend.downloads.models import FileRequest, LogLine
@@ -80,9 +81,14 @@ async def show_rate_limit(bandwidth: BandwidthService) -> RateLimit:
 
 
 @router.post("/order", responses=CONTROL)
-async def order(request: OrderRequest, downloads: DownloadsService) -> list[TransferView]:
-    """Start these transfers first. Running ones continue. Returns the unfinished transfers in their new order."""
-    await downloads.put_first(request.ids)
+async def order(
+    request: OrderRequest, downloads: DownloadsService, ordering: OrderingService
+) -> list[TransferView]:
+    """Start these transfers first, or before another one. Running ones continue. Returns the queue in its new order."""
+    if request.before:
+        await ordering.place_before(request.ids, request.before)
+    else:
+        await downloads.put_first(request.ids)
     return [downloads.view(transfer) for transfer in await downloads.unfinished()]
 
 

@@ -17,6 +17,7 @@ from backend.downloads.engine.throttle import Throttle
 from backend.downloads.fetching import TransferFetcher
 from backend.downloads.history import History
 from backend.downloads.listing import TransferList
+from backend.downloads.ordering import Ordering
 from backend.downloads.pages import actions, add, overview
 from backend.downloads.policy import MAX_FILES, Policy
 from backend.downloads.recovery import Recovery
@@ -24,6 +25,7 @@ from backend.downloads.retry_pauses import RetryPauses
 from backend.downloads.saved_queue import SavedQueue
 from backend.downloads.service import Downloads
 from backend.downloads.store import TransferStore
+from backend.downloads.throughput import Throughput
 from backend.downloads.transfer_start import TransferStart
 from backend.downloads.visibility import Visibility
 from backend.downloads.worker import Worker
@@ -69,6 +71,8 @@ async def start(context: Context) -> Running:
             batches,
             cancellations,
             Continuation(downloads, storage),
+            Ordering(downloads, store, events),
+            Throughput(downloads.progress, events),
             bandwidth,
             channels,
             transfer_start,

@@ -4,6 +4,7 @@ import heapq
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from backend.core import clock
 from backend.core.database import Database, Value
 from backend.core.queries import as_json, queries_beside
 from backend.downloads.engine.models import Verification
-from backend.downloads.models import LogLine, Problem, State, Transfer
+from backend.downloads.models import UNFINISHED, LogLine, Problem, State, Transfer
 
 SQL = queries_beside(__file__)
 # Sorts after every time and every id.
@@ -24,11 +25,18 @@ class Matching:
 
     states: frozenset[State]
     preset: str | None = None
-    # Part of folder, file name or host.
+    # Part of folder, file name, host or preset.
     q: str = ""
+    # Finished transfers that have ended since then.
+    since: datetime | None = None
 
     def parameters(self) -> dict[str, Value]:
-        return {"states": as_json(self.states), "preset": self.preset, "q": self.q.lower()}
+        return {
+            "states": as_json(self.states),
+            "preset": self.preset,
+            "q": self.q.lower(),
+            "since": _text(self.since),
+        }
 
 
 class TransferStore:
@@ -95,7 +103,7 @@ class TransferStore:
         return _from_rows(row for row, _ in zip(newest, range(limit), strict=False))
 
     async def count(self, matching: Matching) -> int:
-        if not matching.q:
+        if not matching.q and matching.since is None:
             counts = await self.counts()
             return sum(counts.get(state, 0) for state in matching.states)
         row = await self._database.fetch_one(SQL.count_matching, matching.parameters())
@@ -161,6 +169,33 @@ class TransferStore:
         if ids:
             await self._database.execute(SQL.put_first, {"ids": as_json(ids)})
 
+    def transaction(self) -> AbstractAsyncContextManager[None]:
+        return self._database.transaction()
+
+    async def gap_beside(self, other_id: str, moved: Sequence[str], *, after: bool) -> tuple[float, float]:
+        """Return between which positions transfers go that are put just before, or after, another one."""
+        position = await self._position(SQL.position_of, {"id": other_id}) or 0.0
+        parameters: dict[str, Value] = {
+            "position": position,
+            "states": as_json(UNFINISHED),
+            "moved": as_json(moved),
+        }
+        neighbour = await self._position(SQL.neighbour_after if after else SQL.neighbour_before, parameters)
+        if after:
+            return position, position + len(moved) + 1 if neighbour is None else neighbour
+        return position - len(moved) - 1 if neighbour is None else neighbour, position
+
+    async def _position(self, statement: str, parameters: dict[str, Value]) -> float | None:
+        row = await self._database.fetch_one(statement, parameters)
+        return row["position"] if row else None
+
+    async def set_position(self, transfer_id: str, position: float) -> None:
+        await self._database.execute(SQL.set_position, {"id": transfer_id, "position": position})
+
+    async def renumber(self) -> None:
+        """Give whole numbers as positions, in the same order."""
+        await self._database.execute(SQL.renumber)
+
     async def delete_all(self, states: Iterable[State]) -> None:
         """Delete all transfers in `states`, and their logs."""
         await self._database.execute(SQL.delete_all, {"states": as_json(states)})
@@ -203,7 +238,7 @@ def _to_row(transfer: Transfer) -> dict[str, Value]:
         "started_at": _text(transfer.started_at),
         "finished_at": _text(transfer.finished_at),
         "retry_at": _text(transfer.retry_at),
-        "search": f"{transfer.destination} {transfer.host}".lower(),
+        "search": f"{transfer.destination} {transfer.host} {transfer.preset or ''}".lower(),
     }
 
 

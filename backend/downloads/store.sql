@@ -93,13 +93,16 @@ ORDER BY position, id LIMIT :limit;
 SELECT * FROM transfers
 WHERE state = :state
     AND (finished_at, id) < (:before, :before_id)
+    AND (:since IS NULL OR finished_at >= :since)
     AND (:preset IS NULL OR preset = :preset)
     AND (:q = '' OR instr(search, :q) > 0)
 ORDER BY finished_at DESC, id DESC LIMIT :limit;
 
 -- name: count_matching
 SELECT COUNT(*) AS total FROM transfers
-WHERE state IN (SELECT value FROM json_each(:states)) AND (:q = '' OR instr(search, :q) > 0);
+WHERE state IN (SELECT value FROM json_each(:states))
+    AND (:q = '' OR instr(search, :q) > 0)
+    AND (:since IS NULL OR finished_at >= :since);
 
 -- name: counts
 SELECT state, total FROM transfer_counts WHERE total > 0;
@@ -146,6 +149,27 @@ RETURNING *;
 UPDATE transfers SET position = (SELECT MIN(position) FROM transfers) - json_array_length(:ids)
     + (SELECT MIN(key) FROM json_each(:ids) WHERE value = transfers.id)
 WHERE id IN (SELECT value FROM json_each(:ids));
+
+-- name: position_of
+SELECT position FROM transfers WHERE id = :id;
+
+-- name: neighbour_before
+-- Return the position of the unfinished transfer just before another one, apart from those that are moved.
+SELECT MAX(position) AS position FROM transfers
+WHERE state IN (SELECT value FROM json_each(:states)) AND position < :position AND id NOT IN (SELECT value FROM json_each(:moved));
+
+-- name: neighbour_after
+SELECT MIN(position) AS position FROM transfers
+WHERE state IN (SELECT value FROM json_each(:states)) AND position > :position AND id NOT IN (SELECT value FROM json_each(:moved));
+
+-- name: set_position
+UPDATE transfers SET position = :position WHERE id = :id;
+
+-- name: renumber
+-- Give whole numbers as positions, in the same order.
+UPDATE transfers SET position = numbered.number
+FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY position, id) AS number FROM transfers) AS numbered
+WHERE transfers.id = numbered.id;
 
 -- name: delete_all
 -- Delete transfers and their logs.

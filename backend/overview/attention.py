@@ -51,7 +51,7 @@ def download_items(counts: Mapping[State, int]) -> Iterator[Item]:
         yield Item(
             tone="danger",
             message=f"{_count(quarantined, 'file')} in quarantine: the content is not the expected one.",
-            action=Action(label="Decide", url="/downloads?state=quarantined"),
+            action=Action(label="Decide", url="/downloads"),
         )
 
 

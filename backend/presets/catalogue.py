@@ -75,6 +75,11 @@ class Catalogue:
                 id=preset_id[:100],
             ) from None
 
+    def title_of(self, preset_id: str) -> str:
+        """Return the title of a preset, or the id when there is none with it."""
+        preset = self._presets.get(preset_id)
+        return preset.title if preset else preset_id
+
     def has(self, preset_id: str) -> bool:
         return preset_id in self._presets
 

@@ -9,6 +9,7 @@ from backend.comfy.client import ComfyClient
 from backend.core.errors import AppError
 from backend.downloads.cancellations import Cancellations
 from backend.downloads.continuation import Continuation
+from backend.downloads.dependencies import PresetTitles
 from backend.downloads.service import Downloads
 from backend.presets import api
 from backend.presets.catalogue import Catalogue
@@ -56,6 +57,7 @@ async def start(context: Context) -> Running:
             Selection(presets, storage),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
             Thumbnails(settings.workspace),
+            PresetTitles(catalogue.title_of),
             ModelUsers(uses.find, uses.revision),
         ),
         background=(

@@ -98,6 +98,42 @@ def test_a_queue_in_every_state_is_steered(
     expect(page.get_by_text("Verified")).to_have_count(5)
 
 
+def test_the_queue_is_ordered_by_keyboard_and_by_dragging_and_other_tabs_follow(
+    downloads: Page, hub: Hub, models: dict[str, HubFile]
+) -> None:
+    page = downloads
+    other = page.context.new_page()
+    other.goto(page.url)
+    policy(page, files_at_once=1)
+    names = ["ant.safetensors", "bee.safetensors", "cat.safetensors", "dog.safetensors"]
+    gate = hub.hold(models[names[0]], after=SIZE // 2)
+    for name in names:
+        ask(page, hub, models[name])
+    gate.wait_until_reached()
+    ant, bee, cat, dog = names
+    for tab in (page, other):
+        expect(tab.locator(".transfer-name")).to_have_text(names)
+        expect(tab).to_have_title(re.compile("^50 % · Downloads"))
+    handle = page.get_by_role("button", name=f"Move {dog}")
+    handle.focus()
+    page.keyboard.press("ArrowUp")
+    for tab in (page, other):
+        expect(tab.locator(".transfer-name")).to_have_text([ant, bee, dog, cat])
+    expect(handle).to_be_focused()
+    page.get_by_role("button", name=f"Move {cat}").hover()
+    page.mouse.down()
+    target = page.get_by_role("button", name=f"Move {bee}").bounding_box()
+    assert target
+    page.mouse.move(target["x"] + 5, target["y"], steps=4)
+    page.mouse.up()
+    for tab in (page, other):
+        expect(tab.locator(".transfer-name")).to_have_text([ant, cat, bee, dog])
+    expect(page.get_by_role("img", name="Speed of the last two minutes")).to_be_visible()
+    gate.release()
+    expect(page.get_by_text("Verified")).to_have_count(4)
+    expect(page).to_have_title("Downloads · ComfyPod")
+
+
 def test_limits_and_a_schedule_are_set(downloads: Page, axe: str, keep_picture: Any) -> None:
     page = downloads
     page.get_by_text("Speed and schedule").click()

@@ -12,7 +12,12 @@ from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import InvalidRequest
 from backend.downloads.cancellations import UNDO_SECONDS
-from backend.downloads.dependencies import BandwidthService, CancellationsService, DownloadsService
+from backend.downloads.dependencies import (
+    BandwidthService,
+    CancellationsService,
+    DownloadsService,
+    OrderingService,
+)
 from backend.downloads.models import Transfer
 from backend.downloads.rate_limit_form import RateLimitForm, hints, rate_limit_view
 from backend.web import htmx
@@ -25,6 +30,7 @@ router = ProtectedRouter(
 ForAll = Literal["pause", "resume", "retry", "clear"]
 # `discard` deletes what was received at once.
 ForOne = Literal["first", "pause", "resume", "retry", "accept", "discard"]
+Neighbour = Annotated[str, Form(max_length=64)]
 MAX_IDS = 1000
 Ids = Annotated[list[str], Query(alias="id", max_length=MAX_IDS)]
 
@@ -55,6 +61,13 @@ async def undo_cancel(cancellations: CancellationsService, ids: Ids) -> Response
     return _changed()
 
 
+@router.post("/downloads/first")
+async def put_first(downloads: DownloadsService, ids: Ids) -> Response:
+    """Put the files of a preset before all others."""
+    await downloads.put_first(ids)
+    return _changed()
+
+
 @router.post("/downloads/{action}")
 async def control_all(action: ForAll, downloads: DownloadsService) -> Response:
     actions: dict[ForAll, Callable[[], Awaitable[object]]] = {
@@ -72,6 +85,18 @@ async def cancel(transfer_id: str, cancellations: CancellationsService) -> Respo
     """Cancel, and offer to undo it."""
     cancelled = await cancellations.cancel(transfer_id, UNDO_SECONDS)
     return with_undo(_changed(), [cancelled])
+
+
+@router.post("/downloads/{transfer_id}/place")
+async def place(
+    transfer_id: str, ordering: OrderingService, before: Neighbour = "", after: Neighbour = ""
+) -> Response:
+    """Put a transfer just before or just after another one."""
+    if before:
+        await ordering.place_before([transfer_id], before)
+    else:
+        await ordering.place_after([transfer_id], after)
+    return _changed()
 
 
 @router.post("/downloads/{transfer_id}/{action}")

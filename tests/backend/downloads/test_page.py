@@ -90,6 +90,69 @@ async def test_a_queued_download_is_put_first_unless_it_is_first(
         await pod.finished(transfer)
 
 
+async def test_a_queue_is_ordered_from_any_page(
+    pod: ControlPlane, hub: Hub, models: list[HubFile], tmp_path: Path
+) -> None:
+    await pod.client.put("/api/downloads/policy", json={"files_at_once": 1})
+    gate = hub.hold(models[0])
+    running, second, third = [await ask(pod, hub, model) for model in models]
+    await asyncio.to_thread(gate.wait_until_reached)
+
+    async def order() -> list[str]:
+        transfers = (await pod.client.get("/api/downloads")).json()
+        shown = re.findall(r'class="transfer" id="transfer-(\w+)"', await page(pod))
+        assert shown == [transfer["id"] for transfer in transfers]
+        return shown
+
+    async def place(transfer: str, **where: str) -> None:
+        answer = await pod.client.post(f"/downloads/{transfer}/place", data=where, headers=FRAGMENT)
+        assert answer.status_code == 204, answer.text
+
+    await place(third, before=second)
+    assert await order() == [running, third, second]
+    await place(third, after=second)
+    assert await order() == [running, second, third]
+    await place(running, after=third)
+    assert await order() == [second, third, running]
+    body = {"ids": [third, running], "before": second}
+    assert (await pod.client.post("/api/downloads/order", json=body)).status_code == 200
+    assert await order() == [third, running, second]
+    for _ in range(40):  # positions are halved until they are counted anew
+        await place(second, before=running)
+        await place(running, before=second)
+    assert await order() == [third, running, second]
+    await press(pod, f"first?id={second}&id={third}")
+    assert await order() == [second, third, running]
+    gate.release()
+    for transfer in (running, second, third):
+        await pod.finished(transfer)
+    refused = await pod.client.post(f"/downloads/{second}/place", data={"before": third}, headers=FRAGMENT)
+    assert (refused.status_code, "has no place in the queue" in refused.headers["HX-Trigger"]) == (409, True)
+
+
+async def test_files_of_a_preset_are_grouped_under_its_title(
+    pod: ControlPlane, hub: Hub, models: list[HubFile]
+) -> None:
+    definition = {
+        "id": "three-models",
+        "title": "Three models & more",
+        "category": "Test",
+        "files": [
+            {"folder": "vae", "filename": f"{n}.safetensors", "url": hub.url_of(model)}
+            for n, model in enumerate(models)
+        ],
+    }
+    assert (await pod.client.post("/api/presets/import", json=definition)).status_code == 201
+    hub.hold(models[0])
+    await pod.client.put("/api/downloads/policy", json={"files_at_once": 1})
+    alone = await pod.download(url=hub.url_of(models[0]), folder="loras")
+    await pod.client.post("/api/presets/three-models/download")
+    html = re.sub(r"\s+", " ", await page(pod))
+    assert re.findall(r'href="/presets/three-models">([^<]+)', html) == ["Three models &amp; more"]
+    assert "3 files" in html
+    assert html.index(alone["id"]) < html.index("three-models")
+
+
 async def test_a_paused_download_still_shows_its_size(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
@@ -97,7 +160,7 @@ async def test_a_paused_download_still_shows_its_size(
     transfer = await ask(pod, hub, models[0])
     await pod.until(transfer, lambda transfer: transfer["received"] == 100_000)
     await press(pod, f"{transfer}/pause")
-    assert "100.0 kB of 200.0 kB" in await page(pod)
+    assert "100.0 of 200.0 kB" in await page(pod)
     gate.release()
 
 
@@ -107,10 +170,9 @@ async def test_finished_downloads_are_filtered_and_searched(
     hub.fault(models[0], faults.Status(code=404, on="resolve"))
     for model in models:
         await pod.finished(await ask(pod, hub, model))
-    assert names(await page(pod)) == ["cat", "bee", "ant"]
-    assert names(await page(pod, "?state=failed")) == ["ant"]
-    assert names(await page(pod, "?state=done&q=loras%2FB")) == ["bee"]
-    nothing = await page(pod, "?state=quarantined&q=%3Cscript%3E")
+    assert names(await page(pod)) == ["ant", "cat", "bee"]  # what failed needs a user and comes first
+    assert names(await page(pod, "?state=done&days=1&q=loras%2FB")) == ["ant", "bee"]
+    nothing = await page(pod, "?state=cancelled&q=%3Cscript%3E")
     assert "No download matches" in nothing
     assert "<script>" not in nothing
 
@@ -123,7 +185,7 @@ async def test_wrong_content_is_accepted_downloaded_again_or_deleted(
     ids = [await ask(pod, hub, model) for model in models]
     for transfer in ids:
         await pod.finished(transfer)
-    html = await page(pod, "?state=quarantined")
+    html = await page(pod)
     words = ("Download again</button>", "Keep anyway</button>", "Delete</button>")
     assert [html.count(word) for word in words] == [3, 3, 3]
     for transfer, action in zip(ids, ("accept", "retry", "discard"), strict=True):
@@ -160,7 +222,7 @@ async def test_the_log_of_a_download_is_loaded_separately(
     assert (unknown.status_code, "no such download" in unknown.headers["HX-Trigger"]) == (404, True)
 
 
-async def test_a_long_history_is_shortened_with_a_note(
+async def test_a_long_history_is_shown_a_part_at_a_time(
     pod: ControlPlane, hub: Hub, models: list[HubFile]
 ) -> None:
     hub.hold(models[0])
@@ -172,8 +234,9 @@ async def test_a_long_history_is_shortened_with_a_note(
 
     await asyncio.gather(*(ask_and_cancel(number) for number in range(101)))
     html = await page(pod)
-    assert "newest 100 of 101" in html
-    assert html.count("<li ") == 100
+    assert "newest 40 of 101" in html
+    assert html.count("<li ") == 40
+    assert "newest 80 of 101" in await page(pod, "?shown=80")
 
 
 async def test_a_file_that_does_not_fit_shows_what_could_be_freed(

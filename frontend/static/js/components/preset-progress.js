@@ -1,5 +1,5 @@
 import { formatAmount, formatBytes } from "../lib/format.js";
-import { downloads } from "../stores/downloads.js";
+import { downloads, secondsLeftOf } from "../stores/downloads.js";
 
 const DAY = 86_400;
 
@@ -38,14 +38,9 @@ export const presetProgress = () => ({
   },
 });
 
-/** Estimate from the average speeds of the running files, once the server has one; files in the queue share them. */
 function readyAt(rows) {
-  const missing = rows.reduce((sum, row) => sum + (row.bytes ?? 0) - row.received, 0);
-  const average = rows
-    .filter((row) => row.seconds_left)
-    .reduce((sum, row) => sum + (row.bytes - row.received) / row.seconds_left, 0);
-  if (!average || missing <= 0) return "";
-  const seconds = missing / average;
+  const seconds = secondsLeftOf(rows);
+  if (seconds === null) return "";
   if (seconds > DAY) return "ready in more than a day";
   const moment = new Date(Date.now() + seconds * 1000);
   return `ready at ${moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })}`;

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatDuration, formatTimeLeft } from "../lib/format.js";
+import { formatAmount, formatBytes, formatCount, formatDuration, formatTimeLeft } from "../lib/format.js";
 import { downloads } from "../stores/downloads.js";
 
 /** Progress of one transfer. What the server rendered stays until the socket sends newer figures. */
@@ -23,7 +23,7 @@ export const transfer = () => ({
   get amount() {
     if (!this.size) return formatBytes(this.done);
     const percent = Math.floor((100 * this.done) / this.size);
-    return `${percent} % · ${formatBytes(this.done)} of ${formatBytes(this.size)}`;
+    return `${percent} % · ${formatAmount(this.done, this.size)}`;
   },
   get rate() {
     if (this.row?.state === "verifying") return "checked";
