@@ -27,7 +27,7 @@ Create an API key under Settings and send it as `X-API-Key` or `Authorization: B
 token with `POST /api/auth/login`. A key has scopes: `read` for GET and WebSockets, `run` for presets and downloads, `admin` for
 everything. Every error has the shape `{"error": {"code", "message", "details"}}`; the log has its `details.request_id`.
 
-WebSockets, which need the same credentials: `/ws/activity`, `/ws/downloads`, `/ws/downloads/{id}`, `/ws/storage`, `/ws/system`,
+WebSockets, which need the same credentials: `/ws/activity`, `/ws/downloads`, `/ws/downloads/{id}`, `/ws/outputs`, `/ws/storage`, `/ws/system`,
 `/ws/services/{name}/log`. Each sends a snapshot first and changes after it.
 """
 

@@ -3,6 +3,7 @@
 import os
 import stat
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from backend.core.errors import NotFound
@@ -22,6 +23,10 @@ class OutputFile:
     @property
     def name(self) -> str:
         return self.real_path.name
+
+    @property
+    def modified_at(self) -> datetime:
+        return datetime.fromtimestamp(self.mtime_ns / 1e9).astimezone()
 
     @property
     def kind(self) -> Kind:

@@ -15,6 +15,7 @@ PAGES = {
     "schedules": "/jobs/schedules",
     "webhooks": "/jobs/webhooks",
     "queue-settings": "/jobs/settings",
+    "outputs": "/outputs",
     "presets": "/presets",
     "from-workflow": "/presets/from-workflow",
     "import": "/presets/import",

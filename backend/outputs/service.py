@@ -1,0 +1,108 @@
+"""The outputs as pages and the API list them."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from pathlib import Path
+
+from backend.outputs.folder import OutputFile, OutputFolder
+from backend.outputs.index import Files, OutputIndex
+from backend.outputs.kinds import kind_of
+from backend.outputs.models import NO_ORIGIN, Filters, Origin, path_of
+from backend.outputs.provenance import Recipe, origin_of, recipe_of
+from backend.outputs.store import Choice, OriginStore
+from backend.outputs.worker import OriginReader
+from backend.storage.models import ModelFile
+from backend.storage.trash.models import TrashRoot
+
+# Filtering thousands of files is slow, and all pages of a list have the same filters.
+CACHED_LISTS = 8
+
+
+class Outputs:
+    def __init__(self, folder: OutputFolder, index: OutputIndex, store: OriginStore, reader: OriginReader):
+        self._folder = folder
+        self._index = index
+        self._store = store
+        self._reader = reader
+        self._lists: OrderedDict[Hashable, Sequence[ModelFile]] = OrderedDict()
+
+    @property
+    def remaining(self) -> int:
+        """Return of how many files the origin is not read yet."""
+        return self._reader.remaining
+
+    async def revision(self) -> tuple[int, int]:
+        """Return a value that changes with the files and what is known about them."""
+        await self.files()
+        return self._index.revision, self._store.revision
+
+    async def files(self) -> Files:
+        files = await self._index.files()
+        self._reader.start()
+        return files
+
+    async def find(self, filters: Filters) -> Sequence[ModelFile]:
+        """Return the matching files, newest first."""
+        files = await self.files()
+        if filters.is_empty:
+            return files.newest_first
+        key = (self._index.revision, self._store.revision, filters)
+        if key not in self._lists:
+            origin = await self._store.paths(filters) if filters.by_origin else None
+            text = await self._store.paths_with_text(filters.q.lower()) if filters.q else frozenset()
+            self._lists[key] = await asyncio.to_thread(_matching, files, filters, origin, text)
+            if len(self._lists) > CACHED_LISTS:
+                self._lists.popitem(last=False)
+        return self._lists[key]
+
+    async def origins(self, files: Sequence[ModelFile]) -> Mapping[str, Origin]:
+        """Return what is known about the files of a page, by path."""
+        return await self._store.of(files) if files else {}
+
+    async def origin(self, file: OutputFile) -> Origin:
+        """Return how a file was made; read it where that is not known yet."""
+        listed = (await self.files()).by_path.get(file.path)
+        known = await self._store.of([listed]) if listed else {}
+        return known.get(file.path) or await asyncio.to_thread(origin_of, file.real_path) or NO_ORIGIN
+
+    async def recipe(self, file: OutputFile) -> Recipe:
+        return await asyncio.to_thread(recipe_of, file.real_path)
+
+    async def workflows(self) -> list[Choice]:
+        return await self._store.workflows()
+
+    async def models(self) -> list[Choice]:
+        return await self._store.models()
+
+    async def close(self) -> None:
+        await self._reader.close()
+        await self._index.close()
+
+    def trash_root(self) -> TrashRoot:
+        """Return how outputs are moved to the trash and back."""
+
+        def find(path: str) -> Path:
+            return self._folder.path / self._folder.find(path).path
+
+        async def changed(paths: Collection[Path]) -> None:
+            await self._index.refresh(paths)
+
+        return TrashRoot(folder=self._folder.path, find=find, changed=changed)
+
+
+def _matching(
+    files: Files, filters: Filters, origin: Collection[str] | None, text: Collection[str]
+) -> tuple[ModelFile, ...]:
+    q, (start, end) = filters.q.lower(), filters.times
+
+    def matches(file: ModelFile) -> bool:
+        path = path_of(file)
+        return (
+            start <= file.mtime_ns < end
+            and (filters.kind is None or kind_of(file.filename) == filters.kind)
+            and (origin is None or path in origin)
+            and (not q or q in path.lower() or path in text)
+        )
+
+    return tuple(filter(matches, files.newest_first))
