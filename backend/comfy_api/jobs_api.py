@@ -25,9 +25,9 @@ from backend.comfy_api.schemas import (
 from backend.comfy_api.views import job_body, job_summary, states_of
 from backend.core.errors import InvalidRequest, NotFound, OutOfSpace, TooManyRequests
 from backend.jobs.dependencies import Watch
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import Job
 from backend.jobs.paging import decode, encode
-from backend.jobs.store import JobFilter
 from backend.web.errors import responses
 
 router = ComfyRouter(read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY)

@@ -33,7 +33,7 @@ class Journal:
     async def append(self, entries: Iterable[str]) -> None:
         """Add all entries or none, each a JSON object on one line. Raise CannotRecord when the volume rejects them."""
         async with self._lock:
-            await self._in_thread(_append, self._path, _joined(entries))
+            await self._in_thread(_append, self._path, entries)
 
     async def rewrite(self, entries: Iterable[str]) -> None:
         """Replace everything with `entries`. Raise CannotRecord when the volume rejects them."""
@@ -83,10 +83,11 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 
 
 def _joined(entries: Iterable[str]) -> bytes:
-    return "".join(f"{entry}\n" for entry in entries).encode()
+    return b"".join(f"{entry}\n".encode() for entry in entries)
 
 
-def _append(path: Path, lines: bytes) -> None:
+def _append(path: Path, entries: Iterable[str]) -> None:
+    lines = _joined(entries)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -15,8 +15,9 @@ import structlog
 
 from backend.core.database import until_recorded
 from backend.core.journal import read_entries
+from backend.jobs.changes import changes_in
 from backend.jobs.lifecycle import Lifecycle
-from backend.jobs.store import JobStore, changes_in
+from backend.jobs.store import JobStore
 
 log = structlog.get_logger(__name__)
 

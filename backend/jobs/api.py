@@ -26,6 +26,7 @@ from backend.jobs.dependencies import (
     Watch,
 )
 from backend.jobs.event_stream import events_of
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import JobSource
 from backend.jobs.paging import decode, encode
 from backend.jobs.schemas import (
@@ -41,7 +42,6 @@ from backend.jobs.schemas import (
     SubmitReport,
     TemplateRequest,
 )
-from backend.jobs.store import JobFilter
 from backend.web.errors import Responses, responses
 from backend.web.file_response import RangedFile
 from backend.web.paging import Limit, Page

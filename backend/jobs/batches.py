@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 
 from backend.core.errors import NotFound
+from backend.jobs.changes import Changes
 from backend.jobs.lifecycle import Lifecycle, ended
 from backend.jobs.models import UNFINISHED, BatchStatus, Job, JobState
 from backend.jobs.service import Jobs
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import JobStore
 from backend.jobs.transitions import Event
 
 NOT_STARTED = frozenset({JobState.WAITING, JobState.QUEUED, JobState.BLOCKED})

@@ -13,10 +13,10 @@ from backend.comfy.errors import ComfyError
 from backend.core.database import until_recorded
 from backend.core.errors import AppError
 from backend.core.events import EventBus
+from backend.jobs.changes import PromptContent
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import ErrorKind, Job, JobChanged, JobError
 from backend.jobs.service import Jobs
-from backend.jobs.store import PromptContent
 from backend.templates.preparation import Preparation
 from backend.templates.service import Templates
 

@@ -13,6 +13,7 @@ from backend.comfy.outcomes import Cancelled, Failed, Lost, Succeeded
 from backend.core.database import until_recorded
 from backend.core.errors import AppError, OutOfSpace
 from backend.jobs.attempts import is_current
+from backend.jobs.changes import PromptContent
 from backend.jobs.errors import error_of_connection, error_of_execution, error_of_loss, error_of_rejection
 from backend.jobs.leases import lease, leased
 from backend.jobs.lifecycle import Lifecycle
@@ -23,7 +24,6 @@ from backend.jobs.prompt_run import PromptRun
 from backend.jobs.provenance import Finished
 from backend.jobs.results import Results
 from backend.jobs.service import Jobs
-from backend.jobs.store import PromptContent
 from backend.jobs.values import with_values
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from backend.core import clock
 from backend.core.errors import NotFound
 from backend.core.events import EventBus
 from backend.jobs.attempts import begun, is_current, withdrawn
+from backend.jobs.changes import Changes, PromptContent
 from backend.jobs.models import (
     Attempt,
     AttemptState,
@@ -22,7 +23,7 @@ from backend.jobs.models import (
     QueueFinished,
 )
 from backend.jobs.retry import Decision, decide
-from backend.jobs.store import Changes, JobStore, PromptContent
+from backend.jobs.store import JobStore
 from backend.jobs.transitions import LOSSES, Event, after
 
 UNSTARTED = frozenset({JobState.WAITING, JobState.QUEUED})

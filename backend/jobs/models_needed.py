@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from backend.core.errors import AppError, Conflict, InvalidRequest
 from backend.core.formatting import format_bytes
 from backend.downloads.service import Downloads
+from backend.jobs.changes import PromptContent
 from backend.jobs.models import Prompt
-from backend.jobs.store import PromptContent
 from backend.jobs.values import with_values
 from backend.presets.requirements import Requirements
 from backend.presets.schemas import Availability, RequiredFile

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from backend.core.errors import Conflict
 from backend.core.events import EventBus
+from backend.jobs.changes import Changes
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import Job, JobState, QueueChanged
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import JobStore
 
 # Positions are halved with every job that is put between two others; below this they are counted anew.
 SMALLEST_GAP = 1e-6

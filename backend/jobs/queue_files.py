@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 
 from backend.core import clock
 from backend.core.errors import InvalidRequest
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import Job, JobState, Origin
 from backend.jobs.schemas import MAX_JOBS_AT_ONCE, MAX_TEMPLATE_ID, JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter
 
 OPEN = (JobState.BLOCKED, JobState.QUEUED, JobState.RUNNING, JobState.WAITING)
 

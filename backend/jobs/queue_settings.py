@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.changes import Changes
+from backend.jobs.store import JobStore
 
 SETTING = "queue"
 MAX_UNFINISHED = 100_000

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from backend.core.errors import Conflict, NotFound
+from backend.jobs.changes import Changes
 from backend.jobs.lifecycle import Lifecycle, ended
 from backend.jobs.models import Job, JobState
 from backend.jobs.service import Jobs
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import JobStore
 from backend.jobs.transitions import Event, sources_of
 
 

@@ -10,6 +10,8 @@ from backend.core import clock
 from backend.core.errors import CannotRecord, Conflict, InvalidRequest, NotFound, TooManyRequests
 from backend.core.events import EventBus
 from backend.jobs.cancellations import Cancellations
+from backend.jobs.changes import Changes, PromptContent
+from backend.jobs.filters import JobFilter
 from backend.jobs.lifecycle import Lifecycle, ended, waiting_state
 from backend.jobs.models import (
     HIGHEST_PRIORITY,
@@ -28,7 +30,7 @@ from backend.jobs.models_needed import ModelSupply, NoSupply
 from backend.jobs.partner_keys import PartnerKeys
 from backend.jobs.queue_settings import AfterCrash, QueuePolicy, QueueSettings, QueueSettingsChange
 from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
-from backend.jobs.store import Changes, JobFilter, JobStore, PromptContent
+from backend.jobs.store import JobStore
 from backend.jobs.transitions import Event, after
 from backend.jobs.values import check_prompt, with_values
 from backend.jobs.webhook_urls import check_webhook

@@ -10,12 +10,12 @@ from backend.auth.principal import Scope
 from backend.auth.tools import Picture, Tool, report_progress
 from backend.core.errors import InvalidRequest
 from backend.core.formatting import format_bytes
+from backend.jobs.filters import JobFilter
 from backend.jobs.live import JobProgress
 from backend.jobs.models import HIGHEST_PRIORITY, LOWEST_PRIORITY, Job, JobChanged, JobState, Output
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.schemas import AttemptView, ChangeRequest, JobView, OutputView, QueueStatus
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter
 from backend.jobs.watch import Change, JobWatch
 from backend.web.features import Registry
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from backend.core import clock
 from backend.jobs.estimates import Estimates
+from backend.jobs.filters import JobFilter
 from backend.jobs.inputs import SEEDS, node_titles
 from backend.jobs.models import Job, JobState, Output
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter
 
 # Values in the line that sums up a job.
 SUMMED_UP = 3

@@ -14,9 +14,9 @@ from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.downloads.models import ACTIVE, State, TransferChanged, TransfersChanged
 from backend.downloads.service import Downloads
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import Job, JobChanged, JobState, Output, QueueChanged
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter
 from backend.overview.attention import (
     download_items,
     job_items,

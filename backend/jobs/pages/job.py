@@ -9,13 +9,13 @@ from fastapi import Request, Response
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import NotFound
+from backend.jobs.changes import PromptContent
 from backend.jobs.dependencies import EstimatesService, JobsService, OutputFiles
 from backend.jobs.estimates import Estimates
 from backend.jobs.inputs import inputs_of, node_titles
 from backend.jobs.models import Job, JobState, Output
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.service import Jobs
-from backend.jobs.store import PromptContent
 from backend.jobs.values import with_values
 from backend.jobs.views import JobRow, RunningRow, with_outputs
 from backend.system.dependencies import AddressesService, PageAddress

@@ -10,10 +10,10 @@ from backend.auth.routing import ProtectedRouter
 from backend.core import clock
 from backend.jobs.dependencies import ComfyActivityService, EstimatesService, JobsService
 from backend.jobs.estimates import Estimates
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import FINAL, JobState
 from backend.jobs.paging import decode, encode_end
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter
 from backend.jobs.views import MOST_OTHERS, ended_rows, queue_rows, running_rows, with_outputs
 from backend.system.dependencies import AddressesService, PageAddress, PodServices
 from backend.web import htmx

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from backend.core import clock
 from backend.core.errors import Conflict, NotFound
+from backend.jobs.changes import Changes
 from backend.jobs.models import new_id
 from backend.jobs.schedules.models import Schedule, ScheduleChange, ScheduleRequest
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import JobStore
 
 PREFIX = "schedule:"
 MAX_SCHEDULES = 200

@@ -1,6 +1,7 @@
 """The secret that signs webhooks. It is a setting of the queue's store: in the database, and in the journal on the volume."""
 
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.changes import Changes
+from backend.jobs.store import JobStore
 from backend.jobs.webhooks.signing import new_secret
 
 SETTING = "webhook_secret"

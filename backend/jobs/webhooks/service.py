@@ -2,9 +2,10 @@
 
 from backend.core import clock
 from backend.core.errors import Conflict, NotFound
+from backend.jobs.changes import Changes
 from backend.jobs.models import new_id
 from backend.jobs.queue_settings import QueuePolicy
-from backend.jobs.store import Changes, JobStore
+from backend.jobs.store import JobStore
 from backend.jobs.webhook_urls import check_webhook
 from backend.jobs.webhooks.models import Webhook, WebhookChange, WebhookEvent, WebhookRequest
 

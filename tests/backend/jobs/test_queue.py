@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from backend.core import clock
 from backend.core.errors import Conflict, InvalidRequest, NotFound
+from backend.jobs.filters import JobFilter
 from backend.jobs.models import ErrorKind, JobChanged, JobState, QueueFinished, new_id
 from backend.jobs.schemas import ChangeRequest, JobRequest, SubmitRequest
-from backend.jobs.store import JobFilter
 from tests.backend.jobs.queue import PROMPT, Queue
 
 

@@ -16,11 +16,12 @@ from backend.core.events import EventBus
 from backend.core.journal import Journal
 from backend.jobs import store as store_module
 from backend.jobs.adoption import Adoption
+from backend.jobs.filters import JobFilter
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import ErrorKind, JobState, Output
 from backend.jobs.schemas import ChangeRequest
 from backend.jobs.service import Jobs
-from backend.jobs.store import JobFilter, JobStore
+from backend.jobs.store import JobStore
 from tests.backend.jobs.queue import PROMPT, Queue
 
 IMAGE = Output(path="cat.png", node_id="9", kind="image", bytes=3, sha256="0" * 64, media_type="image/png")
