@@ -23,6 +23,7 @@ from backend.cli import (
     sessions,
     sharing,
     storage,
+    support,
     sync,
     templates,
     workflow_convert,
@@ -57,6 +58,7 @@ app.add_typer(services.app, name="services")
 app.add_typer(provision.app, name="provision")
 app.command()(activity.activity)
 app.command()(mcp_stdio.mcp)
+app.command()(support.support_bundle)
 presets.app.command()(sharing.update)
 presets.app.command("import")(sharing.add)
 presets.app.command()(sharing.export)

@@ -65,6 +65,10 @@ class SystemClient:
     async def state(self) -> SystemState:
         return await self._connection.get(PATH, SystemState)
 
+    async def support_bundle(self) -> bytes:
+        """Return a zip file for those who help."""
+        return (await self._connection.request("GET", "/api/support-bundle")).content
+
     async def act(self, service: str, action: str) -> Service:
         """Start, stop or restart a service."""
         return await self._connection.post(f"{PATH}/services/{part(service)}/{action}", Service)

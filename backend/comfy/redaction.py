@@ -24,7 +24,8 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 # The first group of each is kept. Every repetition is bounded, so each takes linear time on any text.
 SECRET_TEXTS = (
-    re.compile(r"()\b(?:hf_|sk-|ghp_|github_pat_|comfyui-|AKIA|AIza)[A-Za-z0-9_-]{12,200}"),
+    re.compile(r"()\b(?:hf_|sk-|ghp_|github_pat_|comfyui-|AKIA|AIza|cpk_|rpa_)[A-Za-z0-9_-]{12,200}"),
+    re.compile(r"()\bwhsec_[A-Za-z0-9+/=]{12,200}"),
     re.compile(r"()\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,1000}"),
     re.compile(r"(://)[^/\s@:]{0,100}:[^/\s@]{1,200}(?=@)"),
     re.compile(r"(?i)(\bbearer )[^\s\"',]{6,4000}"),

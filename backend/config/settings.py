@@ -288,15 +288,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what no log or page may show."""
-        secrets = (
-            self.access_password,
-            self.hf_token,
-            self.civitai_token,
-            self.runpod_api_key,
-            self.container_api_key,
-            self.sync_secret_access_key,
-        )
-        return tuple(secret.get_secret_value() for secret in secrets if secret)
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr) and value)
 
     @property
     def models_folder(self) -> Path:

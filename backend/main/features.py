@@ -17,6 +17,7 @@ from backend.provisioning.feature import FEATURE as PROVISIONING
 from backend.settings.feature import FEATURE as SETTINGS
 from backend.sources.feature import FEATURE as SOURCES
 from backend.storage.feature import FEATURE as STORAGE
+from backend.support.feature import FEATURE as SUPPORT
 from backend.sync.feature import FEATURE as SYNC
 from backend.system.feature import FEATURE as SYSTEM
 from backend.templates.feature import FEATURE as TEMPLATES
@@ -42,5 +43,6 @@ FEATURES: tuple[Feature, ...] = (
     PROVISIONING,
     OVERVIEW,
     SYNC,
+    SUPPORT,
     POWER,
 )

@@ -30,7 +30,7 @@ class SettingsSections:
     def all(self) -> list[Section]:
         return self._sections
 
-    def add(self, section: Section, *, before: str) -> None:
-        """Insert a section before the one with the id `before`."""
+    def add(self, section: Section, *, before: str | None = None) -> None:
+        """Insert a section before the one with the id `before`, or at the end."""
         ids = [each.id for each in self._sections]
-        self._sections.insert(ids.index(before), section)
+        self._sections.insert(ids.index(before) if before else len(ids), section)

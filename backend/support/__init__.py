@@ -1,0 +1,1 @@
+"""Support: system information, and a bundle of it for those who help, without secrets."""
