@@ -103,10 +103,10 @@ RUN --mount=type=bind,source=scripts/build/trusted.sh,target=/trusted.sh \
 
 FROM builder AS control-plane-venv
 RUN --mount=type=bind,from=installer,target=/build \
-    --mount=type=bind,source=requirements/runtime.txt,target=/runtime.txt \
+    --mount=type=bind,source=requirements/agents.txt,target=/agents.txt \
     --mount=type=secret,id=ca --mount=type=secret,id=uv-toml --mount=type=cache,target=/root/.cache/uv \
     uv venv --quiet /opt/comfypod/venv \
-    && /build/trusted.sh uv pip install --quiet --python /opt/comfypod/venv --no-deps --require-hashes --requirement /runtime.txt
+    && /build/trusted.sh uv pip install --quiet --python /opt/comfypod/venv --no-deps --require-hashes --requirement /agents.txt
 
 FROM base AS control-plane
 WORKDIR /opt/comfypod

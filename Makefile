@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-run: $(VENV)/runtime ## start the control plane on http://localhost:8001, workspace in ./workspace
+run: $(VENV)/agents ## start the control plane on http://localhost:8001, workspace in ./workspace
 	@DEVELOPMENT=1 python -m backend.main
 
 test: $(VENV)/dev ## everything: checks, unit, integration, browser and image tests
@@ -44,6 +44,9 @@ lock: $(VENV)/dev ## compile the Python locks again
 
 $(VENV)/runtime: requirements/runtime.txt
 	@scripts/dev/venv.sh runtime
+
+$(VENV)/agents: requirements/agents.txt
+	@scripts/dev/venv.sh agents
 
 $(VENV)/dev: requirements/dev.txt
 	@scripts/dev/venv.sh dev

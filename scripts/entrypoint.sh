@@ -15,7 +15,7 @@ die() {
 # RunPod passes its placeholder where the secret does not exist, and every reader of the template knows it.
 drop_unfilled_secrets() {
     local name
-    for name in ACCESS_PASSWORD HF_TOKEN CIVITAI_TOKEN; do
+    for name in ACCESS_PASSWORD HF_TOKEN CIVITAI_TOKEN ANTHROPIC_API_KEY; do
         [[ ${!name:-} =~ ^\{\{\ *RUNPOD_SECRET_ ]] || continue
         echo "$name is ${!name} and counts as not set: RunPod has no such secret. Create it in the console under Secrets," \
             "then start the pod again. Without ACCESS_PASSWORD a password is generated and printed in this log." >&2

@@ -243,6 +243,14 @@ class Settings(BaseSettings):
         default=HttpUrl("http://127.0.0.1:8888"),
         description="Address where the control plane asks JupyterLab whether a notebook runs.",
     )
+    anthropic_api_key: Token = Field(
+        default=None,
+        description="Key of the Anthropic API, for the assistant. One saved on its page takes precedence.",
+    )
+    agents_port: Port = Field(default=8010, description="Port of the agents process, on loopback.")
+    agents_idle_seconds: float = Field(
+        default=900, gt=0, le=86400, description="Seconds without work after which the agents process ends."
+    )
     vast_tcp_port_3001: Port | None = Field(
         default=None, description="Set by Vast: the outer port that leads to ComfyUI."
     )

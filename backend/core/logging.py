@@ -40,7 +40,17 @@ def configure_logging(level: str, log_format: Format, stream: TextIO | None = No
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn.error").addFilter(_is_no_refused_handshake)
-    _quieten("httpx", "httpcore", "aiosqlite", "websockets", "uvicorn.access", "asyncio")
+    _quieten(
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "mcp",
+        "aiosqlite",
+        "websockets",
+        "uvicorn.access",
+        "asyncio",
+    )
 
 
 def _renderers(log_format: Format, stream: TextIO) -> list[Processor]:

@@ -22,6 +22,7 @@ QUEUE, JOBS, KEPT_FILES = "queue", "jobs", "kept-files"
 TEMPLATES, WORKFLOWS, PRICE = "templates", "workflows", "price.json"
 NOTIFICATIONS = "notifications.json"
 SYNC = "sync.json"
+ASSISTANT = "assistant.json"
 TIMEOUT_SECONDS = 1
 
 
@@ -41,6 +42,7 @@ class PersistentPaths:
     price: Path
     notifications: Path
     sync: Path
+    assistant: Path
 
 
 async def find_persistent_paths(workspace: Path, state: Path) -> PersistentPaths:
@@ -68,6 +70,7 @@ def persistent_paths_in(workspace: Path, state: Path) -> PersistentPaths:
     _move(state / NOTIFICATIONS, secret / NOTIFICATIONS)
     _move(state / WORKFLOWS, secret / WORKFLOWS)
     _move(state / TOKENS, secret / TOKENS)
+    _move(state / ASSISTANT, secret / ASSISTANT)
     _move(state / API_KEYS, secret / API_KEYS)
     _move(state / SYNC, secret / SYNC)
     return _below(general, secret)
@@ -87,6 +90,7 @@ def _below(general: Path, secret: Path) -> PersistentPaths:
         price=general / PRICE,
         notifications=secret / NOTIFICATIONS,
         sync=secret / SYNC,
+        assistant=secret / ASSISTANT,
     )
 
 

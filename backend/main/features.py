@@ -1,6 +1,7 @@
 """The features of the control plane. They start in this order; each may use those before it."""
 
 from backend.activity.feature import FEATURE as ACTIVITY
+from backend.assistant.feature import FEATURE as ASSISTANT
 from backend.auth.feature import FEATURE as AUTH
 from backend.comfy_api.feature import FEATURE as COMFY_API
 from backend.documents.feature import FEATURE as DOCUMENTS
@@ -38,6 +39,7 @@ FEATURES: tuple[Feature, ...] = (
     JOBS,
     DOCUMENTS,
     MCP,
+    ASSISTANT,
     COMFY_API,
     OUTPUTS,
     PROVISIONING,

@@ -70,6 +70,10 @@ class Services:
         self._activity.note(f"service.{action.value}", name)
         return await self.get(name)
 
+    async def start_on_demand(self, name: str) -> None:
+        """Start a service that the pod does not start by itself. It is listed from then on."""
+        await asyncio.to_thread(self._supervisor.act, name, Action.START)
+
     async def restart_if_running(self, name: str) -> bool:
         """Restart a service so that it reads its settings again. Return False if it is stopped or not part of this pod."""
         service = next((service for service in await self.all() if service.name == name), None)

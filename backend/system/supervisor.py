@@ -28,8 +28,11 @@ TITLES = {
     "code-server": "code-server",
     "jupyter": "JupyterLab",
     "sshd": "SSH",
+    "agents": "Assistant",
 }
 ALL_ACTIONS = (Action.START, Action.STOP, Action.RESTART)
+# They end when they have nothing to do, and are listed while they run.
+ON_DEMAND = frozenset({"agents"})
 # Without these two, no page is left that could start them again.
 RESTRICTED: dict[str, tuple[Action, ...]] = {"nginx": (), "dashboard": (Action.RESTART,)}
 POSSIBLE = {
@@ -49,7 +52,7 @@ class Supervisor:
         self._socket_path = socket_path
 
     def services(self) -> list[Service]:
-        """Return every program that has been started in this pod; none without a supervisor."""
+        """Return every program that has been started in this pod and is to run; none without a supervisor."""
         if not self._socket_path.exists():
             return []
         try:
@@ -57,7 +60,7 @@ class Supervisor:
                 programs: Any = server.supervisor.getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
-        return [_service(entry) for entry in programs if entry["start"]]
+        return [_service(entry) for entry in programs if entry["start"] and not _rests(entry)]
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Ask supervisord to mask these in the container's log (scripts/supervisor/pod.py)."""
@@ -100,6 +103,13 @@ class Supervisor:
         return xmlrpc.client.ServerProxy(
             "http://supervisor/RPC2", transport=_UnixTransport(self._socket_path, timeout)
         )
+
+
+def _rests(entry: dict[str, Any]) -> bool:
+    """Return whether a service that runs on demand has ended as it should."""
+    return (
+        entry["name"] in ON_DEMAND and entry["statename"] in ("STOPPED", "EXITED") and not entry["exitstatus"]
+    )
 
 
 def _service(entry: dict[str, Any]) -> Service:

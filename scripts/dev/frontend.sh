@@ -28,6 +28,9 @@ build() {
     cp "$modules/swagger-ui-dist/swagger-ui-bundle.js" "$modules/swagger-ui-dist/swagger-ui.css" "$target/vendor/"
     cp "$modules/htmx.org/dist/htmx.esm.min.js" "$target/vendor/htmx.js"
     cp "$modules/@alpinejs/csp/dist/module.esm.min.js" "$target/vendor/alpine-csp.js"
+    cp "$modules/marked/lib/marked.esm.js" "$target/vendor/marked.js"
+    cp "$modules/dompurify/dist/purify.min.js" "$target/vendor/purify.js"
+    sed -i '/^\/\/# sourceMappingURL=/d' "$target/vendor/marked.js" "$target/vendor/purify.js"
     node frontend/sprite.mjs >"$target/icons/lucide.svg"
 }
 

@@ -7,4 +7,5 @@ compile=(uv pip compile pyproject.toml --universal --python-version 3.11 --gener
          --custom-compile-command "make lock" --no-emit-index-url --no-emit-find-links --upgrade --quiet)
 
 "${compile[@]}" --output-file requirements/runtime.txt
-"${compile[@]}" --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+"${compile[@]}" --group agents --constraint requirements/runtime.txt --output-file requirements/agents.txt
+"${compile[@]}" --group dev --constraint requirements/agents.txt --output-file requirements/dev.txt

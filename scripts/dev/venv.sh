@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# venv.sh runtime|dev: creates .venv and installs one of the locks exactly as pinned, with hashes. Without --no-deps, pip up to
+# venv.sh runtime|agents|dev: creates .venv and installs one of the locks exactly as pinned, with hashes. Without --no-deps, pip up to
 # 23.2 would resolve the lock again and fail on newer releases.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

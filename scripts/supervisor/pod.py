@@ -17,7 +17,14 @@ from supervisor.states import STOPPED_STATES
 from scripts.supervisor.container_log import ContainerLog
 from scripts.supervisor.watched import Watched
 
-SECRETS = ("ACCESS_PASSWORD", "HF_TOKEN", "CIVITAI_TOKEN", "RUNPOD_API_KEY", "CONTAINER_API_KEY")
+SECRETS = (
+    "ACCESS_PASSWORD",
+    "HF_TOKEN",
+    "CIVITAI_TOKEN",
+    "RUNPOD_API_KEY",
+    "CONTAINER_API_KEY",
+    "ANTHROPIC_API_KEY",
+)
 COMFYUI, COMFYUI_PORT = "comfyui", 3000
 
 

@@ -30,6 +30,7 @@ PAGES = {
     "activity": "/activity",
     "styleguide": "/styleguide",
     "log": "/services/comfyui",
+    "assistant": "/assistant",
     "settings": "/settings",
     "not-found": "/presets/nothing-here",
     "sign-in": "/_pod/sign-in",

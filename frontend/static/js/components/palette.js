@@ -18,6 +18,7 @@ const ACTIONS = [
   { label: "Add storage for sync", url: "/sync#add-remote" },
   { label: "Set a token", url: "/settings#tokens" },
   { label: "Create an API key", url: "/settings#api-keys" },
+  { label: "Ask the assistant", url: "/assistant" },
   { label: "API reference", url: "/docs" },
   { label: "Theme: dark", theme: "dark" },
   { label: "Theme: light", theme: "light" },

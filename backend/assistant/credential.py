@@ -1,0 +1,37 @@
+"""The API key with which the agents process uses this pod. It is listed in Settings like every other."""
+
+import asyncio
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from backend.auth.keys import ApiKeys
+from backend.auth.models import ApiKey
+from backend.auth.principal import Scope
+from backend.conversations import handover as handovers
+
+
+async def pod_key(keys: ApiKeys, path: Path, scopes: Iterable[Scope]) -> str:
+    """Return the key of the last handover while it is valid and has these scopes, else a new one."""
+    wanted = frozenset(scopes)
+    secret = await asyncio.to_thread(_last_secret, path)
+    key = keys.find(secret) if secret else None
+    if key and key.scopes == wanted:
+        return secret
+    # Pods that share a volume have their keys in one folder.
+    name = f"Assistant of {socket.gethostname()}"[:64]
+    for old in _named(keys, name):
+        await keys.revoke(old.id)
+    _, secret = await keys.create(name, wanted, None)
+    return secret
+
+
+def _named(keys: ApiKeys, name: str) -> list[ApiKey]:
+    return [key for key in keys.all() if key.name == name]
+
+
+def _last_secret(path: Path) -> str:
+    try:
+        return handovers.read(path).pod_key
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,19 @@
+"""How routes reach the assistant."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from backend.assistant.service import Assistant
+from backend.web.features import provided
+
+AssistantService = Annotated[Assistant, Depends(provided(Assistant))]
+
+
+async def _own_url(request: Request) -> str:
+    """Return where a process on this machine reaches this control plane."""
+    host, port = request.scope["server"]
+    return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+
+
+OwnUrl = Annotated[str, Depends(_own_url)]

@@ -1,0 +1,1 @@
+"""Conversations with the assistant: what the control plane and the agents process share."""

@@ -1,0 +1,4 @@
+import { assistant } from "../components/assistant.js";
+import { start } from "../lib/start.js";
+
+start({ assistant });
