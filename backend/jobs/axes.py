@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.jobs.inputs import SEEDS
+from backend.jobs.inputs import is_seed
 from backend.jobs.models import Axis
 from backend.jobs.views import JobRow
 
@@ -64,7 +64,7 @@ def _seeds(rows: Sequence[JobRow]) -> Axis | None:
     varied = [
         address for address in addresses if len({_key(row.job.values.get(address)) for row in rows}) > 1
     ]
-    if len(varied) != 1 or varied[0].rpartition(".")[2] not in SEEDS:
+    if len(varied) != 1 or not is_seed(varied[0]):
         return None
     (address,) = varied
     values = {_key(row.job.values.get(address)): row.job.values.get(address) for row in rows}

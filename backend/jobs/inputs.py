@@ -18,6 +18,11 @@ MAX_SEED = 2**50
 LONG_TEXT = 48
 
 
+def is_seed(name: str) -> bool:
+    """Return whether an input is a seed, by its name or its address."""
+    return name.rpartition(".")[2] in SEEDS
+
+
 class Field(StrEnum):
     """How an input is entered."""
 

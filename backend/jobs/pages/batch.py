@@ -4,13 +4,16 @@ from typing import Literal
 
 from fastapi import Request, Response
 
+from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.jobs.axes import grid_of
-from backend.jobs.dependencies import BatchesService, EstimatesService, JobsService
+from backend.jobs.dependencies import BatchesService, EstimatesService, JobsService, RerunsService
+from backend.jobs.inputs import new_seeds
 from backend.jobs.models import FINAL, JobState
 from backend.jobs.pages.actions import changed
 from backend.jobs.views import titles_of, with_outputs
+from backend.system.price_api import PodPriceService
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -24,12 +27,18 @@ MOST_SHOWN = 400
 
 @router.get("/batches/{batch_id}")
 async def show(
-    batch_id: str, request: Request, batches: BatchesService, jobs: JobsService, estimates: EstimatesService
+    batch_id: str,
+    request: Request,
+    batches: BatchesService,
+    jobs: JobsService,
+    estimates: EstimatesService,
+    price: PodPriceService,
 ) -> Response:
     status = await batches.get(batch_id)
     found, counts = await jobs.of_batch(batch_id, MOST_SHOWN), status.counts
     each = await estimates.seconds(found[0])
     left = sum(count for state, count in counts.items() if state not in FINAL)
+    seconds_left = each * left if each and left else None
     view = {
         "batch_id": batch_id,
         "first": found[0],
@@ -38,10 +47,26 @@ async def show(
         "total": sum(counts.values()),
         "shown": len(found),
         "left": left,
-        "seconds_left": each * left if each and left else None,
+        "seconds_left": seconds_left,
+        "cost_left": price.cost_text(seconds_left),
+        "has_seeds": bool(new_seeds((await jobs.prompt(found[0])).prompt)),
     }
     template = "jobs/_batch.html" if htmx.wants_fragment(request) else "jobs/batch.html"
     return renderer_of(request).page(request, template, view)
+
+
+@router.post("/batches/{batch_id}/again")
+async def run_again(
+    batch_id: str,
+    batches: BatchesService,
+    reruns: RerunsService,
+    principal: CurrentPrincipal,
+    seeds: Literal["same", "new"] = "same",
+) -> Response:
+    """Run all jobs of the batch once more, and go to the new batch."""
+    batch = (await batches.get(batch_id)).batch
+    new = await reruns.batch_again(batch, principal.label, with_new_seeds=seeds == "new")
+    return Response(status_code=204, headers={"HX-Redirect": f"/batches/{new[0].batch_id}"})
 
 
 @router.post("/batches/{batch_id}/{action}")

@@ -15,10 +15,11 @@ from backend.jobs.estimates import Estimates
 from backend.jobs.inputs import inputs_of, node_titles
 from backend.jobs.models import Job, JobState, Output
 from backend.jobs.output_files import JobOutputFiles
+from backend.jobs.pages.addresses import ComfyUIAddress
 from backend.jobs.service import Jobs
 from backend.jobs.values import with_values
 from backend.jobs.views import JobRow, RunningRow, with_outputs
-from backend.system.dependencies import AddressesService, PageAddress
+from backend.system.price_api import PodPriceService
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -38,12 +39,13 @@ async def show(
     jobs: JobsService,
     files: OutputFiles,
     estimates: EstimatesService,
-    addresses: AddressesService,
-    page: PageAddress,
+    comfyui: ComfyUIAddress,
+    price: PodPriceService,
 ) -> Response:
     job = await jobs.get(job_id)
     view = await _job_view(jobs, files, estimates, job)
-    view["comfyui"] = addresses.of(["comfyui"], page)["comfyui"]
+    view["cost"] = price.cost_text(view["row"].seconds)
+    view["comfyui"] = comfyui
     template = "jobs/_job.html" if htmx.wants_fragment(request) else "jobs/job.html"
     return renderer_of(request).page(request, template, view)
 

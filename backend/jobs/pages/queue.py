@@ -12,10 +12,11 @@ from backend.jobs.dependencies import ComfyActivityService, EstimatesService, Jo
 from backend.jobs.estimates import Estimates
 from backend.jobs.filters import JobFilter
 from backend.jobs.models import FINAL, JobState
+from backend.jobs.pages.addresses import ComfyUIAddress
 from backend.jobs.paging import decode, encode_end
 from backend.jobs.service import Jobs
 from backend.jobs.views import MOST_OTHERS, ended_rows, queue_rows, running_rows, with_outputs
-from backend.system.dependencies import AddressesService, PageAddress, PodServices
+from backend.system.dependencies import PodServices
 from backend.web import htmx
 from backend.web.paging import MAX_CURSOR
 from backend.web.templating import renderer_of
@@ -64,14 +65,13 @@ async def show_comfyui(
     request: Request,
     activity: ComfyActivityService,
     services: PodServices,
-    addresses: AddressesService,
-    page: PageAddress,
+    comfyui: ComfyUIAddress,
 ) -> Response:
     """Show ComfyUI's own prompts, or why it does not run. The page does not wait for this."""
     view = {
         "activity": await activity.look(),
         "state": await services.state("comfyui"),
-        "address": addresses.of(["comfyui"], page)["comfyui"],
+        "address": comfyui,
     }
     return renderer_of(request).page(request, "jobs/_comfyui.html", view)
 

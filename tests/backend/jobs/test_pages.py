@@ -166,6 +166,21 @@ async def test_a_job_runs_again_with_other_seeds_and_other_values(pod: ControlPl
     assert "3 jobs" in await page(pod, batch)
 
 
+async def test_a_batch_runs_again_with_its_axes_and_the_same_or_other_seeds(pod: ControlPlane) -> None:
+    grid = {"5.seed": [1, 2], "1.color": [3, 4]}
+    request = {"document": through("TestSlow", seed=7), "grid": grid}
+    first = (await pod.client.post("/api/jobs", json=request)).json()
+    for address, same in (("again", True), ("again?seeds=new", False)):
+        batch = (await press(pod, f"/batches/{first['batch_id']}/{address}")).removeprefix("/batches/")
+        again = (await pod.client.get(f"/api/batches/{batch}")).json()
+        axes = {axis["input"]: axis["values"] for axis in again["axes"]}
+        assert axes == (grid if same else {"1.color": [3, 4]})
+        values = [(job["values"]["5.seed"], job["values"]["1.color"]) for job in again["jobs"]]
+        before = [(job["values"]["5.seed"], job["values"]["1.color"]) for job in first["jobs"]]
+        assert (values == before) is same
+        assert [color for _, color in values] == [color for _, color in before]
+
+
 async def test_a_failed_job_shows_its_node_and_traceback_and_is_retried(pod: ControlPlane) -> None:
     prompt = through("TestFail", message="no such colour")
     prompt["5"]["_meta"] = {"title": "My node"}
