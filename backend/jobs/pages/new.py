@@ -12,7 +12,7 @@ from backend.core.errors import InvalidRequest
 from backend.jobs.dependencies import EstimatesService, SubmissionService
 from backend.jobs.grid import is_range
 from backend.jobs.models import DEFAULT_PRIORITY, HIGHEST_PRIORITY, LOWEST_PRIORITY, JobSource
-from backend.jobs.pages.template_form import Forms, fields_of, values_of
+from backend.jobs.pages.template_form import Forms, fields_of
 from backend.jobs.schemas import MAX_JOBS_AT_ONCE, MAX_TEMPLATE_ID, JobRequest, TemplateRequest
 from backend.system.price_api import PodPriceService
 from backend.templates.dependencies import TemplatesService
@@ -82,16 +82,20 @@ async def show_requirements(request: Request, templates: TemplatesService, templ
 
 @router.post("/jobs/new")
 async def submit(
-    request: Request, submission: SubmissionService, principal: CurrentPrincipal, template: Chosen
+    request: Request,
+    submission: SubmissionService,
+    forms: Forms,
+    principal: CurrentPrincipal,
+    template: Chosen,
 ) -> Response:
     """Submit the jobs, and go to their batch; to the job where it is only one."""
-    wanted = await _wanted(request, template)
+    wanted = await _wanted(request, forms, template)
     jobs = await submission.submit_template(wanted, principal.label, JobSource.PAGE)
     address = f"/batches/{jobs[0].batch_id}" if jobs[0].batch_id else f"/jobs/{jobs[0].id}"
     return Response(status_code=204, headers={"HX-Redirect": address})
 
 
-async def _wanted(request: Request, template_id: str) -> TemplateRequest:
+async def _wanted(request: Request, forms: Forms, template_id: str) -> TemplateRequest:
     texts, lists = await fields_of(request, "axis", "axis_values")
     try:
         form = OrderForm.model_validate({**texts, **lists})
@@ -99,9 +103,10 @@ async def _wanted(request: Request, template_id: str) -> TemplateRequest:
         problem = error.errors(include_input=False)[0]
         raise InvalidRequest(f"{problem['loc'][0]}: {problem['msg']}.") from None
     axes = {name: text for name, text in zip(form.axis, form.axis_values, strict=False) if name}
+    values = await forms.changed_values(await forms.templates.get(template_id), texts)
     return TemplateRequest(
         template_id=template_id,
-        values={name: text for name, text in values_of(texts).items() if name not in axes},
+        values={name: text for name, text in values.items() if name not in axes},
         grid={name: _axis(text) for name, text in axes.items()},
         runs=form.runs,
         download_models=form.download_models,

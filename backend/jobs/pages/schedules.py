@@ -15,7 +15,7 @@ from backend.core import clock
 from backend.core.errors import AppError, InvalidRequest
 from backend.jobs.dependencies import JobsService
 from backend.jobs.models import DEFAULT_PRIORITY, JobState
-from backend.jobs.pages.template_form import Forms, fields_of, values_of
+from backend.jobs.pages.template_form import VALUE, Forms, fields_of
 from backend.jobs.queue_settings import TimeZone, zone_of
 from backend.jobs.schedules.api import RunsService, SchedulesService
 from backend.jobs.schedules.cron import Cron, in_words, next_times
@@ -90,9 +90,9 @@ async def show_new(request: Request, forms: Forms, template: Chosen = "") -> Res
 @router.post("/jobs/schedules/new")
 async def add(request: Request, schedules: SchedulesService, forms: Forms, template: Chosen) -> Response:
     when, texts = await _when(request)
-    found = await forms.view(await forms.templates.get(template))
-    values = _changed_values(found["inputs"], texts)
-    await schedules.add(ScheduleRequest(**when.model_dump(), template_id=found["template"].id, values=values))
+    found = await forms.templates.get(template)
+    values = await forms.changed_values(found, texts)
+    await schedules.add(ScheduleRequest(**when.model_dump(), template_id=found.id, values=values))
     return Response(status_code=204, headers={"HX-Redirect": "/jobs/schedules"})
 
 
@@ -128,12 +128,12 @@ async def show(schedule_id: str, request: Request, schedules: SchedulesService, 
 async def save(schedule_id: str, request: Request, schedules: SchedulesService, forms: Forms) -> Response:
     schedule = schedules.get(schedule_id)
     when, texts = await _when(request)
-    values = dict(schedule.values)
-    if schedule.template_id and any(name.startswith("value.") for name in texts):
-        inputs = (await forms.view(await forms.templates.get(schedule.template_id)))["inputs"]
-        # Values of inputs that the form does not show stay.
-        others = {name: value for name, value in values.items() if name not in inputs}
-        values = {**others, **_changed_values(inputs, texts)}
+    shown = {name.removeprefix(VALUE) for name in texts if name.startswith(VALUE)}
+    # Values of inputs that the form does not show stay.
+    values = {name: value for name, value in schedule.values.items() if name not in shown}
+    if schedule.template_id and shown:
+        template = await forms.templates.get(schedule.template_id)
+        values |= await forms.changed_values(template, texts)
     await schedules.change(schedule_id, ScheduleChange(**when.model_dump(), values=values))
     return Response(status_code=204, headers={"HX-Redirect": "/jobs/schedules"})
 
@@ -177,19 +177,6 @@ async def _when(request: Request) -> tuple[WhenForm, dict[str, str]]:
         return WhenForm.model_validate({**texts, "name": texts.get("name", "").strip()}), texts
     except ValidationError as error:
         raise InvalidRequest(_message(error), code="invalid_schedule") from None
-
-
-def _changed_values(inputs: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the form sets differently from the workflow, which may change until the schedule runs."""
-    return {
-        name: text
-        for name, text in values_of(texts).items()
-        if name in inputs and text != _as_text(inputs[name]["default"])
-    }
-
-
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value).replace("\r\n", "\n")
 
 
 def _message(error: ValidationError) -> str:

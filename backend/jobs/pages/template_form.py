@@ -40,6 +40,20 @@ class TemplateForms:
         view["missing_files"] = await self._inputs.missing(files)
         return view
 
+    async def changed_values(self, template: Template, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return what the form sets differently from the workflow, and seeds that are to stay as they are."""
+        values = values_of(texts)
+        try:
+            schema = await self.templates.schema(template)
+        except ComfyError:  # it stopped after it had described the form
+            return values
+        defaults = {name: _as_text(item["default"]) for name, item in schema["properties"].items()}
+        kept = {
+            name for name, item in schema["properties"].items() if item["x-comfypod"]["kind"] == Kind.SEED
+        }
+        kept |= set(schema.get("required", ()))
+        return {name: text for name, text in values.items() if name in kept or text != defaults.get(name)}
+
 
 Forms = Annotated[TemplateForms, Depends()]
 
@@ -58,3 +72,8 @@ def values_of(texts: Mapping[str, str]) -> dict[str, str]:
         for name, text in texts.items()
         if name.startswith(VALUE) and f"{RANDOM}{name.removeprefix(VALUE)}" not in texts
     }
+
+
+def _as_text(value: Any) -> str:
+    """Return a default as the form has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value).replace("\r\n", "\n")

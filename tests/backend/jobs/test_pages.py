@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,21 @@ async def test_a_batch_runs_again_with_its_axes_and_the_same_or_other_seeds(pod:
         before = [(job["values"]["5.seed"], job["values"]["1.color"]) for job in first["jobs"]]
         assert (values == before) is same
         assert [color for _, color in values] == [color for _, color in before]
+
+
+async def test_the_form_submits_what_differs_from_the_workflow_and_fixed_seeds(
+    pod: ControlPlane,
+) -> None:
+    folder = pod.settings.workspace / "workflows"
+    folder.mkdir(exist_ok=True)
+    (folder / "slow.json").write_text(json.dumps(through("TestSlow", color=5, seed=7)))
+    address = "/jobs/new?template=folder:slow"
+    shown = await page(pod, address)
+    names = re.findall(r'name="value\.([^"]+)"', shown)
+    form = {f"value.{name}": "" for name in names}
+    form |= {"value.width": "8", "value.height": "16", "value.batch_size": "1", "value.seed": "7", "runs": "1"}
+    job = (await press(pod, address, **form)).removeprefix("/jobs/")
+    assert (await details(pod, job))["values"] == {"1.height": 16, "5.seed": 7}
 
 
 async def test_a_failed_job_shows_its_node_and_traceback_and_is_retried(pod: ControlPlane) -> None:

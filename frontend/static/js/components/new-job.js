@@ -18,10 +18,10 @@ export const newJob = () => ({
     return this.uploads > 0;
   },
   get seconds() {
-    return Math.round(Number(this.$root.dataset.expected) * this.jobs);
+    return Number(this.$root.dataset.expected) * this.jobs;
   },
   get time() {
-    return this.seconds ? `About ${formatDuration(Math.max(1, this.seconds))}` : "Unknown before the first run";
+    return this.seconds ? `About ${formatDuration(Math.max(1, Math.round(this.seconds)))}` : "Unknown before the first run";
   },
   get cost() {
     const { price, currency } = this.$root.dataset;
