@@ -192,7 +192,13 @@ async def test_the_form_submits_what_differs_from_the_workflow_and_fixed_seeds(
     shown = await page(pod, address)
     names = re.findall(r'name="value\.([^"]+)"', shown)
     form = {f"value.{name}": "" for name in names}
-    form |= {"value.width": "8", "value.height": "16", "value.batch_size": "1", "value.seed": "7", "runs": "1"}
+    form |= {
+        "value.width": "8",
+        "value.height": "16",
+        "value.batch_size": "1",
+        "value.seed": "7",
+        "runs": "1",
+    }
     job = (await press(pod, address, **form)).removeprefix("/jobs/")
     assert (await details(pod, job))["values"] == {"1.height": 16, "5.seed": 7}
 
