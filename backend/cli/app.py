@@ -13,6 +13,7 @@ from backend.cli import (
     keys,
     mcp_stdio,
     notifications,
+    outputs,
     presets,
     price,
     provision,
@@ -46,6 +47,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(templates.app, name="templates")
 app.command()(run.run)
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(outputs.app, name="outputs")
 app.add_typer(storage.app, name="storage")
 app.add_typer(workflow_convert.app, name="workflow")
 app.add_typer(keys.app, name="keys")

@@ -3,20 +3,20 @@
 import contextlib
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from backend.cli.errors import CommandError, Incomplete, Interrupted
+from backend.cli.files import save
 from backend.cli.job_display import JobLines, LiveView, problem_of
 from backend.cli.job_tracker import JobTracker
 from backend.cli.output import say
 from backend.cli.screen import Screen
-from backend.core.names import tame_name
 
 if TYPE_CHECKING:
     from backend.cli.control_plane import ControlPlane
-    from backend.client.models import Job, Output
+    from backend.client.models import Job
 
 SUCCEEDED = "succeeded"
 # Reading a large batch again takes a moment; it is done at most this often.
@@ -80,37 +80,13 @@ class Outputs:
         outputs = self._plane.run(self._plane.jobs.get(job.id)).outputs
         for number, output in enumerate(outputs):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._write(folder, output, self._plane.jobs.output(job.id, number))
+                content = self._plane.jobs.output(job.id, number)
+                save(self._plane, folder, PurePosixPath(output.path).name, content)
             except OSError as error:
                 raise CommandError(
                     f"{error.filename or folder} cannot be written: {error.strerror}. The jobs continue, and the pod keeps "
                     f"their outputs. To fetch them later: comfypod jobs watch {job.batch_id or job.id} --out DIR"
                 ) from None
-
-    def _write(self, folder: Path, output: "Output", content: AsyncIterator[bytes]) -> None:
-        """Write to a hidden file that gets its name when it is complete."""
-        name = tame_name(PurePosixPath(output.path).name) or "output"
-        draft = folder / f".{name}.part"
-        try:
-            with draft.open("wb") as file:
-                self._plane.run(_copied(content, file.write))
-            draft.rename(_free_name(folder / name))
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-async def _copied(content: AsyncIterator[bytes], write: Callable[[bytes], object]) -> None:
-    async for chunk in content:
-        write(chunk)
-
-
-def _free_name(path: Path) -> Path:
-    number, candidate = 2, path
-    while candidate.exists():
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return candidate
 
 
 def _updates(plane: "ControlPlane", tracker: JobTracker) -> Iterator[bool]:

@@ -14,6 +14,7 @@ from backend.client.inputs import InputsClient
 from backend.client.jobs import JobsClient
 from backend.client.models import Token
 from backend.client.notifications import NotificationsClient
+from backend.client.outputs import OutputsClient
 from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
 from backend.client.price import PriceClient
@@ -38,6 +39,7 @@ class ApiClient:
         self.inputs = InputsClient(connection)
         self.jobs = JobsClient(connection)
         self.notifications = NotificationsClient(connection)
+        self.outputs = OutputsClient(connection)
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)
         self.price = PriceClient(connection)

@@ -17,7 +17,7 @@ from backend.outputs.folder import OutputFile, OutputFolder
 from backend.outputs.index import sort_key
 from backend.outputs.kinds import SHOWN_AS, suffix_of
 from backend.outputs.models import NO_ORIGIN, path_of
-from backend.outputs.schemas import OutputView, Selection
+from backend.outputs.schemas import OutputFileView, Selection
 from backend.storage.trash.dependencies import TrashService
 from backend.storage.trash.models import TrashKind
 from backend.storage.trash.schemas import MovedView
@@ -30,7 +30,7 @@ router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/output
 # A zip is asked for with POST, because a selection does not fit into an address. It changes nothing.
 reading_router = ProtectedRouter(read=Scope.READ, write=Scope.READ, prefix="/api/outputs", tags=["outputs"])
 
-VIEWS = TypeAdapter(list[OutputView])
+VIEWS = TypeAdapter(list[OutputFileView])
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}},
     206: {"content": {"application/octet-stream": {}}, "description": "The range that was asked for."},
@@ -38,7 +38,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 ZIP = "application/zip"
 
 
-@router.get("", responses={**responses(InvalidRequest), **NOT_MODIFIED}, response_model=list[OutputView])
+@router.get("", responses={**responses(InvalidRequest), **NOT_MODIFIED}, response_model=list[OutputFileView])
 async def show(
     request: Request, outputs: OutputsService, cache: Responses, filters: FiltersOf, paging: Paging
 ) -> Response:
@@ -47,7 +47,7 @@ async def show(
     async def build() -> Body:
         page = page_of(await outputs.find(filters), sort_key, paging.limit, paging.cursor)
         origins = await outputs.origins(page.items)
-        views = [OutputView.of(file, origins.get(path_of(file), NO_ORIGIN)) for file in page.items]
+        views = [OutputFileView.of(file, origins.get(path_of(file), NO_ORIGIN)) for file in page.items]
         return Body(VIEWS.dump_json(views), page.headers(request))
 
     return await cache.json(request, await outputs.revision(), build)

@@ -1,4 +1,4 @@
-"""The files below the output folder, newest first. Begins with the first request: a pod whose outputs nobody looks at pays nothing."""
+"""The files below the output folder, newest first. Begins with the first request, so that an idle pod pays nothing."""
 
 import asyncio
 from collections.abc import Callable, Collection

@@ -18,7 +18,7 @@ class Selection(BaseModel):
     paths: list[OutputPath] = Field(min_length=1, max_length=MAX_SELECTED, description="Paths of outputs.")
 
 
-class OutputView(BaseModel):
+class OutputFileView(BaseModel):
     """A file below ComfyUI's output folder."""
 
     path: str = Field(description="Below the output folder, such as `jobs/portrait/cat-1.png`.")
