@@ -232,5 +232,5 @@ LABEL org.opencontainers.image.base.name=${BASE_NAME} \
 EXPOSE 8001 3001 8081 8889
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --start-interval=1s --retries=3 \
-    CMD ["curl", "--silent", "--fail", "--output", "/dev/null", "http://127.0.0.1:8001/healthz"]
+    CMD ["curl", "--silent", "--fail", "--location", "--insecure", "--output", "/dev/null", "http://127.0.0.1:8001/healthz"]
 ENTRYPOINT ["tini", "-g", "--", "/opt/comfypod/scripts/entrypoint.sh"]

@@ -53,6 +53,16 @@ choose_listeners() {
     cp -r "$COMFYPOD/nginx/ipv6/." "$NGINX_IPV6" || echo "The ports are open on IPv4 only: $NGINX_IPV6 cannot be written." >&2
 }
 
+# With TLS nginx has another configuration. Without a certificate the pod does not start: it must not serve plain HTTP.
+set_up_tls() {
+    export NGINX_CONF=$COMFYPOD/nginx/nginx.conf
+    [[ -n ${TLS:-}${TLS_CERT:-}${TLS_KEY:-} ]] || return 0
+    export COMFYPOD STATE_DIR=${STATE_DIR:-/var/lib/comfypod}
+    # The system's Python: ComfyUI's is on the volume, which may hang.
+    NGINX_CONF=$(cd "$COMFYPOD" && /usr/bin/python3 -m scripts.workspace.tls) ||
+        die "TLS is wanted, and no certificate can be prepared; the reason is above. Correct TLS, TLS_CERT and TLS_KEY."
+}
+
 set_time_zone() {
     [[ -n ${TIME_ZONE:-} ]] || return 0
     ln -sf "/usr/share/zoneinfo/$TIME_ZONE" /etc/localtime
@@ -91,6 +101,7 @@ _main() {
     clean_up
     follow_workspace
     choose_listeners
+    set_up_tls
     set_time_zone
     set_up_ssh
     choose_services

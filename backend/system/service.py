@@ -67,6 +67,7 @@ class System:
             hooks=hooks,
             problems=[
                 *self._variables,
+                *self._tls_problems(),
                 *self._database.problems,
                 *problems_of(comfyui),
                 *problems_of_hooks(hooks),
@@ -127,6 +128,11 @@ class System:
         else:
             kind, verdict, message = "cpu", "no_answer", "The NVIDIA driver does not answer."
         return Accelerator(kind=kind, verdict=verdict, message=message, devices=gpus, answering=answering)
+
+    def _tls_problems(self) -> list[Problem]:
+        """Return why the user's certificate is not in use."""
+        message = (self._report("tls.json") or {}).get("problem")
+        return [Problem(code="tls", message=message)] if message else []
 
     def _report(self, name: str) -> dict[str, Any] | None:
         try:

@@ -4,10 +4,11 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.workspace.tls import prepare
 from tests.support.process import ROOT, free_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -21,15 +22,20 @@ TEMPORARY = "".join(
 class Addresses:
     """The pod's ports on this machine."""
 
-    def __init__(self, ports: dict[int, int]):
-        self.dashboard = f"http://127.0.0.1:{ports[8001]}"
-        self.comfyui = f"http://127.0.0.1:{ports[3001]}"
-        self.dashboard_ipv6 = f"http://[::1]:{ports[8001]}"
+    def __init__(self, ports: dict[int, int], scheme: str):
+        self.dashboard = f"{scheme}://127.0.0.1:{ports[8001]}"
+        self.comfyui = f"{scheme}://127.0.0.1:{ports[3001]}"
+        self.dashboard_ipv6 = f"{scheme}://[::1]:{ports[8001]}"
 
 
 @contextmanager
-def running_nginx(folder: Path, dashboard: int, comfyui: int) -> Iterator[Addresses]:
-    """Run nginx in front of the loopback ports `dashboard` and `comfyui`, on which the test may listen."""
+def running_nginx(
+    folder: Path, dashboard: int, comfyui: int, tls: Mapping[str, str] | None = None
+) -> Iterator[Addresses]:
+    """Run nginx in front of the loopback ports `dashboard` and `comfyui`, on which the test may listen.
+
+    `tls` are variables that turn TLS on.
+    """
     assert NGINX, "nginx is not installed"
     ports = {port: free_port() for port in (8001, 3001, 8081, 8889)}
     changes = {
@@ -45,11 +51,15 @@ def running_nginx(folder: Path, dashboard: int, comfyui: int) -> Iterator[Addres
         **{f"listen [::]:{port};": f"listen [::1]:{free};" for port, free in ports.items()},
     }
     _write_changed(folder, changes)
-    command = [NGINX, "-e", "stderr", "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    main = folder / "nginx.conf"
+    if tls:
+        run = folder.with_name("run-of-nginx")
+        main = prepare(tls, folder, run, run.with_name("state"), run.with_name("volume")) or main
+    command = [NGINX, "-e", "stderr", "-c", str(main), "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
             _wait_until_open(process, ports[8889])
-            yield Addresses(ports)
+            yield Addresses(ports, "https" if tls else "http")
         finally:
             process.terminate()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.backend.config.test_variables_table import rows
 from tests.image.support.container import TrackedContainer, docker, run_once
-from tests.image.support.pod import Pod
+from tests.image.support.pod import PASSWORD, Pod
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 
@@ -44,6 +44,17 @@ def test_time_zone_is_that_of_the_whole_pod(minimal_cpu: str) -> None:
         pod.wait_for_comfyui()
         comfyui = pod.run("pgrep", "--full", "ComfyUI/main.py").split()[0]
         assert "TZ=Asia/Tokyo" in pod.run("cat", f"/proc/{comfyui}/environ").split("\0")
+
+
+def test_with_tls_the_ports_serve_https_and_the_pod_is_healthy(minimal_cpu: str) -> None:
+    with Pod(minimal_cpu, variables={"TLS": "self-signed"}) as pod:
+        pod.wait_until_healthy()
+        with httpx.Client(verify=False) as client:
+            secure = pod.dashboard.replace("http://", "https://")
+            assert client.get(f"{pod.dashboard}/healthz").headers["Location"] == f"{secure}/healthz"
+            answer = client.post(f"{secure}/_pod/sign-in", data={"password": PASSWORD})
+            assert "; Secure" in answer.headers["set-cookie"]
+        assert "running" in pod.run("comfypod", "services")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "../../etc/passwd"])
