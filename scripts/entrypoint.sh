@@ -27,6 +27,10 @@ check_environment() {
     if [[ -n ${TIME_ZONE:-} && ! -f /usr/share/zoneinfo/$TIME_ZONE ]]; then
         die "TIME_ZONE=$TIME_ZONE is not a time zone. Use a name such as Europe/Berlin, or remove it for UTC."
     fi
+    # A typing mistake must not open pages and shells.
+    export MODE=${MODE:-full}
+    MODE=${MODE,,}
+    [[ $MODE =~ ^(full|worker)$ ]] || die "MODE=$MODE is not known. Use worker, or remove it for a pod with pages."
 }
 
 # Files of an earlier run of this container must not keep this one from starting. The mark shows that the folder is ours
@@ -53,14 +57,15 @@ choose_listeners() {
     cp -r "$COMFYPOD/nginx/ipv6/." "$NGINX_IPV6" || echo "The ports are open on IPv4 only: $NGINX_IPV6 cannot be written." >&2
 }
 
-# With TLS nginx has another configuration. Without a certificate the pod does not start: it must not serve plain HTTP.
-set_up_tls() {
+# With TLS, and for workers, nginx has another configuration. Without a certificate the pod does not start: it must not
+# serve plain HTTP where TLS is wanted.
+configure_nginx() {
     export NGINX_CONF=$COMFYPOD/nginx/nginx.conf
-    [[ -n ${TLS:-}${TLS_CERT:-}${TLS_KEY:-} ]] || return 0
+    [[ -n ${TLS:-}${TLS_CERT:-}${TLS_KEY:-} || ${MODE:-} == worker ]] || return 0
     export COMFYPOD STATE_DIR=${STATE_DIR:-/var/lib/comfypod}
     # The system's Python: ComfyUI's is on the volume, which may hang.
-    NGINX_CONF=$(cd "$COMFYPOD" && /usr/bin/python3 -m scripts.workspace.tls) ||
-        die "TLS is wanted, and no certificate can be prepared; the reason is above. Correct TLS, TLS_CERT and TLS_KEY."
+    NGINX_CONF=$(cd "$COMFYPOD" && /usr/bin/python3 -m scripts.workspace.nginx) ||
+        die "nginx cannot be configured; the reason is above. Correct TLS, TLS_CERT and TLS_KEY."
 }
 
 set_time_zone() {
@@ -69,10 +74,10 @@ set_time_zone() {
     export TZ=$TIME_ZONE
 }
 
-# SSH accepts keys only; without PUBLIC_KEY no SSH server runs.
+# SSH accepts keys only; without PUBLIC_KEY, and in a worker, no SSH server runs.
 set_up_ssh() {
     export SSH_ENABLED=false
-    [[ -n ${PUBLIC_KEY:-} ]] || return 0
+    [[ -n ${PUBLIC_KEY:-} && ${MODE:-full} == full ]] || return 0
     install -d -m 700 /root/.ssh
     printf '%s\n' "$PUBLIC_KEY" >/root/.ssh/authorized_keys
     chmod 600 /root/.ssh/authorized_keys
@@ -89,7 +94,7 @@ choose_services() {
 }
 
 enabled() {
-    if [[ ${1,,} =~ ^(true|1|yes|on)$ && -x $2 ]]; then echo true; else echo false; fi
+    if [[ ${1,,} =~ ^(true|1|yes|on)$ && -x $2 && ${MODE:-full} == full ]]; then echo true; else echo false; fi
 }
 
 _main() {
@@ -101,7 +106,7 @@ _main() {
     clean_up
     follow_workspace
     choose_listeners
-    set_up_tls
+    configure_nginx
     set_time_zone
     set_up_ssh
     choose_services

@@ -96,6 +96,10 @@ class Settings(BaseSettings):
         default=None,
         description="Password for every page and every port. If unset, one is generated and printed at start.",
     )
+    mode: Annotated[Literal["full", "worker"], Word] = Field(
+        default="full",
+        description="`worker` serves the API alone: no pages, no ports of services, no SSH, JupyterLab or code-server.",
+    )
     session_hours: int = Field(
         default=168, ge=1, le=8760, description="Hours after which a signed-in browser has to sign in again."
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from backend import __version__
 from backend.auth.routing import AccessRouter
@@ -21,6 +22,10 @@ from backend.web.templating import PageValues, Renderer
 
 FRONTEND = PROJECT_ROOT / "frontend"
 RENDERER = Renderer(FRONTEND)
+WORKER = "worker"
+# What a worker serves.
+API = ("/api/", "/ws/", "/mcp")
+API_FILES = ("/openapi.json", "/healthz", "/readyz")
 DESCRIPTION = """The control plane of a ComfyPod: presets, downloads, storage and services.
 
 Create an API key under Settings and send it as `X-API-Key` or `Authorization: Bearer …`; or exchange the password for a
@@ -52,6 +57,7 @@ def create_app(
     )
     install_error_handlers(app)
     _add_middleware(app, settings)
+    app.serves_pages = settings.mode != WORKER
     _add_routes(app, features)
     return app
 
@@ -70,10 +76,17 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestLog)
 
 
-def _add_routes(app: FastAPI, features: Sequence[Feature]) -> None:
+def _add_routes(app: Application, features: Sequence[Feature]) -> None:
     """Add the routes directly: `include_router` would rebuild them at the first request, which takes 0.1 s."""
     for router in (*(router for feature in features for router in feature.routers), openapi_router(app)):
         if not isinstance(router, AccessRouter):
             raise TypeError("a feature's routers are of the classes PublicRouter and ProtectedRouter")
-        app.router.routes.extend(router.routes)
-    app.mount(STATIC_ROUTE, RENDERER.assets.app())
+        app.router.routes.extend(route for route in router.routes if app.serves_pages or _is_api(route))
+    if app.serves_pages:
+        app.mount(STATIC_ROUTE, RENDERER.assets.app())
+
+
+def _is_api(route: BaseRoute) -> bool:
+    """Return whether a pod that serves no pages has the route."""
+    path = getattr(route, "path", "")
+    return path.startswith(API) or path in API_FILES

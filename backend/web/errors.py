@@ -165,7 +165,7 @@ def _as_json(status: int, code: str, message: str, details: Details) -> JSONResp
 
 
 def _audience(request: Request) -> Literal["api", "htmx", "browser"]:
-    if request.url.path.startswith("/api/"):
+    if request.url.path.startswith("/api/") or not request.app.serves_pages:
         return "api"
     if htmx.is_htmx(request):
         return "htmx"

@@ -97,6 +97,8 @@ class Application(FastAPI):
         super().__init__(**options)
         self.registry = registry
         self.channels: list[Closable] = []
+        # False for a worker: errors are JSON for browsers too.
+        self.serves_pages = True
 
     def close_channels(self) -> None:
         """Close every WebSocket with "going away"; called as soon as the server begins to stop."""

@@ -1,11 +1,10 @@
-"""Prepares TLS on the pod's ports: a certificate, and nginx's configuration with it.
+"""Prepares TLS on the pod's ports: a certificate, and what nginx needs to know of it.
 
 Where TLS is wanted, the ports never serve plain HTTP. A certificate that cannot be used is replaced by a self-signed one, and
 the pages say so: a port that is closed could tell no one what is wrong, and one without TLS would carry the password.
 """
 
 import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -22,8 +21,6 @@ SELF_SIGNED = {"self-signed", "1", "true", "yes", "on"}
 DAYS = 825  # clients of Apple refuse certificates that are valid for longer
 RENEW_SECONDS = 30 * 24 * 3600
 VOLUME_SECONDS = 2.0
-IPV6_ADDRESSES = Path("/proc/net/if_inet6")
-IPV6_LISTENERS = "/etc/nginx/comfypod-ipv6"
 SETTINGS = """ssl_certificate {folder}/cert.pem;
 ssl_certificate_key {folder}/key.pem;
 ssl_protocols TLSv1.2 TLSv1.3;
@@ -44,10 +41,8 @@ class Pair:
     key: str
 
 
-def prepare(
-    environment: Mapping[str, str], source: Path, run: Path, state: Path, volume: Path
-) -> Path | None:
-    """Return nginx's configuration with TLS; None where TLS is not wanted."""
+def prepare(environment: Mapping[str, str], run: Path, state: Path, volume: Path) -> str | None:
+    """Return nginx's settings of TLS; None where TLS is not wanted."""
     wanted = environment.get("TLS", "").strip().lower()
     certificate, key = environment.get("TLS_CERT", "").strip(), environment.get("TLS_KEY", "").strip()
     if not (certificate or key) and wanted in OFF:
@@ -69,7 +64,7 @@ def prepare(
     write_json(run / "tls.json", {"kind": "own" if is_own else "self-signed", "problem": problem})
     if problem:
         print(f"tls: {problem}", file=sys.stderr, flush=True)
-    return configure(source, run)
+    return SETTINGS.format(folder=run / "tls")
 
 
 def own_pair(certificate: str, key: str, run: Path) -> Pair:
@@ -176,33 +171,3 @@ def _save(pair: Pair, folder: Path) -> None:
 def _ends_within(certificate: Path, seconds: int) -> bool:
     command = ["openssl", "x509", "-in", str(certificate), "-noout", "-checkend", str(seconds)]
     return subprocess.run(command, capture_output=True, check=False).returncode != 0
-
-
-def configure(source: Path, run: Path) -> Path:
-    """Copy nginx's configuration with TLS on every port, and return its main file."""
-    target = run / "nginx"
-    shutil.copytree(source, target, dirs_exist_ok=True)
-    if not IPV6_ADDRESSES.exists():
-        shutil.rmtree(target / "ipv6")
-    (target / "tls.conf").write_text(SETTINGS.format(folder=run / "tls"))
-    for file in target.rglob("*.conf"):
-        text = (
-            file.read_text().replace(str(source), str(target)).replace(IPV6_LISTENERS, str(target / "ipv6"))
-        )
-        text = re.sub(r"^(\s*listen [^;]+);", r"\1 ssl;", text, flags=re.MULTILINE)
-        text = text.replace("http {\n", f"http {{\n    include {target}/tls.conf;\n", 1)
-        file.write_text(text)
-    return target / "nginx.conf"
-
-
-def main() -> None:
-    """Print the path of nginx's configuration."""
-    environment = os.environ
-    source = Path(environment["COMFYPOD"]) / "nginx"
-    run, state = Path(environment["RUN_DIR"]), Path(environment["STATE_DIR"])
-    volume = Path(environment["WORKSPACE"]) / ".comfypod"
-    print(prepare(environment, source, run, state, volume) or source / "nginx.conf")
-
-
-if __name__ == "__main__":
-    main()

@@ -46,6 +46,20 @@ def test_shells_and_tools_meet_the_environment_of_a_workspace_that_was_moved(
     assert done.stdout.strip() == path
 
 
+def test_a_worker_has_no_shells() -> None:
+    done = bash(
+        "check_environment; enabled true /bin/sh; set_up_ssh; echo $SSH_ENABLED",
+        MODE="Worker",
+        PUBLIC_KEY="ssh-ed25519 A",
+    )
+    assert done.stdout.split() == ["false", "false"]
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    done = bash("check_environment", MODE="headless")
+    assert (done.returncode, "Use worker" in done.stderr) == (64, True)
+
+
 def test_an_unknown_time_zone_is_refused_with_an_example() -> None:
     done = bash("check_environment", TIME_ZONE="Mars/Olympus")
     assert done.returncode == 64

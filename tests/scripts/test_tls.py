@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from scripts.workspace.tls import prepare
+from scripts.workspace.nginx import configuration
 from tests.scripts.test_entrypoint import bash
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +21,8 @@ class Pod:
     def __init__(self, folder: Path):
         self.run, self.state, self.volume = folder / "run", folder / "state", folder / "volume"
 
-    def start(self, **environment: str) -> Path | None:
-        return prepare(environment, ROOT / "nginx", self.run, self.state, self.volume)
+    def start(self, **environment: str) -> Path:
+        return configuration(environment, ROOT / "nginx", self.run, self.state, self.volume)
 
     @property
     def certificate(self) -> str:
@@ -48,14 +48,12 @@ def new_pair(folder: Path, name: str, *, days: int = 30) -> tuple[Path, Path]:
 
 
 def test_without_a_wish_there_is_no_tls(pod: Pod) -> None:
-    assert pod.start() is None
-    assert pod.start(TLS="off") is None
+    assert pod.start() == pod.start(TLS="off") == ROOT / "nginx/nginx.conf"
     assert not pod.run.exists()
 
 
 def test_every_port_has_tls_and_none_is_left_out(pod: Pod) -> None:
     main = pod.start(TLS="self-signed")
-    assert main
     texts = [file.read_text() for file in main.parent.rglob("*.conf")]
     listeners = [
         line.strip() for text in texts for line in text.splitlines() if line.strip().startswith("listen ")
@@ -149,12 +147,12 @@ def test_an_unknown_value_of_tls_does_not_mean_plain_http(pod: Pod) -> None:
 def test_the_entrypoint_chooses_nginxs_configuration(tmp_path: Path) -> None:
     folders = {"COMFYPOD": str(ROOT), "RUN_DIR": str(tmp_path / "run"), "STATE_DIR": str(tmp_path / "state")}
     folders["WORKSPACE"] = str(tmp_path / "workspace")
-    plain = bash("set_up_tls; echo $NGINX_CONF", **folders)
+    plain = bash("configure_nginx; echo $NGINX_CONF", **folders)
     assert plain.stdout.strip() == f"{ROOT}/nginx/nginx.conf"
-    secure = bash("set_up_tls; echo $NGINX_CONF", **folders, TLS="self-signed")
+    secure = bash("configure_nginx; echo $NGINX_CONF", **folders, TLS="self-signed")
     assert secure.stdout.strip() == f"{tmp_path}/run/nginx/nginx.conf"
     (tmp_path / "blocked").write_text("no folder")
     blocked = {**folders, "RUN_DIR": str(tmp_path / "blocked")}
-    refused = bash("set_up_tls; echo started", **blocked, TLS="self-signed")
+    refused = bash("configure_nginx; echo started", **blocked, TLS="self-signed")
     assert (refused.returncode, refused.stdout) == (64, "")
-    assert "no certificate can be prepared" in refused.stderr
+    assert "nginx cannot be configured" in refused.stderr

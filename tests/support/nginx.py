@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.workspace.tls import prepare
+from scripts.workspace.nginx import configuration
 from tests.support.process import ROOT, free_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -30,11 +30,11 @@ class Addresses:
 
 @contextmanager
 def running_nginx(
-    folder: Path, dashboard: int, comfyui: int, tls: Mapping[str, str] | None = None
+    folder: Path, dashboard: int, comfyui: int, variables: Mapping[str, str] | None = None
 ) -> Iterator[Addresses]:
     """Run nginx in front of the loopback ports `dashboard` and `comfyui`, on which the test may listen.
 
-    `tls` are variables that turn TLS on.
+    `variables` are those of the pod: TLS, MODE.
     """
     assert NGINX, "nginx is not installed"
     ports = {port: free_port() for port in (8001, 3001, 8081, 8889)}
@@ -52,14 +52,14 @@ def running_nginx(
     }
     _write_changed(folder, changes)
     main = folder / "nginx.conf"
-    if tls:
+    if variables:
         run = folder.with_name("run-of-nginx")
-        main = prepare(tls, folder, run, run.with_name("state"), run.with_name("volume")) or main
+        main = configuration(variables, folder, run, run.with_name("state"), run.with_name("volume"))
     command = [NGINX, "-e", "stderr", "-c", str(main), "-g", "daemon off;"]
     with subprocess.Popen(command) as process:
         try:
-            _wait_until_open(process, ports[8889])
-            yield Addresses(ports, "https" if tls else "http")
+            _wait_until_open(process, ports[8001])
+            yield Addresses(ports, "https" if "TLS" in (variables or {}) else "http")
         finally:
             process.terminate()
 

@@ -46,6 +46,18 @@ def test_time_zone_is_that_of_the_whole_pod(minimal_cpu: str) -> None:
         assert "TZ=Asia/Tokyo" in pod.run("cat", f"/proc/{comfyui}/environ").split("\0")
 
 
+def test_a_worker_serves_the_api_alone(minimal_cpu: str) -> None:
+    with (
+        Pod(minimal_cpu, variables={"MODE": "worker", "PUBLIC_KEY": "ssh-ed25519 AAAA"}) as pod,
+        pod.owner_when_healthy() as owner,
+    ):
+        assert owner.get(f"{pod.dashboard}/api/jobs").status_code == 200
+        assert owner.get(f"{pod.dashboard}/").json()["error"]["code"] == "not_found"
+        listeners = pod.run("python3", "-c", "print(open('/proc/net/tcp').read())")
+        assert f":{8001:04X} " in listeners
+        assert not [port for port in (22, 3001, 8081, 8889) if f"00000000:{port:04X} " in listeners]
+
+
 def test_with_tls_the_ports_serve_https_and_the_pod_is_healthy(minimal_cpu: str) -> None:
     with Pod(minimal_cpu, variables={"TLS": "self-signed"}) as pod:
         pod.wait_until_healthy()
