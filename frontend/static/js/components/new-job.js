@@ -21,7 +21,9 @@ export const newJob = () => ({
     return Number(this.$root.dataset.expected) * this.jobs;
   },
   get time() {
-    return this.seconds ? `About ${formatDuration(Math.max(1, Math.round(this.seconds)))}` : "Unknown before the first run";
+    return this.seconds
+      ? `About ${formatDuration(Math.max(1, Math.round(this.seconds)))}`
+      : "Unknown before the first run";
   },
   get cost() {
     const { price, currency } = this.$root.dataset;
