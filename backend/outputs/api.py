@@ -32,8 +32,8 @@ reading_router = ProtectedRouter(read=Scope.READ, write=Scope.READ, prefix="/api
 
 VIEWS = TypeAdapter(list[OutputFileView])
 FILES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}},
-    206: {"content": {"application/octet-stream": {}}, "description": "The range that was asked for."},
+    200: {"content": {"*/*": {}}},
+    206: {"content": {"*/*": {}}, "description": "The range that was asked for."},
 }
 ZIP = "application/zip"
 
