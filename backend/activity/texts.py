@@ -43,6 +43,8 @@ VERBS: dict[str, tuple[Tone, str]] = {
     "model.changed": ("danger", "Content of a model changed"),
     "model.unreadable": ("danger", "Model unreadable"),
     "model.repaired": ("primary", "Model repair requested"),
+    "model.moved": ("muted", "Model moved"),
+    "model.linked": ("muted", "Copies replaced by links"),
     "model.kept": ("muted", "Own file kept"),
     "model.keep_undone": ("muted", "Own file no longer kept"),
     "token.saved": ("muted", "Token saved"),

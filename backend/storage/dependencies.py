@@ -1,14 +1,18 @@
 """How routes reach the services of storage."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends
 
+from backend.core.async_tools import SingleFlight
+from backend.storage.classification import Classification, classify
 from backend.storage.listing import Details
 from backend.storage.models import ModelFile, ModelUse
 from backend.storage.service import Storage
+from backend.storage.verification import Verifications
 from backend.web.features import provided
 
 # For the path of each file: the presets that need it.
@@ -34,5 +38,29 @@ async def details_of(files: Sequence[ModelFile], storage: Storage, users: ModelU
     )
 
 
+class Classifier:
+    """Classifies all files once for each state of files, hashes and presets, however many pages are requested."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Hashable, Classification] | None = None
+        self._flights: SingleFlight[Hashable, Classification] = SingleFlight()
+
+    async def classification(self, storage: Storage, users: ModelUsers) -> Classification:
+        snapshot = await storage.snapshot()
+        revision = (storage.revision, users.revision())
+        if self._known and self._known[0] == revision:
+            return self._known[1]
+
+        async def work() -> Classification:
+            details = await details_of(snapshot.files, storage, users)
+            return await asyncio.to_thread(classify, snapshot, details)
+
+        found = await self._flights.run(revision, work)
+        self._known = (revision, found)
+        return found
+
+
 StorageService = Annotated[Storage, Depends(provided(Storage))]
+ClassifierService = Annotated[Classifier, Depends(provided(Classifier))]
+VerificationsService = Annotated[Verifications, Depends(provided(Verifications))]
 UsersOfModels = Annotated[ModelUsers, Depends(provided(ModelUsers))]

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from backend.activity.service import Activity
 from backend.config.settings import Settings
-from backend.storage import api, pages, sockets
+from backend.storage import api, sockets
+from backend.storage.dependencies import Classifier
 from backend.storage.index import FileIndex
 from backend.storage.kept_files import KeptFiles
+from backend.storage.pages import models as model_pages
+from backend.storage.pages import selected
 from backend.storage.roots import roots_of
 from backend.storage.service import Storage
 from backend.storage.store import DirectoryStore, HashStore, prepare
@@ -48,7 +51,7 @@ async def start(context: Context) -> Running:
     index.on_change = lambda: channel.publish_change(index.revision)
     verifications.on_change = lambda: channel.publish_change(index.revision)
     return Running(
-        services=(storage, trash, verifications, channel),
+        services=(storage, trash, verifications, Classifier(), channel),
         channels=(channel,),
         background=(
             worker.scan,
@@ -67,6 +70,13 @@ def _path_files(settings: Settings) -> tuple[Path, Path]:
 
 FEATURE = Feature(
     name="storage",
-    routers=(api.router, trash_api.router, pages.router, trash_pages.router, sockets.router),
+    routers=(
+        api.router,
+        trash_api.router,
+        model_pages.router,
+        selected.router,
+        trash_pages.router,
+        sockets.router,
+    ),
     start=start,
 )

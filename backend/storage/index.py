@@ -85,6 +85,7 @@ class FileIndex:
         self._roots_seen: object = None
         self._snapshot: Snapshot | None = None
         self._usage: list[FolderUsage] | None = None
+        self._unfinished: tuple[ModelFile, ...] | None = None
         # Set after the first scan.
         self.filled = asyncio.Event()
         # Grows with every change of a model file.
@@ -114,6 +115,18 @@ class FileIndex:
                 tuple(file for directory in directories for file in directory.files if file.is_model)
             )
         return self._snapshot
+
+    async def unfinished(self) -> tuple[ModelFile, ...]:
+        """Return what interrupted downloads have left in the workspace, quarantined files included."""
+        await self._catch_up()
+        if self._unfinished is None:
+            self._unfinished = tuple(
+                file
+                for directory in self._directories.values()
+                for file in directory.files
+                if file.in_workspace and file.filename.endswith(".part") and not file.filename.startswith(".")
+            )
+        return self._unfinished
 
     async def usage(self) -> list[FolderUsage]:
         """Return the size of each folder of the workspace, unfinished files included."""
@@ -216,6 +229,7 @@ class FileIndex:
     def _replace(self, directories: Directories, *, models_changed: bool) -> None:
         self._directories = directories
         self._usage = None
+        self._unfinished = None
         if models_changed:
             self._changed()
 

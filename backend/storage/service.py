@@ -11,10 +11,11 @@ from backend.activity.service import Activity
 from backend.core.async_tools import SingleFlight
 from backend.core.disk import Disk, disk_of
 from backend.core.errors import Conflict, NotFound, Unavailable
-from backend.storage import deletion
+from backend.storage import arrangement, deletion
 from backend.storage.content import give_another_name, give_second_name, sha256_of
 from backend.storage.index import FileIndex, Snapshot
 from backend.storage.kept_files import KeptFiles
+from backend.storage.listing import path_of
 from backend.storage.models import Deleted, ModelFile, StorageView
 from backend.storage.scan import look_at
 from backend.storage.store import HashStore
@@ -64,6 +65,37 @@ class Storage:
     async def files(self) -> tuple[ModelFile, ...]:
         """Return every model file that ComfyUI offers, from the index."""
         return (await self.snapshot()).files
+
+    async def unfinished(self) -> tuple[ModelFile, ...]:
+        """Return what interrupted downloads have left, from the index."""
+        return await self._index.unfinished()
+
+    async def at(self, paths: Collection[str]) -> list[ModelFile]:
+        """Return the models at these paths, as users see them, from the index. Unknown ones are left out."""
+        wanted = set(paths)
+        return [file for file in await self.files() if path_of(file, self.models) in wanted]
+
+    async def move(self, path: str, folder: str) -> None:
+        """Move a model of the workspace into another folder. Its hash stays known."""
+        sha256 = next((self._hashes.get(file) for file in await self.at([path])), None)
+        old, new = await asyncio.to_thread(arrangement.move, self.models, path, folder)
+        await self.noticed(old, new)
+        if sha256:
+            await self.remember(folder, new.name, sha256)
+        self._activity.note("model.moved", path, folder=folder)
+
+    async def link_copies(self, files: Iterable[ModelFile]) -> tuple[int, int]:
+        """Let files of the same known content share its bytes. Return how many changed and the bytes freed."""
+        hashes = self._hashes.of(files)
+        changed, freed = await asyncio.to_thread(arrangement.link_copies, self.models, hashes)
+        by_path = {file.path: (file, sha256) for file, sha256 in hashes.items()}
+        await self.noticed(*by_path)
+        for path in changed:
+            file, sha256 = by_path[path]
+            await self.remember(file.folder, file.filename, sha256)
+        if changed:
+            self._activity.note("model.linked", f"{len(changed)} files", freed=freed)
+        return len(changed), freed
 
     def path_of(self, folder: str, filename: str) -> Path:
         return self.models / folder / filename

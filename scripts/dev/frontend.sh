@@ -26,6 +26,7 @@ build() {
     node "$modules/@tailwindcss/cli/dist/index.mjs" --input frontend/styles/app.css --output "$target/css/app.css" \
         --minify 2> >(grep -v -e '^≈' -e '^Done' -e '^$' >&2 || true)
     cp "$modules/swagger-ui-dist/swagger-ui-bundle.js" "$modules/swagger-ui-dist/swagger-ui.css" "$target/vendor/"
+    cp "$modules/d3-hierarchy/dist/d3-hierarchy.min.js" "$target/vendor/d3-hierarchy.js"
     cp "$modules/htmx.org/dist/htmx.esm.min.js" "$target/vendor/htmx.js"
     cp "$modules/@alpinejs/csp/dist/module.esm.min.js" "$target/vendor/alpine-csp.js"
     cp "$modules/marked/lib/marked.esm.js" "$target/vendor/marked.js"

@@ -144,7 +144,7 @@ async def test_deleting_names_every_preset_that_uses_the_file(pod: ControlPlane)
 
 
 async def test_the_disk_bar_spans_what_can_be_used_and_warns(pod: ControlPlane) -> None:
-    page = (await pod.client.get("/storage", headers=FRAGMENT)).text
+    page = (await pod.client.get("/storage/disk", headers=FRAGMENT)).text
     disk = (await pod.client.get("/api/storage")).json()["disk"]
     (maximum,) = re.findall(r'aria-label="Workspace disk" value="\d+" max="(\d+)"', page)
     assert int(maximum) == pytest.approx(disk["used"] + disk["free"], rel=0.01)
