@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Path, Request, Response
 from starlette.requests import ClientDisconnect
 
 from backend.auth.principal import Scope
@@ -15,7 +15,7 @@ from backend.comfy_api.views import asset_body, output_asset_body
 from backend.core.errors import InvalidRequest, NotFound, OutOfSpace, RangeOutsideFile
 from backend.jobs.dependencies import OutputFiles
 from backend.web.body_limit import MIB
-from backend.web.errors import responses
+from backend.web.errors import Responses, responses
 from backend.web.file_response import RangedFile
 
 # Like ComfyUI's own limit for uploads.
@@ -24,6 +24,7 @@ LARGEST_UPLOAD = 10_240 * MIB
 router = ComfyRouter(read=Scope.READ, write=Scope.RUN)
 upload_router = ComfyRouter(read=Scope.READ, write=Scope.RUN, max_body=LARGEST_UPLOAD)
 
+KNOWN: Responses = {200: {"model": AssetBody, "description": "These bytes were here already."}}
 FORM = {
     "requestBody": {
         "required": True,
@@ -49,10 +50,12 @@ FORM = {
 @upload_router.post(
     "/assets",
     status_code=201,
-    responses=responses(HashMismatch, OutOfSpace),
+    responses={**responses(HashMismatch, OutOfSpace), **KNOWN},
     openapi_extra=FORM,
 )
-async def upload(request: Request, assets: AssetsService, links: ClientLinks) -> AssetBody:
+async def upload(
+    request: Request, response: Response, assets: AssetsService, links: ClientLinks
+) -> AssetBody:
     """Upload a file. The field `file` comes last; `expected_hash` is checked."""
     headers = request.headers
     announced = headers.get("content-length", "")
@@ -61,6 +64,8 @@ async def upload(request: Request, assets: AssetsService, links: ClientLinks) ->
         asset, is_new = await assets.upload(headers.get("content-type", ""), request.stream(), size)
     except ClientDisconnect:
         raise InvalidRequest("The client closed the connection during the upload.") from None
+    if not is_new:
+        response.status_code = 200
     return asset_body(asset, links, created_new=is_new)
 
 
@@ -71,7 +76,7 @@ async def find(digest: Annotated[str, Path(max_length=200)], assets: AssetsServi
         raise BlobNotFound("No asset has this hash. Upload the file.")
 
 
-@router.post("/assets/from-hash", status_code=201, responses=responses(NotFound, OutOfSpace))
+@router.post("/assets/from-hash", responses=responses(NotFound, OutOfSpace))
 async def add_name(body: FromHashBody, assets: AssetsService, links: ClientLinks) -> AssetBody:
     """Make an asset of bytes that are here already."""
     asset = await assets.add_name(body.hash, body.file_path or "upload.bin")

@@ -1,5 +1,6 @@
 """Comfy API v2: the official SDK runs its workflows as our jobs."""
 
+from backend.comfy.client import ComfyClient
 from backend.comfy_api import assets_api, jobs_api
 from backend.comfy_api.assets import Assets
 from backend.comfy_api.files import AssetFiles
@@ -15,7 +16,10 @@ async def start(context: Context) -> Running:
     store = AssetStore(context.database)
     await store.prepare()
     assets = Assets(store, AssetFiles(context.settings.workspace / "ComfyUI/input"), jobs)
-    return Running(services=(ComfyJobs(jobs, live, assets), assets), background=(assets.run,))
+    return Running(
+        services=(ComfyJobs(jobs, live, assets, context.registry.get(ComfyClient)), assets),
+        background=(assets.run,),
+    )
 
 
 FEATURE = Feature(

@@ -25,7 +25,7 @@ class ExtraData(BaseModel, extra="forbid"):
 
 
 class SubmitBody(BaseModel):
-    workflow: dict[str, Any] = Field(description="The workflow in API format.")
+    workflow: dict[str, Any] = Field(default_factory=dict, description="The workflow in API format.")
     extra_data: ExtraData | None = None
     metadata: dict[LabelName, Label] | Annotated[str, Field(max_length=1024)] | None = Field(
         default=None, description="Labels of the job: a map of strings, or one string as the proxy takes it."

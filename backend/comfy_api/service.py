@@ -3,11 +3,13 @@
 import contextlib
 from typing import Any
 
+from backend.comfy.client import ComfyClient
 from backend.comfy_api.assets import Assets
 from backend.comfy_api.errors import KeyReused, MissingAsset, Unprocessable
 from backend.comfy_api.models import OutputId
 from backend.comfy_api.references import references_in
 from backend.comfy_api.schemas import MAX_LABELS, SubmitBody
+from backend.comfy_api.validation import check_workflow
 from backend.comfy_api.views import Snapshot
 from backend.core.async_tools import KeyedLocks
 from backend.core.errors import Conflict, NotFound
@@ -23,6 +25,7 @@ from backend.jobs.models import (
 )
 from backend.jobs.schemas import JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
+from backend.jobs.values import check_prompt
 
 JOB_NAME = "comfy-api"
 # What a workflow has that the editor saved for itself.
@@ -34,8 +37,9 @@ OUTPUT_NAME = "jobs/{path} [output]"
 class ComfyJobs:
     """A thin translation; `Jobs` decides."""
 
-    def __init__(self, jobs: Jobs, live: Live, assets: Assets):
+    def __init__(self, jobs: Jobs, live: Live, assets: Assets, comfy: ComfyClient):
         self.jobs = jobs
+        self._comfy = comfy
         self._live = live
         self._assets = assets
         self._keys = KeyedLocks()
@@ -47,8 +51,10 @@ class ComfyJobs:
                 "This is a workflow as the editor saves it. Export it with “Export (API)”.",
                 code="workflow_format_ui",
             )
+        check_prompt(body.workflow)
         labels = labels_of(body)
         digests = await self._put_in_assets(body.workflow)
+        await check_workflow(self._comfy, body.workflow)
         wanted = JobRequest(name=JOB_NAME, priority=priority_of(body), metadata=labels, idempotency_key=key)
         request = SubmitRequest(prompt=body.workflow, jobs=[wanted])
         secret = body.extra_data.api_key_comfy_org if body.extra_data else None

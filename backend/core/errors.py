@@ -21,7 +21,10 @@ Each class has an HTTP status and a code; the message says what to do. One handl
 
 from typing import ClassVar, TypeAlias
 
-Details: TypeAlias = dict[str, str | int | float | bool | list[str] | None]
+# What is wrong with each node of a workflow.
+NodeErrors: TypeAlias = dict[str, list[dict[str, str | None]]]
+Detail: TypeAlias = str | int | float | bool | list[str] | NodeErrors | None
+Details: TypeAlias = dict[str, Detail]
 
 
 class AppError(Exception):
@@ -30,9 +33,7 @@ class AppError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
 
-    def __init__(
-        self, message: str, *, code: str | None = None, **details: str | float | bool | list[str] | None
-    ):
+    def __init__(self, message: str, *, code: str | None = None, **details: Detail):
         super().__init__(message)
         self.message = message
         self.error_code = code or self.code

@@ -64,6 +64,23 @@ def test_an_unknown_secret_is_refused_and_not_stored(http: httpx.Client) -> None
     assert error_of(answer) == (400, "invalid_request")
 
 
+def test_a_workflow_that_comfyui_would_refuse_is_refused_at_once(http: httpx.Client) -> None:
+    def refused(**nodes: Any) -> Any:
+        answer = submit(http, workflow={**picture(), **nodes})
+        assert error_of(answer) == (422, "invalid_workflow"), answer.text
+        return answer.json()["error"]["details"].get("node_errors")
+
+    assert "1" in refused(**{"1": node("NodeOfNoPackage")})
+    (missing,) = refused(**{"9": node("SaveImage", filename_prefix="x")})["9"]
+    assert missing["field"] == "images"
+    assert "9" in refused(**{"9": node("SaveImage", images=["5", 0], filename_prefix="x")})
+    assert refused(**{"9": node("EmptyImage", width=8, height=8, batch_size=1, color=0)}) == {}
+    assert error_of(http.post("/jobs", json={})) == (422, "invalid_workflow")
+    # ComfyUI runs the outputs that it can make.
+    answer = submit(http, workflow={**picture(), "8": node("SaveImage", filename_prefix="x")})
+    assert answer.status_code == 201
+
+
 def test_a_queued_job_knows_its_position(http: httpx.Client, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     running = submit(http, workflow=through("TestWaitForFile", path=str(gate)), priority=1).json()
