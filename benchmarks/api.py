@@ -1,4 +1,4 @@
-"""Throughput of the first pages of lists, on a real control plane with 0, 300 and 20,000 model files.
+"""Throughput of the first pages of lists, on a real control plane with 0, 300 and 20,000 models and as many outputs.
 
 `python -m benchmarks.api FOLDER [--slow]` writes files below FOLDER and prints one JSON object. With `--slow`, every call
 that would travel to a file server takes longer (support/slow_volume.c). Figures are ratios to `/healthz` of the same run.
@@ -16,10 +16,21 @@ from typing import Any
 import httpx
 
 from benchmarks.support.live import PASSWORD, signed_in
+from tests.support.comfyui.tree.media import png
 from tests.support.process import running_process
 
 FILES = (0, 300, 20_000)
-PATHS = ("/healthz", "/api/presets?limit=60", "/api/storage/models?limit=60", "/", "/presets", "/storage")
+PATHS = (
+    "/healthz",
+    "/api/presets?limit=60",
+    "/api/storage/models?limit=60",
+    "/api/outputs?limit=60",
+    "/",
+    "/presets",
+    "/storage",
+    "/outputs",
+)
+PICTURE = png(8, 8, 0, {"prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}}})
 SECONDS = 3.0
 CLIENTS = 8
 # Clients at one request per second each.
@@ -61,9 +72,8 @@ async def p95_of_calm_clients(client: httpx.AsyncClient) -> float:
 async def measure(folder: Path, files: int, preload: dict[str, str]) -> dict[str, Any]:
     workspace = folder / f"workspace-{files}"
     for number in range(files):
-        path = workspace / f"ComfyUI/models/loras/{number % 50}/{number}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"model")
+        write(workspace / f"ComfyUI/models/loras/{number % 50}/{number}.safetensors", b"model")
+        write(workspace / f"ComfyUI/output/{number % 50}/{number}.png", PICTURE)
     environment = {
         "WORKSPACE": str(workspace),
         "RUN_DIR": str(folder / "run"),
@@ -73,6 +83,7 @@ async def measure(folder: Path, files: int, preload: dict[str, str]) -> dict[str
     with running_process(environment, forked=False) as process:
         async with signed_in(process) as client:
             await client.get("/api/storage/models?limit=1")
+            await client.get("/api/outputs?limit=1")
             rates = {path: await requests_per_second(client, path) for path in PATHS}
             return {
                 "files": files,
@@ -80,6 +91,11 @@ async def measure(folder: Path, files: int, preload: dict[str, str]) -> dict[str
                 "ratio": {path: round(rate / rates["/healthz"], 3) for path, rate in rates.items()},
                 "p95_ms_of_50_clients": round(await p95_of_calm_clients(client), 1),
             }
+
+
+def write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def slow_volume(folder: Path) -> dict[str, str]:
