@@ -5,14 +5,17 @@ from typing import Annotated, Any
 from fastapi import Depends, Query, Request
 from starlette.datastructures import UploadFile
 
+from backend.presets.added_workflows import AddedWorkflows
 from backend.presets.listing import PresetList
 from backend.presets.repairs import Repairs
 from backend.presets.requirements import Requirements
 from backend.presets.service import Presets
 from backend.presets.sharing import Sharing
 from backend.presets.thumbnails import Thumbnails
-from backend.web.features import provided
+from backend.web.features import provided, registry_of
 
+# The field with the id of a workflow that was dropped or pasted earlier.
+ADDED = "added"
 # Of a workflow that is pasted as text; uploaded files have the limit of the request.
 MAX_TEXT_BYTES = 8 * 2**20
 
@@ -46,15 +49,18 @@ def _sharing(_loaded: PresetsService, sharing: Annotated[Sharing, Depends(provid
 
 
 async def sent_workflow(request: Request) -> bytes:
-    """Return the body, or the first file or text of a form."""
+    """Return the body, or the first file or text of a form, or the added workflow that it names."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await request.body()
     async with request.form(max_files=1, max_fields=8, max_part_size=MAX_TEXT_BYTES) as form:
-        for value in form.values():
+        for name, value in form.items():
+            if name == ADDED:
+                continue
             content = await value.read() if isinstance(value, UploadFile) else value.encode()
             if content.strip():
                 return content
-    return b""
+        added = form.get(ADDED)
+    return await registry_of(request).get(AddedWorkflows).read(str(added)) if added else b""
 
 
 WORKFLOW_BODY: dict[str, Any] = {
@@ -106,6 +112,7 @@ KeptPath = Annotated[
 FilePath = Annotated[str, Query(alias="file", max_length=1000, description="Such as `vae/ae.safetensors`.")]
 
 ThumbnailsService = Annotated[Thumbnails, Depends(provided(Thumbnails))]
+AddedWorkflowsService = Annotated[AddedWorkflows, Depends(provided(AddedWorkflows))]
 SentWorkflow = Annotated[bytes, Depends(sent_workflow)]
 PresetListService = Annotated[PresetList, Depends(_preset_list)]
 RequirementsService = Annotated[Requirements, Depends(_requirements)]

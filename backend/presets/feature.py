@@ -12,6 +12,7 @@ from backend.downloads.continuation import Continuation
 from backend.downloads.dependencies import PresetTitles
 from backend.downloads.service import Downloads
 from backend.presets import api
+from backend.presets.added_workflows import AddedWorkflows
 from backend.presets.catalogue import Catalogue
 from backend.presets.listing import PresetList
 from backend.presets.model_uses import ModelUses
@@ -57,6 +58,7 @@ async def start(context: Context) -> Running:
             Selection(presets, storage),
             Sharing(catalogue, downloads, storage, registry.get(Sources), context.paths.presets),
             Thumbnails(settings.workspace),
+            AddedWorkflows(settings.run_dir / "added-workflows"),
             PresetTitles(catalogue.title_of),
             ModelUsers(uses.find, uses.revision),
         ),

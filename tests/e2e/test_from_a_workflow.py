@@ -91,3 +91,21 @@ def test_what_is_no_workflow_is_explained_in_a_toast(signed_in: Page) -> None:
     page.get_by_label("Or paste its JSON").fill("{ nodes")
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("status").get_by_text("This is not JSON")).to_be_visible()
+
+
+def test_a_workflow_and_a_link_are_added_from_any_page(signed_in: Page, hub: Hub) -> None:
+    page = signed_in
+    page.locator("body").evaluate(DROP, ["flow.json", list(json.dumps(WORKFLOW).encode())])
+    page.wait_for_url("**/presets/from-workflow?added=*")
+    rows = page.get_by_role("region", name="Files").get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    page.reload()
+    expect(rows).to_have_count(3)
+    paste = """text => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData("text/plain", text);
+        document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+    }"""
+    page.evaluate(paste, "https://huggingface.co/acme/models")
+    page.wait_for_url("**/downloads/add?url=*")
+    expect(page.get_by_label("URL", exact=True)).to_have_value("https://huggingface.co/acme/models")

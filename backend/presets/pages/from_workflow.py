@@ -1,15 +1,15 @@
 """HTML routes for the requirements of a workflow."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from backend.auth.principal import Scope
 from backend.auth.routing import UPLOAD_BODY, ProtectedRouter
 from backend.downloads.dependencies import DownloadsService
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
-from backend.presets.dependencies import AllowPickle, RequirementsService, SentWorkflow
+from backend.presets.dependencies import AddedWorkflowsService, AllowPickle, RequirementsService, SentWorkflow
 from backend.presets.schemas import FetchReport
 from backend.web import htmx
 from backend.web.templating import renderer_of
@@ -24,8 +24,17 @@ router = ProtectedRouter(
 
 
 @router.get("/presets/from-workflow")
-async def show_drop_zone(request: Request) -> Response:
-    return renderer_of(request).page(request, "presets/from_workflow.html", {})
+async def show_drop_zone(request: Request, added: Annotated[str, Query(max_length=64)] = "") -> Response:
+    return renderer_of(request).page(request, "presets/from_workflow.html", {"added": added})
+
+
+@router.post("/presets/from-workflow/keep")
+async def keep(
+    workflow: SentWorkflow, requirements: RequirementsService, store: AddedWorkflowsService
+) -> Response:
+    """Keep a workflow that was dropped or pasted on any page, and redirect to the page with its requirements."""
+    await requirements.of(workflow)  # raises when it holds no workflow
+    return Response(status_code=204, headers={"HX-Redirect": _address(await store.save(workflow))})
 
 
 @router.post("/presets/from-workflow")
@@ -34,13 +43,16 @@ async def show_requirements(
     workflow: SentWorkflow,
     requirements: RequirementsService,
     downloads: DownloadsService,
+    store: AddedWorkflowsService,
 ) -> Response:
     view = {
         "requirements": await requirements.of(workflow),
         "report": None,
         "transfers": await _transfers(downloads),
     }
-    return renderer_of(request).page(request, "presets/_requirements.html", view)
+    response = renderer_of(request).page(request, "presets/_requirements.html", view)
+    response.headers["HX-Replace-Url"] = _address(await store.save(workflow))
+    return response
 
 
 @router.post("/presets/from-workflow/download")
@@ -59,6 +71,10 @@ async def fetch_for_workflow(
     }
     response = renderer_of(request).page(request, "presets/_requirements.html", view)
     return htmx.with_toast(response, _level_of(report), _result(report))
+
+
+def _address(workflow_id: str) -> str:
+    return f"/presets/from-workflow?added={workflow_id}"
 
 
 async def _transfers(downloads: Downloads) -> dict[str, TransferView]:

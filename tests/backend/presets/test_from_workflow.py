@@ -273,3 +273,33 @@ async def test_a_huge_workflow_is_refused(pod: ControlPlane) -> None:
 async def test_anonymous_requests_are_rejected(pod: ControlPlane) -> None:
     async with pod.anonymous() as stranger:
         assert (await stranger.post("/api/presets/from-workflow", json=AS_RUN)).status_code == 401
+
+
+async def test_an_added_workflow_has_an_address_until_newer_ones_replace_it(pod: ControlPlane) -> None:
+    headers = {"Accept": "text/html", "HX-Request": "true", "HX-Request-Type": "partial"}
+
+    async def keep(name: str) -> str:
+        content = json.dumps(
+            {"1": {"class_type": "VAELoader", "inputs": {"vae_name": f"{name}.safetensors"}}}
+        )
+        answer = await pod.client.post(
+            "/presets/from-workflow/keep", files={"workflow": ("w.json", content)}, headers=headers
+        )
+        assert answer.status_code == 204, answer.text
+        return answer.headers["HX-Redirect"]
+
+    address = await keep("mine")
+    added = address.partition("added=")[2]
+    assert f'name="added" value="{added}"' in (await pod.client.get(address)).text
+    form = {"text": (None, ""), "added": (None, added)}
+    shown = await pod.client.post("/presets/from-workflow", files=form, headers=headers)
+    assert "mine.safetensors" in shown.text
+    assert shown.headers["HX-Replace-Url"] == address
+    for number in range(20):
+        await keep(f"newer-{number}")
+    gone = await pod.client.post("/presets/from-workflow", files=form, headers=headers)
+    assert (gone.status_code, "is not stored any more" in gone.headers["HX-Trigger"]) == (404, True)
+    refused = await pod.client.post(
+        "/presets/from-workflow/keep", files={"workflow": ("w.json", "[1]")}, headers=headers
+    )
+    assert refused.status_code == 400

@@ -30,6 +30,7 @@ export function start(components = {}) {
   document.addEventListener("no-answer", () => channel.reset());
   addEventListener("offline", () => channel.reset());
   document.addEventListener("keydown", onShortcut);
+  addByDropOrPaste();
   document.addEventListener("open-palette", openPalette);
   for (const element of document.querySelectorAll("[data-live]")) follow(element.dataset.live);
 }
@@ -59,4 +60,28 @@ function isTyping(element) {
 async function openPalette() {
   const { palette } = await import("../components/palette.js");
   palette.open();
+}
+
+/** Take a workflow, a picture or a URL that is dropped or pasted anywhere but into a field or onto a drop zone. */
+function addByDropOrPaste() {
+  let isFromHere = false;
+  document.addEventListener("dragstart", () => {
+    isFromHere = true;
+  });
+  document.addEventListener("dragend", () => {
+    isFromHere = false;
+  });
+  const isForUs = (event) => !(isFromHere || event.defaultPrevented || isTyping(event.target));
+  document.addEventListener("dragover", (event) => isForUs(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => isForUs(event) && receive(event, event.dataTransfer));
+  document.addEventListener("paste", (event) => isForUs(event) && receive(event, event.clipboardData));
+}
+
+async function receive(event, data) {
+  event.preventDefault();
+  const [file] = data.files; // the browser empties `data` after the event
+  const text = data.getData("text/plain").trim();
+  if (!file && !text) return;
+  const { add } = await import("../components/add-anywhere.js");
+  add(file, text);
 }
