@@ -27,7 +27,11 @@ async def check_hubs(curated: Iterable[Preset], official: Iterable[Preset], hubs
     curated, official = tuple(curated), tuple(official)
     urls = (str(file.url) for preset in (*curated, *official) for file in preset.files)
     published = await hubs.of(urls, refresh=True)
-    notes = [*_licences(curated, published), *_mismatches(official, published)]
+    notes = [
+        *_unstated(curated, published),
+        *_licences(curated, published),
+        *_mismatches(official, published),
+    ]
     return Findings(
         problems=[*_mismatches(curated, published), *_undeclared_gates(curated, published)],
         notes=list(dict.fromkeys(notes)),
@@ -49,6 +53,16 @@ def _differences(file: PresetFile, published: FileMetadata | None) -> Iterator[s
         yield f"has {published.bytes} bytes on the hub, {file.bytes} in the preset"
     if file.sha256 and published.sha256 and file.sha256 != published.sha256:
         yield f"has the hash {published.sha256} on the hub, {file.sha256} in the preset"
+
+
+def _unstated(presets: Iterable[Preset], published: MetadataByUrl) -> Iterator[str]:
+    """Yield what hubs publish and presets do not state, ready to be copied into them."""
+    for preset in presets:
+        for file in preset.files:
+            metadata = published.get(str(file.url))
+            if metadata and metadata.sha256 and not (file.sha256 and file.bytes):
+                stated = f"bytes: {metadata.bytes}, sha256: {metadata.sha256}"
+                yield f"{preset.id}: {file.place}: is not verified yet; the hub says {stated}"
 
 
 def _undeclared_gates(presets: Iterable[Preset], published: MetadataByUrl) -> Iterator[str]:

@@ -120,7 +120,7 @@ def test_one_that_cannot_be_used_is_named_and_replaced(pod: Pod, tmp_path: Path)
         ((str(certificate), str(encrypted)), "cannot be used"),
         (("-----BEGIN CERTIFICATE-----\nnonsense", str(key)), "cannot be used"),
     ):
-        assert pod.start(TLS_CERT=values[0], TLS_KEY=values[1])
+        assert pod.start(TLS_CERT=values[0], TLS_KEY=values[1]).is_file()
         assert pod.report["kind"] == "self-signed"
         assert words in pod.report["problem"]
         assert "BEGIN" not in pod.report["problem"]
@@ -140,7 +140,7 @@ def test_an_expired_certificate_is_reported(pod: Pod, tmp_path: Path) -> None:
 
 
 def test_an_unknown_value_of_tls_does_not_mean_plain_http(pod: Pod) -> None:
-    assert pod.start(TLS="letsencrypt")
+    assert pod.start(TLS="letsencrypt").is_file()
     assert "self-signed" in pod.report["problem"]
 
 

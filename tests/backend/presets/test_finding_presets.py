@@ -105,7 +105,7 @@ async def test_a_card_compares_the_two_pictures_of_a_template(workspace: Path, h
         (pictures / f"image_z_image_turbo-{number}.webp").write_bytes(picture)
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         page = (await pod.client.get("/presets?q=z-image-turbo", headers=FRAGMENT)).text
-        (address,) = re.findall(r'class="preset-second" src="([^"]+)"', page)
+        (address,) = re.findall(r'class="preset-second" src="(/presets/image_z_image_turbo/[^"]+)"', page)
         assert (await pod.client.get(address)).content.endswith(b"number 2")
 
 

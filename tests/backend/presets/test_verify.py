@@ -21,7 +21,7 @@ files:
 """
 
 
-async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]:
+async def verify(hub: Hub, tmp_path: Path, template: str = PRESET, **changed: object) -> tuple[int, str]:
     """Return exit code and output of the command for one preset, which is correct except for `changed`."""
     file = hub.add("acme/models", "first.safetensors", safetensors(50_000))
     promises = {
@@ -31,7 +31,7 @@ async def verify(hub: Hub, tmp_path: Path, **changed: object) -> tuple[int, str]
         "licence": "apache-2.0",
         **changed,
     }
-    (tmp_path / "one-file.yaml").write_text(PRESET.format(**promises))
+    (tmp_path / "one-file.yaml").write_text(template.format(**promises))
     settings = {
         "PRESETS_DIR": str(tmp_path),
         "HF_ENDPOINT": hub.url,
@@ -92,3 +92,10 @@ async def test_a_deleted_file_is_reported(hub: Hub, tmp_path: Path) -> None:
     status, output = await verify(hub, tmp_path, url=gone)
     assert status == 1
     assert f"the hub publishes nothing about {gone}" in output
+
+
+async def test_what_is_not_verified_yet_is_listed_with_the_hubs_values(hub: Hub, tmp_path: Path) -> None:
+    _, output = await verify(hub, tmp_path, template=PRESET.replace(', sha256: "{sha256}"', ""))
+    sha256 = hub.add("acme/models", "first.safetensors", safetensors(50_000)).content.sha256
+    assert "note: one-file: vae/first.safetensors: is not verified yet" in output
+    assert f"bytes: 50000, sha256: {sha256}" in output
