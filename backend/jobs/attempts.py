@@ -1,7 +1,11 @@
-"""What an attempt means for its job. Pure functions."""
+"""What attempts and their ends mean for a job. Pure functions."""
+
+from dataclasses import replace
+from typing import Any
 
 from backend.core import clock
-from backend.jobs.models import Attempt, AttemptState, Job
+from backend.jobs.models import Attempt, AttemptState, ErrorKind, Job, JobError
+from backend.jobs.retry import Decision
 from backend.jobs.transitions import Event, after
 
 
@@ -27,3 +31,26 @@ def withdrawn(job: Job, attempt: Attempt) -> tuple[Job, Attempt]:
 def is_current(attempt: Attempt, job: Job) -> bool:
     """Return whether `attempt` may run. It must not once its job was changed, cancelled or has expired."""
     return job.attempt_id == attempt.id
+
+
+def ended(job: Job, event: Event) -> Job:
+    """Return the job as it is after its end."""
+    return job.changed(state=after(job.state, event), attempt_id=None, finished_at=clock.now())
+
+
+def after_failure(job: Job, decision: Decision, error: JobError) -> Job:
+    """Return the job as it is after an attempt with an error."""
+    changes: dict[str, Any] = {
+        "state": after(job.state, decision.event),
+        "attempt_id": None,
+        "error": error,
+    }
+    if decision.advice:
+        changes["error"] = replace(error, message=f"{error.message} {decision.advice}")
+    if decision.counts:
+        changes["failures"] = job.failures + 1
+    if error.kind == ErrorKind.COMFYUI_DIED:
+        changes["crashes"] = job.crashes + 1
+    if changes["state"].is_final:
+        changes["finished_at"] = clock.now()
+    return job.changed(**changes)

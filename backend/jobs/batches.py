@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from backend.core.errors import NotFound
+from backend.jobs.attempts import ended
 from backend.jobs.changes import Changes
-from backend.jobs.lifecycle import Lifecycle, ended
+from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import UNFINISHED, BatchStatus, Job, JobState
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
@@ -54,9 +55,8 @@ class Batches:
         return await self.get(batch_id)
 
     async def retry(self, batch_id: str) -> BatchStatus:
-        """Queue the jobs again that have failed, are blocked or have expired."""
-        for job in await self.jobs(batch_id, RETRYABLE):
-            await self._jobs.retry(job.id)
+        """Queue the jobs again that have failed, are blocked or have expired: all of them or none."""
+        await self._jobs.retry_all(await self.jobs(batch_id, RETRYABLE))
         return await self.get(batch_id)
 
     async def set_priority(self, batch_id: str, priority: int) -> BatchStatus:

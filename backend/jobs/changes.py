@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,6 +114,11 @@ def changes_in(entries: Iterable[Mapping[str, Any]]) -> Changes:
     changes.prompts, changes.batches = list(prompts.values()), list(batches.values())
     changes.jobs, changes.attempts = list(jobs.values()), list(attempts.values())
     return changes
+
+
+def prompt_from(row: sqlite3.Row) -> PromptContent:
+    workflow = json.loads(row["workflow"]) if row["workflow"] else None
+    return PromptContent(prompt=json.loads(row["prompt"]), workflow=workflow)
 
 
 def _prompt_row(content: PromptContent) -> Row:

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from backend.core import clock
-from backend.core.errors import NotFound
 from backend.core.events import EventBus
-from backend.jobs.attempts import begun, is_current, withdrawn
+from backend.jobs.attempts import after_failure, begun, ended, is_current, withdrawn
 from backend.jobs.changes import Changes, PromptContent
+from backend.jobs.dependants import Dependants
 from backend.jobs.models import (
     Attempt,
     AttemptState,
@@ -24,7 +23,7 @@ from backend.jobs.models import (
 )
 from backend.jobs.retry import Decision, decide
 from backend.jobs.store import JobStore
-from backend.jobs.transitions import LOSSES, Event, after
+from backend.jobs.transitions import LOSSES, Event
 
 UNSTARTED = frozenset({JobState.WAITING, JobState.QUEUED})
 
@@ -35,6 +34,7 @@ class Lifecycle:
     def __init__(self, store: JobStore, events: EventBus):
         self._store = store
         self._events = events
+        self.dependants = Dependants(store)
         # One change at a time: what is read before a change must still hold when it is written.
         self.lock = asyncio.Lock()
         # Set whenever a worker may find something to do.
@@ -42,12 +42,6 @@ class Lifecycle:
         self._succeeded = self._failed = 0
         # When the next start time or deadline comes; now until that has been looked up.
         self._due_at: datetime | None = clock.now()
-
-    async def get(self, job_id: str) -> Job:
-        job = await self._store.get(job_id)
-        if job is None:
-            raise NotFound(f"There is no job {job_id}. `comfypod jobs ls` lists all jobs.")
-        return job
 
     async def claim(
         self,
@@ -70,7 +64,7 @@ class Lifecycle:
     async def begin(self, attempt: Attempt, lease_expires_at: datetime) -> tuple[Job, Attempt] | None:
         """Note that ComfyUI runs the prompt. Return None when the job was changed, cancelled or has expired before."""
         async with self.lock:
-            job = await self.get(attempt.job_id)
+            job = await self._store.get(attempt.job_id)
             if not is_current(attempt, job):
                 return None
             if job.state != JobState.RUNNING:
@@ -82,7 +76,7 @@ class Lifecycle:
     async def withdraw(self, attempt: Attempt) -> None:
         """End an attempt that has not begun and is not at ComfyUI any more; its job stays where it is."""
         async with self.lock:
-            job, attempt = withdrawn(await self.get(attempt.job_id), attempt)
+            job, attempt = withdrawn(await self._store.get(attempt.job_id), attempt)
             await self._store.save(Changes(jobs=[job], attempts=[attempt]))
         self.publish([job])
 
@@ -102,7 +96,7 @@ class Lifecycle:
     async def succeed(self, job_id: str, attempt: Attempt, outputs: tuple[Output, ...]) -> Job:
         """End a job with its outputs."""
         async with self.lock:
-            job = ended(await self.get(job_id), Event.SUCCEEDED).changed(error=None)
+            job = ended(await self._store.get(job_id), Event.SUCCEEDED).changed(error=None)
             attempt = attempt.changed(state=AttemptState.SUCCEEDED, finished_at=clock.now())
             changes = Changes(jobs=[job], attempts=[attempt], outputs={job.id: outputs})
             await self.save_with_dependants(changes, job)
@@ -112,7 +106,7 @@ class Lifecycle:
     async def end_cancelled(self, job_id: str, attempt: Attempt) -> Job:
         """End a job whose prompt was interrupted."""
         async with self.lock:
-            job = ended(await self.get(job_id), Event.CANCELLED)
+            job = ended(await self._store.get(job_id), Event.CANCELLED)
             attempt = attempt.changed(state=AttemptState.CANCELLED, finished_at=clock.now())
             changes = Changes(jobs=[job], attempts=[attempt])
             await self.save_with_dependants(changes, job)
@@ -127,9 +121,9 @@ class Lifecycle:
         `downloads` are transfers that were started because a model is missing.
         """
         async with self.lock:
-            job = (await self.get(job_id)).changed(downloads=downloads)
+            job = (await self._store.get(job_id)).changed(downloads=downloads)
             decision = decide(job, error.kind)
-            job = _after_failure(job, decision, error)
+            job = after_failure(job, decision, error)
             lost = error.kind in LOSSES
             attempt = attempt.changed(
                 state=AttemptState.LOST if lost else AttemptState.FAILED, error=error, finished_at=clock.now()
@@ -144,19 +138,17 @@ class Lifecycle:
         async with self.lock:
             jobs = []
             for job_id, own in values.items():
-                job = await self.get(job_id)
+                job = await self._store.get(job_id)
                 if job.state == JobState.WAITING:
                     job = job.changed(prepared=True, prompt_hash=content.hash, values=own)
-                    jobs.append(
-                        job.changed(state=waiting_state(job, await self._store.states(job.depends_on)))
-                    )
+                    jobs.append(job.changed(state=await self.dependants.state_of(job)))
             await self._store.save(Changes(prompts=[content] if jobs else [], jobs=jobs))
         self.publish(jobs)
 
     async def refuse(self, job_id: str, error: JobError) -> None:
         """Let a job fail that cannot run, before any attempt."""
         async with self.lock:
-            job = await self.get(job_id)
+            job = await self._store.get(job_id)
             if job.state != JobState.WAITING:
                 return
             job = ended(job, Event.FAILED).changed(error=error)
@@ -170,12 +162,14 @@ class Lifecycle:
             return
         async with self.lock:
             expired = [ended(job, Event.EXPIRED) for job in await self._store.overdue()]
-            ready = [
-                ready for job in await self._store.due(limit=1000) if (ready := await self._if_ready(job))
+            due = [
+                job.changed(state=await self.dependants.state_of(job))
+                for job in await self._store.due(limit=1000)
             ]
+            ready = [job for job in due if job.state != JobState.WAITING]
             changes = Changes(jobs=[*expired, *ready])
             for job in expired:
-                changes.jobs.extend(await self._released_by(job))
+                changes.jobs.extend(await self.dependants.released_by(job))
             if changes.jobs:
                 await self._store.save(changes)
             self._due_at = await self._store.next_due()
@@ -184,21 +178,6 @@ class Lifecycle:
     def seconds_until_due(self) -> float | None:
         """Return how long it is until a start time or a deadline comes; None where no job has one."""
         return max(0.0, (self._due_at - clock.now()).total_seconds()) if self._due_at else None
-
-    async def revived_by(self, retried: Job) -> list[Job]:
-        """Return the jobs that were blocked because `retried` had not succeeded, in their new states."""
-        revived: dict[str, Job] = {}
-        states = {retried.id: retried.state}
-        open_ids = [retried.id]
-        while open_ids:
-            for job in await self._store.blocked_dependants(open_ids.pop()):
-                known = await self._store.states(job.depends_on)
-                state = waiting_state(job, known | {each: states[each] for each in known if each in states})
-                if state != JobState.BLOCKED and job.id not in revived:
-                    revived[job.id] = job.changed(state=state)
-                    states[job.id] = state
-                    open_ids.append(job.id)
-        return list(revived.values())
 
     async def downloads_awaited(self) -> set[str]:
         """Return the transfers that jobs wait for."""
@@ -212,7 +191,7 @@ class Lifecycle:
                 changed = await self._after_downloads(job, done, stopped)
                 changes.jobs.append(changed)
                 if changed.state == JobState.BLOCKED:
-                    changes.jobs.extend(await self._released_by(changed))
+                    changes.jobs.extend(await self.dependants.released_by(changed))
             if changes.jobs:
                 await self._store.save(changes)
         self.publish(changes.jobs)
@@ -225,44 +204,22 @@ class Lifecycle:
         job = job.changed(downloads=tuple(each for each in job.downloads if each not in done))
         if job.downloads:
             return job
-        state = waiting_state(job, await self._store.states(job.depends_on))
+        state = await self.dependants.state_of(job)
         return job.changed(state=state, error=None)
-
-    async def _if_ready(self, job: Job) -> Job | None:
-        state = waiting_state(job, await self._store.states(job.depends_on))
-        return job.changed(state=state) if state != JobState.WAITING else None
 
     async def save_with_dependants(self, changes: Changes, job: Job) -> None:
         """Save `changes`, and what the end of `job` means for the jobs that wait for it, which are added."""
         if job.state.is_final or job.state == JobState.BLOCKED:
-            changes.jobs.extend(await self._released_by(job))
+            changes.jobs.extend(await self.dependants.released_by(job))
         await self._store.save(changes)
 
     async def save_ends(self, jobs: Sequence[Job]) -> None:
         """Save many jobs that have ended, and what that means for others that wait for them."""
         changes = {job.id: job for job in jobs}
         for job in jobs:
-            for released in await self._released_by(job):
+            for released in await self.dependants.released_by(job):
                 changes.setdefault(released.id, released)
         await self._store.save(Changes(jobs=list(changes.values())))
-
-    async def _released_by(self, ended: Job) -> Iterable[Job]:
-        """Return the jobs that wait for `ended`, and for those that are blocked with it, in their new states."""
-        released: dict[str, Job] = {}
-        ends = {ended.id: ended.state}
-        open_ids = [ended.id]
-        while open_ids:
-            for job in await self._store.dependants(open_ids.pop()):
-                states = await self._store.states(job.depends_on) | {
-                    other: state for other, state in ends.items() if other in job.depends_on
-                }
-                state = waiting_state(job, states)
-                if state != job.state and job.id not in released:
-                    released[job.id] = job.changed(state=state)
-                if state == JobState.BLOCKED and job.id not in ends:
-                    ends[job.id] = state
-                    open_ids.append(job.id)
-        return released.values()
 
     async def _published_end(self, job: Job, changes: Changes) -> None:
         self.publish(changes.jobs)
@@ -280,42 +237,3 @@ class Lifecycle:
                 self._due_at = clock.now()
             self._events.publish(JobChanged(job=job))
             self.work_available.set()
-
-
-def ended(job: Job, event: Event) -> Job:
-    return job.changed(state=after(job.state, event), attempt_id=None, finished_at=clock.now())
-
-
-def _after_failure(job: Job, decision: Decision, error: JobError) -> Job:
-    changes: dict[str, Any] = {
-        "state": after(job.state, decision.event),
-        "attempt_id": None,
-        "error": error,
-    }
-    if decision.advice:
-        changes["error"] = replace(error, message=f"{error.message} {decision.advice}")
-    if decision.counts:
-        changes["failures"] = job.failures + 1
-    if error.kind == ErrorKind.COMFYUI_DIED:
-        changes["crashes"] = job.crashes + 1
-    if changes["state"].is_final:
-        changes["finished_at"] = clock.now()
-    return job.changed(**changes)
-
-
-def waiting_state(job: Job, states: dict[str, JobState]) -> JobState:
-    """Return whether the job can run, still waits, or never will."""
-    ends = [states.get(other) for other in job.depends_on]
-    if any(
-        state is None or (state != JobState.SUCCEEDED and (state.is_final or state == JobState.BLOCKED))
-        for state in ends
-    ):
-        return JobState.BLOCKED
-    held = not job.prepared or bool(job.downloads) or _is_later(job.start_at)
-    if held or any(state != JobState.SUCCEEDED for state in ends):
-        return JobState.WAITING
-    return JobState.QUEUED
-
-
-def _is_later(moment: datetime | None) -> bool:
-    return moment is not None and moment > clock.now()

@@ -38,8 +38,8 @@ class Ordering:
 
     async def _queued(self, job_ids: Sequence[str], other_id: str) -> tuple[list[Job], Job]:
         """Return the jobs and the other one. Conflict when one of them does not wait in the queue any more."""
-        other = await self._lifecycle.get(other_id)
-        jobs = [await self._lifecycle.get(job_id) for job_id in job_ids if job_id != other_id]
+        other = await self._store.get(other_id)
+        jobs = [await self._store.get(job_id) for job_id in job_ids if job_id != other_id]
         for job in [*jobs, other]:
             if job.state != JobState.QUEUED:
                 message = f"{job.name} is {job.state} now, so it has no place in the queue."

@@ -1,14 +1,14 @@
 """Reads jobs, attempts, batches and outputs from the database."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from backend.core import clock
 from backend.core.database import Database, Value
+from backend.core.errors import NotFound
 from backend.core.queries import as_json, queries_beside
-from backend.jobs.changes import PromptContent
+from backend.jobs.changes import PromptContent, prompt_from
 from backend.jobs.filters import JobFilter
 from backend.jobs.models import Attempt, Batch, Job, JobState, Output
 from backend.jobs.records import attempt_from, batch_from, job_from, outputs_from
@@ -24,9 +24,16 @@ class JobReader:
     def __init__(self, database: Database):
         self._database = database
 
-    async def get(self, job_id: str) -> Job | None:
+    async def find(self, job_id: str) -> Job | None:
         row = await self._database.fetch_one(SQL.job, {"id": job_id})
         return job_from(row["record"]) if row else None
+
+    async def get(self, job_id: str) -> Job:
+        """Return the job. Raise NotFound when there is none with this id."""
+        job = await self.find(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id}. `comfypod jobs ls` lists all jobs.")
+        return job
 
     async def of_key(self, principal: str, idempotency_key: str) -> Job | None:
         """Return the job that this principal submitted with this key."""
@@ -69,34 +76,14 @@ class JobReader:
     async def newest(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
         """Return jobs, newest first, from the one after `before`: its creation time and id."""
         created_at, job_id = before or (None, None)
-        return await self._jobs(
-            SQL.newest_jobs,
-            {
-                "states": as_json(wanted.states),
-                "batch_id": wanted.batch_id,
-                "template": wanted.template,
-                "labels": json.dumps(dict(wanted.labels)),
-                "before_created_at": created_at,
-                "before_id": job_id,
-                "limit": limit,
-            },
-        )
+        cursor = {"before_created_at": created_at, "before_id": job_id, "limit": limit}
+        return await self._jobs(SQL.newest_jobs, _conditions(wanted) | cursor)
 
     async def ended(self, wanted: JobFilter, limit: int, before: tuple[str, str] | None = None) -> list[Job]:
         """Return jobs that have ended, the newest end first, from the one after `before`: its end and id."""
         finished_at, job_id = before or (None, None)
-        return await self._jobs(
-            SQL.ended_jobs,
-            {
-                "states": as_json(wanted.states),
-                "batch_id": wanted.batch_id,
-                "template": wanted.template,
-                "q": wanted.q.lower(),
-                "before_finished_at": finished_at,
-                "before_id": job_id,
-                "limit": limit,
-            },
-        )
+        cursor = {"before_finished_at": finished_at, "before_id": job_id, "limit": limit}
+        return await self._jobs(SQL.ended_jobs, _conditions(wanted) | cursor)
 
     async def in_state(self, state: JobState, limit: int) -> list[Job]:
         """Return jobs in this state, by priority and age."""
@@ -249,6 +236,11 @@ class JobReader:
         return [job_from(row["record"]) for row in await self._database.fetch_all(query, parameters)]
 
 
-def prompt_from(row: sqlite3.Row) -> PromptContent:
-    workflow = json.loads(row["workflow"]) if row["workflow"] else None
-    return PromptContent(prompt=json.loads(row["prompt"]), workflow=workflow)
+def _conditions(wanted: JobFilter) -> dict[str, Value]:
+    return {
+        "states": as_json(wanted.states),
+        "batch_id": wanted.batch_id,
+        "template": wanted.template,
+        "labels": json.dumps(dict(wanted.labels)),
+        "q": wanted.q.lower(),
+    }

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from backend.core.errors import Conflict, NotFound
+from backend.jobs.attempts import ended
 from backend.jobs.changes import Changes
-from backend.jobs.lifecycle import Lifecycle, ended
+from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import Job, JobState
 from backend.jobs.service import Jobs
 from backend.jobs.store import JobStore
@@ -52,5 +53,5 @@ class Selection:
         return retried
 
     async def _those_in(self, job_ids: Sequence[str], states: frozenset[JobState]) -> list[Job]:
-        found = [await self._store.get(job_id) for job_id in dict.fromkeys(job_ids)]
+        found = [await self._store.find(job_id) for job_id in dict.fromkeys(job_ids)]
         return [job for job in found if job is not None and job.state in states]

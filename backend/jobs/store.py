@@ -11,9 +11,9 @@ from backend.core.database import Database
 from backend.core.journal import Journal
 from backend.core.queries import as_json, queries_beside
 from backend.jobs.attempts import begun
-from backend.jobs.changes import Changes, changes_in
+from backend.jobs.changes import Changes, changes_in, prompt_from
 from backend.jobs.models import Attempt, Job, JobState
-from backend.jobs.reader import JobReader, prompt_from
+from backend.jobs.reader import JobReader
 from backend.jobs.records import attempt_from, batch_from, job_from, outputs_from
 
 SQL = queries_beside(__file__)
@@ -170,7 +170,6 @@ class JobStore(JobReader):
                 worker_id=worker_id, lease_expires_at=lease_expires_at
             )
             job = await self.get(attempt.job_id)
-            assert job is not None  # noqa: S101 - attempts reference jobs
             await self._save(Changes(attempts=[attempt]))
         return job, attempt
 

@@ -88,6 +88,7 @@ async def test_changed_values_count_although_the_prompt_waits_at_comfyui(gated: 
     running, following = await gated.start()
     before = await gated.plane.attempt(following)
     await gated.plane.queue.jobs.change(following.id, ChangeRequest(values={"1.width": 24}))
+    await gated.plane.submitted(following)
     assert await gated.ended(running, following) == [JobState.SUCCEEDED] * 2
     (attempt,) = await gated.plane.queue.jobs.attempts(following.id)
     assert attempt.id != before.id

@@ -115,4 +115,4 @@ async def test_a_job_that_is_blocked_for_its_own_fault_stays_so_when_its_parent_
     for _ in range(2):
         await queue.fail(ErrorKind.COMFYUI_DIED)
     assert await queue.state(child) == JobState.BLOCKED
-    assert await queue.lifecycle.revived_by(await queue.jobs.get(parent.id)) == []
+    assert await queue.lifecycle.dependants.revived_by([await queue.jobs.get(parent.id)]) == []

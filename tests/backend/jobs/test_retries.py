@@ -67,3 +67,25 @@ async def test_every_attempt_is_kept_with_its_error(queue: Queue) -> None:
     first, second = await queue.jobs.attempts(job.id)
     assert first.error
     assert (first.number, first.error.message, second.number, second.error) == (1, "It failed.", 2, None)
+
+
+async def test_jobs_that_are_retried_together_wait_for_each_other(queue: Queue) -> None:
+    first = await queue.submit(name="first", retry_limit=0)
+    second = await queue.submit(name="second", depends_on=[first.id])
+    await queue.fail(ErrorKind.NODE)
+    failed = [await queue.jobs.get(job.id) for job in (first, second)]
+    assert [job.state for job in failed] == [JobState.FAILED, JobState.BLOCKED]
+    retried = await queue.jobs.retry_all(failed)
+    assert [job.state for job in retried] == [JobState.QUEUED, JobState.WAITING]
+    await queue.run()
+    assert await queue.state(second) == JobState.QUEUED
+
+
+async def test_either_all_jobs_are_retried_or_none(queue: Queue) -> None:
+    failed = await queue.submit(retry_limit=0)
+    await queue.fail(ErrorKind.NODE)
+    await queue.submit()
+    succeeded = await queue.run()
+    with pytest.raises(Conflict):
+        await queue.jobs.retry_all([await queue.jobs.get(failed.id), succeeded])
+    assert await queue.state(failed) == JobState.FAILED
