@@ -17,6 +17,7 @@ from backend.core.errors import (
     Unavailable,
     UpstreamError,
 )
+from backend.core.memory import trim_soon
 from backend.jobs.dependencies import (
     JobsService,
     LiveService,
@@ -50,6 +51,8 @@ router = ProtectedRouter(
     read=Scope.READ, write=Scope.RUN, max_body=UPLOAD_BODY, prefix="/api/jobs", tags=["jobs"]
 )
 
+# Jobs in one request that need some ten megabytes until they are on disk.
+MANY = 1000
 RANGES: Responses = {206: {"description": "The range that was asked for."}}
 PICTURES: dict[str, Any] = {"image/jpeg": {}, "image/png": {}}
 SUBMIT = responses(NotFound, Conflict, OutOfSpace, TooManyRequests, Unavailable, UpstreamError)
@@ -63,6 +66,8 @@ async def submit(
     """Queue one or many runs of a prompt, or of a template: all of them or none."""
     source = request.source if isinstance(request, TemplateRequest) else JobSource.API
     submitted = await submission.submit(request, principal.label, source)
+    if len(submitted) > MANY:
+        trim_soon()
     return SubmitReport(batch_id=submitted[0].batch_id, jobs=[JobView.of(job) for job in submitted])
 
 
