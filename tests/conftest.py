@@ -10,6 +10,9 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# No test asks the real registry of custom nodes; those that need one start their own.
+os.environ["COMFY_REGISTRY_URL"] = "http://127.0.0.1:9"
+
 REQUIRE_ALL = bool(os.environ.get("REQUIRE_ALL"))
 # What starts a control plane, a ComfyUI, a command or a server.
 STARTERS = {

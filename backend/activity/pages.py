@@ -15,7 +15,7 @@ router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, include_in_schema=F
 
 SHOWN = 100
 Kind = Literal[
-    "", "download", "job", "preset", "model", "service", "provision", "sign_in", "token", "api_key"
+    "", "download", "job", "preset", "model", "service", "provision", "node", "sign_in", "token", "api_key"
 ]
 KINDS: tuple[tuple[Kind, str], ...] = (
     ("", "All"),
@@ -25,6 +25,7 @@ KINDS: tuple[tuple[Kind, str], ...] = (
     ("model", "Models"),
     ("service", "Services"),
     ("provision", "Provisioning"),
+    ("node", "Custom nodes"),
     ("sign_in", "Sign-ins"),
     ("token", "Tokens"),
     ("api_key", "API keys"),

@@ -12,6 +12,7 @@ from backend.cli import (
     jobs,
     keys,
     mcp_stdio,
+    nodes,
     notifications,
     outputs,
     presets,
@@ -57,6 +58,7 @@ app.add_typer(price.app, name="price")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(sync.app, name="sync")
 app.add_typer(services.app, name="services")
+app.add_typer(nodes.app, name="nodes")
 app.add_typer(provision.app, name="provision")
 app.command()(activity.activity)
 app.command()(mcp_stdio.mcp)

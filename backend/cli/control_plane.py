@@ -41,6 +41,7 @@ class ControlPlane:
         self.inputs = client.inputs
         self.jobs = client.jobs
         self.notifications = client.notifications
+        self.nodes = client.nodes
         self.outputs = client.outputs
         self.power = client.power
         self.presets = client.presets

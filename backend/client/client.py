@@ -13,6 +13,7 @@ from backend.client.errors import Rejected
 from backend.client.inputs import InputsClient
 from backend.client.jobs import JobsClient
 from backend.client.models import Token
+from backend.client.nodes import NodesClient
 from backend.client.notifications import NotificationsClient
 from backend.client.outputs import OutputsClient
 from backend.client.power import PowerClient
@@ -39,6 +40,7 @@ class ApiClient:
         self.inputs = InputsClient(connection)
         self.jobs = JobsClient(connection)
         self.notifications = NotificationsClient(connection)
+        self.nodes = NodesClient(connection)
         self.outputs = OutputsClient(connection)
         self.power = PowerClient(connection)
         self.presets = PresetsClient(connection)

@@ -9,6 +9,7 @@ from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.inputs.feature import FEATURE as INPUTS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
+from backend.nodes.feature import FEATURE as NODES
 from backend.notifications.feature import FEATURE as NOTIFICATIONS
 from backend.outputs.feature import FEATURE as OUTPUTS
 from backend.overview.feature import FEATURE as OVERVIEW
@@ -43,6 +44,7 @@ FEATURES: tuple[Feature, ...] = (
     COMFY_API,
     OUTPUTS,
     PROVISIONING,
+    NODES,
     OVERVIEW,
     SYNC,
     SUPPORT,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import structlog
 
 from backend.activity.service import Activity
-from backend.config.settings import PROJECT_ROOT
 from backend.core.async_tools import cancel_and_wait
+from backend.core.boot_scripts import run_script
 from backend.core.errors import Conflict, NotFound
 from backend.provisioning.downloaded import DownloadedSteps
 from backend.provisioning.models import DOWNLOADED, RunReport, State, Step, StepStatus
@@ -22,9 +21,6 @@ log = structlog.get_logger(__name__)
 
 # The mark of the newest run that is in the activity log, beside the report.
 NOTED = "provision-noted"
-# Custom nodes and install scripts must not see the pod's password.
-# The control plane's own modules are not those of ComfyUI's environment.
-HIDDEN_VARIABLES = frozenset({"ACCESS_PASSWORD", "PYTHONPATH"})
 
 
 class Provisioning:
@@ -112,20 +108,12 @@ class Provisioning:
 
     async def _run(self, *, again: bool) -> None:
         """Run the boot scripts' part as a program of its own: it may take long, and ends with us."""
-        environment = {name: value for name, value in os.environ.items() if name not in HIDDEN_VARIABLES}
-        environment |= {"WORKSPACE": str(self._workspace), "RUN_DIR": str(self._run_folder)}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "scripts.workspace", "provision", *(["again"] if again else [])),
-            cwd=PROJECT_ROOT,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
+        code = await run_script(
+            ["scripts.workspace", "provision", *(["again"] if again else [])],
+            workspace=self._workspace,
+            run_folder=self._run_folder,
+            on_line=lambda line: log.info("provisioning", line=self._clean(line)),
         )
-        try:
-            code = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
         if code:
             log.warning("provisioning ended early", exit_code=code)
         await self.check()

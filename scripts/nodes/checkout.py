@@ -22,8 +22,7 @@ Prepare = Callable[[Path], None]
 
 def install(git: Git, repository: str, commit: str, target: Path, prepare: Prepare) -> None:
     """Clone `repository` at `commit` (empty: its default branch) to `target`, with its packages. Raise NodeError when it fails."""
-    # Hidden, and disabled for ComfyUI and its Manager. As deep as the node itself, for scripts that look for ComfyUI above.
-    draft = target.with_name(f".{target.name}.installing.disabled")
+    draft = draft_of(target)
     _remove(draft)
     try:
         draft.mkdir(parents=True)
@@ -38,32 +37,52 @@ def install(git: Git, repository: str, commit: str, target: Path, prepare: Prepa
         _remove(draft)
 
 
+def draft_of(target: Path) -> Path:
+    """Return where a node is put together.
+
+    Hidden, and disabled for ComfyUI and its Manager. As deep as the node itself, for scripts that look for ComfyUI above.
+    """
+    return target.with_name(f".{target.name}.installing.disabled")
+
+
 def update(git: Git, folder: Path, commit: str, prepare: Prepare) -> bool:
     """Move a checkout to `commit` (empty: the newest of its default branch). Return False if it is there already.
 
     Files that git does not track stay. Raise NodeError when it fails; the checkout is then at its old commit.
     """
     mark = folder / ".git" / UPDATING
+    branch = "" if commit else git.ask(folder, "branch", "--show-current")
     before = head(git, folder)
     if mark.is_file():  # killed while files were exchanged
         before = mark.read_text().strip() or before
-    elif changes := local_changes(git, folder):
-        raise NodeError(
-            f"{folder.name} has local changes ({changes}). Commit or undo them, then update again."
-        )
+        (folder / ".git" / "index.lock").unlink(missing_ok=True)
+    else:
+        _check_unchanged(git, folder, branch)
     wanted = _fetch(git, folder, commit)
     if wanted == before and not mark.exists():
         return False
     mark.write_text(before)
     try:
-        _switch(git, folder, wanted)
+        _switch(git, folder, wanted, branch)
         prepare(folder)
     except NodeError:
-        _switch(git, folder, before)
+        _switch(git, folder, before, branch)
         mark.unlink(missing_ok=True)
         raise
     mark.unlink(missing_ok=True)
     return True
+
+
+def _check_unchanged(git: Git, folder: Path, branch: str) -> None:
+    """Raise NodeError when an update would lose work of the user."""
+    if changes := local_changes(git, folder):
+        raise NodeError(
+            f"{folder.name} has local changes ({changes}). Commit or undo them, then update again."
+        )
+    if branch and not git.ask(folder, "branch", "--remotes", "--contains", "HEAD"):
+        raise NodeError(
+            f"The branch {branch} of {folder.name} has commits of its own. Update it with git in a terminal."
+        )
 
 
 def is_checkout(folder: Path) -> bool:
@@ -128,8 +147,12 @@ def _has(git: Git, folder: Path, commit: str) -> bool:
     return False
 
 
-def _switch(git: Git, folder: Path, commit: str) -> None:
-    git.run(folder, "checkout", "--quiet", "--force", "--detach", commit)
+def _switch(git: Git, folder: Path, commit: str, branch: str = "") -> None:
+    """Change the files to those of the commit; a branch moves along."""
+    if branch:
+        git.run(folder, "reset", "--quiet", "--hard", commit)
+    else:
+        git.run(folder, "checkout", "--quiet", "--force", "--detach", commit)
     if (folder / ".gitmodules").is_file():
         git.run(folder, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
 

@@ -26,7 +26,7 @@ from scripts.provision.source import Source, SourceError, read
 from scripts.workspace.child import new_output
 from scripts.workspace.install import Installer, install_environment
 from scripts.workspace.layout import Layout, Place
-from scripts.workspace.prepare import prepare
+from scripts.workspace.prepare import place_beside
 
 # For one step, and for the wait until another pod on the volume has provisioned it.
 DEFAULT_SECONDS = 900.0
@@ -220,7 +220,7 @@ class Provisioning:
 
 def provision_now(layout: Layout, source: Source, environment: Mapping[str, str], *, again: bool) -> int:
     """Apply the document while ComfyUI runs. Return the exit code."""
-    place = _place_of(layout)
+    place = place_beside(layout)
     if place is None:
         return 1
     run = Provisioning(
@@ -233,14 +233,6 @@ def provision_now(layout: Layout, source: Source, environment: Mapping[str, str]
 def _print(activity: str) -> None:
     if activity:
         print(activity, flush=True)
-
-
-def _place_of(layout: Layout) -> Place | None:
-    if layout.image.exists():
-        # The reports of ComfyUI's start stay as they are.
-        return prepare(replace(layout, run=layout.run / "provision"))[1]
-    main = layout.comfyui / "main.py"
-    return Place(base=layout.comfyui, main=main, venv=layout.venv_link, cache=layout.cache)
 
 
 def limit_of(environment: Mapping[str, str]) -> float:

@@ -43,6 +43,17 @@ def prepare(layout: Layout) -> tuple[Report, Place | None]:
     return report, place
 
 
+def place_beside(layout: Layout) -> Place | None:
+    """Return the folders with which ComfyUI runs already. The reports of its start stay as they are.
+
+    On a machine that is no pod these are the folders alone.
+    """
+    if layout.image.exists():
+        return prepare(dataclasses.replace(layout, run=layout.run / "beside"))[1]
+    main = layout.comfyui / "main.py"
+    return Place(base=layout.comfyui, main=main, venv=layout.venv_link, cache=layout.cache)
+
+
 def case_of(layout: Layout) -> str:
     """Return what is in the workspace.
 

@@ -27,6 +27,7 @@ PAGES = {
     "sync": "/sync",
     "services": "/services",
     "provisioning": "/provisioning",
+    "nodes": "/nodes",
     "activity": "/activity",
     "styleguide": "/styleguide",
     "log": "/services/comfyui",

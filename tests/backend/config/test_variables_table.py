@@ -44,7 +44,7 @@ def read_by(pattern: re.Pattern[str], *paths: Path) -> set[str]:
 
 def read_at_start() -> set[str]:
     shell = read_by(IN_SHELL, SCRIPTS / "entrypoint.sh", *(SCRIPTS / "supervisor").glob("*.sh"))
-    folders = ("workspace", "supervisor", "provision")
+    folders = ("workspace", "supervisor", "provision", "nodes")
     python = read_by(IN_PYTHON, *(path for name in folders for path in (SCRIPTS / name).glob("*.py")))
     return shell | python
 

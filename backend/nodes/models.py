@@ -1,0 +1,67 @@
+"""A custom node, and an operation on one."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+LOG_LINES = 200
+
+
+class Origin(StrEnum):
+    """Where a node comes from."""
+
+    GIT = "git"
+    # The Comfy Registry.
+    REGISTRY = "registry"
+    # Files that neither knows.
+    FOLDER = "folder"
+    # Part of the image; a node of the same name on the volume replaces it.
+    IMAGE = "image"
+
+
+class Action(StrEnum):
+    """An operation, as `scripts.nodes` names it."""
+
+    INSTALL = "install"
+    UPDATE = "update"
+    DISABLE = "disable"
+    ENABLE = "enable"
+    REMOVE = "remove"
+
+
+class State(StrEnum):
+    """Where an operation stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomNode:
+    """A folder or file that ComfyUI loads, or would load if it were enabled."""
+
+    name: str
+    origin: Origin
+    enabled: bool
+    # A version of the registry, or a commit; empty where unknown.
+    version: str = ""
+    # The branch of a git checkout; empty while it is at a commit.
+    branch: str = ""
+    repository: str = ""
+
+
+@dataclass(kw_only=True)
+class Operation:
+    """The newest operation."""
+
+    action: Action
+    # The node, or the source of a new one.
+    name: str
+    started_at: datetime
+    state: State = State.RUNNING
+    # The result, or why it failed.
+    message: str = ""
+    finished_at: datetime | None = None
+    log: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
