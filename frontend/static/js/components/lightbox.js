@@ -12,7 +12,8 @@ export class Lightbox {
     this.stage = dialog.querySelector("[data-stage]");
     this.details = dialog.querySelector("[data-details]");
     this.details.hidden = localStorage.getItem(DETAILS) === "hidden";
-    dialog.addEventListener("keydown", (event) => this.onKey(event));
+    // Of the whole page: a button that vanishes, such as Undo, takes the focus out of the dialog.
+    document.addEventListener("keydown", (event) => this.dialog.open && this.onKey(event));
     dialog.addEventListener("click", (event) => this.onClick(event));
     dialog.addEventListener("close", () => this.onClose());
     this.stage.addEventListener("touchstart", (event) => this.onTouch(event), { passive: true });
@@ -21,11 +22,18 @@ export class Lightbox {
 
   open(tile) {
     this.show(tile);
+    this.dialog.append(document.querySelector(".toasts")); // a modal dialog hides what is outside of it
     this.dialog.showModal();
   }
 
+  /** The tile of what is shown; a reload of the list may have put another element in its place. */
+  get tile() {
+    return this.gallery.tileOf(this.path) ?? this.shownTile;
+  }
+
   show(tile) {
-    this.tile = tile;
+    this.shownTile = tile;
+    this.path = tile.dataset.path;
     this.stage.replaceChildren(...this.contentOf(tile));
     for (const button of this.dialog.querySelectorAll("[data-step]")) {
       button.disabled = !this.gallery.neighbour(tile, Number(button.dataset.step));
@@ -56,7 +64,7 @@ export class Lightbox {
     fetch(source, { headers: { Range: `bytes=0-${MOST_TEXT}` } })
       .then((response) => (response.ok ? response.text() : ""))
       .then((content) => {
-        if (this.tile === tile) text.textContent = content;
+        if (this.path === tile.dataset.path) text.textContent = content;
       });
     return text;
   }
@@ -69,7 +77,7 @@ export class Lightbox {
     picture.addEventListener("load", () => {
       picture.hidden = false;
       preview.remove();
-      if (this.tile === tile) this.showSize(picture.naturalWidth, picture.naturalHeight);
+      if (this.path === tile.dataset.path) this.showSize(picture.naturalWidth, picture.naturalHeight);
     });
     picture.src = source;
     return [preview, picture];
@@ -81,9 +89,8 @@ export class Lightbox {
 
   async loadDetails() {
     if (this.details.hidden) return;
-    const { path } = this.tile.dataset;
     this.details.replaceChildren();
-    const address = `/outputs/details/${path.split("/").map(encodeURIComponent).join("/")}`;
+    const address = `/outputs/details/${this.path.split("/").map(encodeURIComponent).join("/")}`;
     await htmx.ajax("GET", address, { target: this.details, swap: "innerHTML" });
     const picture = this.stage.querySelector("img:not([data-blurred])");
     if (picture?.naturalWidth) this.showSize(picture.naturalWidth, picture.naturalHeight);
@@ -146,6 +153,7 @@ export class Lightbox {
 
   onClose() {
     this.stage.replaceChildren(); // stops videos
+    document.body.append(this.dialog.querySelector(".toasts"));
     this.tile.querySelector(".tile-link")?.focus();
   }
 }
