@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,6 +92,16 @@ def test_a_release_without_wheels_for_the_accelerator_is_named(locks: Path, inde
     assert done.returncode == 1
     assert done.stderr.startswith("torch-12-8.txt: ")
     assert "torch==2.13.0+cu128" in done.stderr
+
+
+def test_the_images_sageattention_is_among_the_pins_that_are_looked_up(locks: Path, index: Index) -> None:
+    shipped = (ROOT / "images/locks/standard.txt").read_text()
+    (pin,) = re.findall(r"^sageattention==.*(?:\n    .*)+", shipped, re.MULTILINE)
+    (locks / "standard.txt").write_text(pin + "\n")
+    done = check(locks, index)
+    assert done.returncode == 1
+    assert "standard.txt: " in done.stderr
+    assert "sageattention" in done.stderr
 
 
 def test_a_release_builds_nothing_before_the_pins_are_checked() -> None:
