@@ -1,3 +1,8 @@
+import Alpine from "../../vendor/alpine-csp.js";
+
+/** Whether the control plane answers. Assumed until the first connection is lost. */
+export const connection = Alpine.reactive({ isOpen: true });
+
 const SESSION_ENDED = 4401;
 const FIRST_PAUSE = 500; // milliseconds
 const LONGEST_PAUSE = 10_000;

@@ -1,14 +1,13 @@
 import Alpine from "../../vendor/alpine-csp.js";
 import "../../vendor/htmx.js";
-import { browserNotifications, showNotifications } from "../components/browser-notifications.js";
-import { sessionCost } from "../components/session-cost.js";
-import { theme, toasts } from "../components/shell.js";
-import { connection } from "../stores/connection.js";
+import { sessionCost, theme, toasts } from "../components/shell.js";
 import { downloads } from "../stores/downloads.js";
 import { jobs } from "../stores/jobs.js";
-import { askWithDialog } from "./confirmation.js";
-import { LiveChannel } from "./live-channel.js";
-import { watchRequests } from "./requests.js";
+import { connection, LiveChannel } from "./live-channel.js";
+import { askWithDialog, watchRequests } from "./requests.js";
+
+// After the load of a page, until what its first view does not need is loaded. In milliseconds.
+const PAUSE = 1000;
 
 /** Start a page: what every page has, and the components that this one adds. */
 export function start(components = {}) {
@@ -17,7 +16,7 @@ export function start(components = {}) {
   Alpine.store("connection", connection);
   Alpine.store("downloads", downloads);
   Alpine.store("jobs", jobs);
-  for (const [name, component] of Object.entries({ browserNotifications, sessionCost, theme, toasts, ...components }))
+  for (const [name, component] of Object.entries({ sessionCost, theme, toasts, ...components }))
     Alpine.data(name, component);
   Alpine.start();
   const channel = new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
@@ -26,7 +25,7 @@ export function start(components = {}) {
     },
   });
   new LiveChannel("/ws/jobs", (frame) => jobs.apply(frame), { whileVisible: true });
-  showNotifications();
+  addEventListener("load", () => setTimeout(loadTheRest, PAUSE));
   document.addEventListener("no-answer", () => channel.reset());
   addEventListener("offline", () => channel.reset());
   document.addEventListener("keydown", onShortcut);
@@ -84,4 +83,13 @@ async function receive(event, data) {
   if (!file && !text) return;
   const { add } = await import("../components/add-anywhere.js");
   add(file, text);
+}
+
+// After the page has loaded: nothing of it is needed for the first view.
+async function loadTheRest() {
+  const { showNotifications } = await import("../components/browser-notifications.js");
+  showNotifications();
+  if (!document.querySelector("[data-progress-in-tab]")) return;
+  const { showProgressInTab } = await import("./page-progress.js");
+  showProgressInTab();
 }

@@ -1,7 +1,5 @@
 import { presetProgress } from "../components/preset-progress.js";
 import { retryCountdown, transfer } from "../components/transfer.js";
-import { showProgressInTab } from "../lib/page-progress.js";
 import { start } from "../lib/start.js";
 
 start({ presetProgress, retryCountdown, transfer });
-showProgressInTab();
