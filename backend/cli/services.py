@@ -7,6 +7,7 @@ import typer
 from backend.cli.lazy import control_plane
 from backend.cli.options import Json
 from backend.cli.output import print_json, print_table, say
+from backend.core.formatting import format_bytes
 
 if TYPE_CHECKING:
     from backend.client.system import ComfyState, Service
@@ -27,7 +28,7 @@ def show(context: typer.Context, as_json: Json = False) -> None:
         print_json({"services": state.services, "comfyui": state.comfyui, "hooks": state.hooks})
         return
     if state.services:
-        print_table(("NAME", "STATE", "STARTED"), map(_row, state.services))
+        print_table(("NAME", "STATE", "STARTED", "MEMORY", "PORT"), map(_row, state.services))
     else:
         say("No supervisor runs here, so there are no services.")
     _explain(state.comfyui)
@@ -80,4 +81,5 @@ def _explain(comfyui: "ComfyState") -> None:
 
 def _row(service: "Service") -> tuple[str, ...]:
     since = f"{service.started_at.astimezone():%Y-%m-%d %H:%M:%S}" if service.started_at else ""
-    return service.name, service.state, since
+    memory = format_bytes(service.memory) if service.memory else ""
+    return service.name, service.state, since, memory, str(service.port or "")

@@ -14,6 +14,8 @@ class Service(Model):
     state: str
     description: str
     started_at: datetime | None
+    memory: int | None = None
+    port: int | None = None
     possible: list[str]
 
 

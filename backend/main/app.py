@@ -16,6 +16,7 @@ from backend.web.assets import STATIC_ROUTE
 from backend.web.caching import ResponseCache
 from backend.web.errors import install_error_handlers
 from backend.web.features import Application, Feature, Registry
+from backend.web.metrics import Metrics
 from backend.web.requests import HeadAsGet, RequestLog
 from backend.web.security import SecurityHeaders
 from backend.web.templating import PageValues, Renderer
@@ -45,7 +46,7 @@ def create_app(
     `services` are registered before any feature starts.
     """
     app = Application(
-        Registry(RENDERER, PageValues(), ResponseCache(), *services),
+        Registry(RENDERER, PageValues(), ResponseCache(), Metrics(), *services),
         title="ComfyPod",
         version=__version__,
         description=DESCRIPTION,

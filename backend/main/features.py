@@ -9,6 +9,7 @@ from backend.downloads.feature import FEATURE as DOWNLOADS
 from backend.inputs.feature import FEATURE as INPUTS
 from backend.jobs.feature import FEATURE as JOBS
 from backend.mcp.feature import FEATURE as MCP
+from backend.metrics.feature import FEATURE as METRICS
 from backend.nodes.feature import FEATURE as NODES
 from backend.notifications.feature import FEATURE as NOTIFICATIONS
 from backend.outputs.feature import FEATURE as OUTPUTS
@@ -48,5 +49,6 @@ FEATURES: tuple[Feature, ...] = (
     OVERVIEW,
     SYNC,
     SUPPORT,
+    METRICS,
     POWER,
 )

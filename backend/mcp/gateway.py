@@ -13,6 +13,7 @@ from backend.mcp.catalogue import all_tools
 from backend.mcp.limits import CallLimits
 from backend.mcp.recording import CallRecorder
 from backend.web.features import Registry
+from backend.web.metrics import Metrics
 
 Running: TypeAlias = AbstractAsyncContextManager[ASGIApp]
 # Blocks for the import of the SDK; called in a thread.
@@ -59,7 +60,7 @@ class Gateway:
 
 def build_for(registry: Registry) -> Build:
     """Return what builds the server with the tools of all features."""
-    recorder, limits = CallRecorder(registry.get(Activity)), CallLimits()
+    recorder, limits = CallRecorder(registry.get(Activity), registry.get(Metrics)), CallLimits()
 
     def build() -> Running:
         from backend.mcp.server import build_server, http_app  # noqa: PLC0415 - costs 17 MB and most of a second

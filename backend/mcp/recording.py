@@ -7,6 +7,7 @@ from backend.activity.models import Detail
 from backend.activity.service import Activity
 from backend.auth.principal import current_principal
 from backend.auth.tools import Tool
+from backend.web.metrics import Metrics
 
 # Assistants look again and again: of the calls that only read, one a minute is recorded for each tool and principal.
 READ_SECONDS = 60.0
@@ -14,13 +15,21 @@ MAX_REMEMBERED = 2000
 
 
 class CallRecorder:
-    def __init__(self, activity: Activity, clock: Callable[[], float] = time.monotonic):
-        self._activity = activity
+    def __init__(self, activity: Activity, metrics: Metrics, clock: Callable[[], float] = time.monotonic):
+        self._activity, self._metrics = activity, metrics
         self._clock = clock
         self._reads: dict[tuple[str, str], float] = {}
 
     def record(self, tool: Tool, *, milliseconds: int, request_id: str, error: str | None) -> None:
         """Note a call with its correlation id; the current principal made it."""
+        outcome = "succeeded" if error is None else "failed"
+        self._metrics.observe(
+            "comfypod_tool_seconds",
+            "Seconds of a tool call.",
+            milliseconds / 1000,
+            tool=tool.name,
+            outcome=outcome,
+        )
         if error is None and tool.read_only and not self._is_due(tool.name):
             return
         details: dict[str, Detail] = {"ms": milliseconds, "request_id": request_id}

@@ -83,6 +83,11 @@ class Service(BaseModel):
     )
     description: str = Field(description="The supervisor's description, such as why the service ended.")
     started_at: datetime | None = Field(description="Null while it is not running.")
+    memory: int | None = Field(
+        default=None,
+        description="Bytes that it and its child processes occupy; null while it is not running.",
+    )
+    port: int | None = Field(default=None, description="The public port of the pod that leads to it.")
     allowed: tuple[Action, ...] = Field(description="The actions that this service permits.")
     possible: tuple[Action, ...] = Field(
         description="The permitted actions that have an effect in the current state."

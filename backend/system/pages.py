@@ -12,8 +12,10 @@ from backend.core.disk import Disk
 from backend.core.errors import NotFound, Unavailable
 from backend.system.comfyui_runs import COMFYUI
 from backend.system.dependencies import (
+    AddressesService,
     ComfyStatusService,
     ModelPathsService,
+    PageAddress,
     PodSampler,
     PodServices,
     SafeModeService,
@@ -66,8 +68,11 @@ class ServicesPage:
         comfyui: ComfyStatusService,
         system: SystemService,
         safe_mode: SafeModeService,
+        addresses: AddressesService,
+        address: PageAddress,
     ):
         self._services, self._comfyui = services, comfyui
+        self._addresses, self._address = addresses, address
         self._system, self._safe_mode = system, safe_mode
 
     async def page(self, request: Request) -> Response:
@@ -75,6 +80,7 @@ class ServicesPage:
         services = await self._services.all()
         view = {
             "services": services,
+            "addresses": self._addresses.of([service.name for service in services], self._address),
             "comfyui": await self._comfyui.read(services),
             "hooks": self._system.hooks(),
             "safe_mode": self._safe_mode.is_on(),
@@ -119,8 +125,12 @@ async def choose_safe_mode(
 
 
 @logs_router.get("/services/{name}")
-async def show_log(name: str, request: Request, services: PodServices) -> Response:
-    view = {"service": await services.get(name), "most_lines": MAX_LINES}
+async def show_log(
+    name: str, request: Request, services: PodServices, addresses: AddressesService, address: PageAddress
+) -> Response:
+    service = await services.get(name)
+    open_at = addresses.of([name], address).get(name) if service.state == "running" else None
+    view = {"service": service, "most_lines": MAX_LINES, "open_at": open_at}
     return renderer_of(request).page(request, "system/log.html", view)
 
 

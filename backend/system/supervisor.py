@@ -13,6 +13,7 @@ import structlog
 
 from backend.core.errors import Unavailable
 from backend.system.models import Action, Service
+from backend.system.process_memory import memory_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,8 @@ TITLES = {
     "sshd": "SSH",
     "agents": "Assistant",
 }
+# The public ports of the pod, where nginx listens (sshd itself for SSH).
+PORTS = {"nginx": 8001, "comfyui": 3001, "code-server": 8081, "jupyter": 8889, "sshd": 22}
 ALL_ACTIONS = (Action.START, Action.STOP, Action.RESTART)
 # They end when they have nothing to do, and are listed while they run.
 ON_DEMAND = frozenset({"agents"})
@@ -60,7 +63,9 @@ class Supervisor:
                 programs: Any = server.supervisor.getAllProcessInfo()
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return []
-        return [_service(entry) for entry in programs if entry["start"] and not _rests(entry)]
+        started = [entry for entry in programs if entry["start"] and not _rests(entry)]
+        memory = memory_of(pid for entry in started if (pid := entry.get("pid", 0)))
+        return [_service(entry, memory.get(entry.get("pid", 0))) for entry in started]
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Ask supervisord to mask these in the container's log (scripts/supervisor/pod.py)."""
@@ -112,7 +117,7 @@ def _rests(entry: dict[str, Any]) -> bool:
     )
 
 
-def _service(entry: dict[str, Any]) -> Service:
+def _service(entry: dict[str, Any], memory: int | None) -> Service:
     name, state = entry["name"], entry["statename"].lower()
     allowed = RESTRICTED.get(name, ALL_ACTIONS)
     return Service(
@@ -121,6 +126,8 @@ def _service(entry: dict[str, Any]) -> Service:
         state=state,
         description=entry["description"],
         started_at=datetime.fromtimestamp(entry["start"], UTC) if state in ("running", "starting") else None,
+        memory=memory,
+        port=PORTS.get(name),
         allowed=allowed,
         possible=tuple(action for action in POSSIBLE.get(state, (Action.START,)) if action in allowed),
     )

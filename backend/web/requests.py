@@ -6,7 +6,11 @@ import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.web.features import registry_of
+from backend.web.metrics import Metrics
 
 log = structlog.get_logger("backend.requests")
 
@@ -50,7 +54,9 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                _log_request(scope, status, time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                _log_request(scope, status, seconds)
+                _count_request(scope, status, seconds)
 
 
 class HeadAsGet:
@@ -67,6 +73,19 @@ class HeadAsGet:
 def _request_id(headers: Headers) -> str:
     offered = headers.get("x-request-id", "")
     return offered if ACCEPTABLE_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def _count_request(scope: Scope, status: int, seconds: float) -> None:
+    """Count a request by its route: paths have no end. WebSockets stay open and are left out."""
+    if scope["type"] == "http":
+        registry_of(HTTPConnection(scope)).get(Metrics).observe(
+            "comfypod_http_seconds",
+            "Seconds to answer a request.",
+            seconds,
+            method=scope["method"],
+            route=getattr(scope.get("route"), "path", "other"),
+            status=f"{status // 100}xx",
+        )
 
 
 def _log_request(scope: Scope, status: int, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """A stand-in for supervisord: its XML-RPC protocol on a Unix socket, with programs that change state on request."""
 
+import os
 import socketserver
 import threading
 import time
@@ -37,6 +38,7 @@ class FakeSupervisor:
     def __init__(self, **programs: str):
         self.programs = {name.replace("_", "-"): state for name, state in programs.items()}
         self.descriptions: dict[str, str] = {}
+        self.pids: dict[str, int] = {}
         self.broken: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.hidden: set[str] = set()
@@ -49,6 +51,7 @@ class FakeSupervisor:
                 "group": "pod",
                 "statename": state,
                 "description": self.descriptions.get(name, ""),
+                "pid": self.pids.get(name, os.getpid()) if state == "RUNNING" else 0,
                 "start": 0 if state == "NEVER" else int(time.time()) - UPTIME_SECONDS,
             }
             for name, state in self.programs.items()

@@ -15,7 +15,7 @@ def test_the_reason_of_a_crash_is_printed_and_comfyui_started(comfypod: CommandL
     with running_supervisor(workspace / "run/supervisor.sock", comfyui="EXITED") as supervisor:
         report(workspace, exits=5, output=SAGE, code=255, restart_in=None)
         shown = comfypod.run("services")
-        assert shown.stdout == "comfyui\tfatal\t\n"
+        assert shown.stdout == "comfyui\tfatal\t\t\t3001\n"
         assert "ComfyUI crashed 5 times in a row (exit code 255" in shown.stderr
         assert "pip install sageattention" in shown.stderr
         assert comfypod.run("services", "start", "comfyui").stderr == "ComfyUI: starting.\n"

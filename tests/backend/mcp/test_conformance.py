@@ -20,6 +20,7 @@ from backend.mcp.gateway import Gateway
 from backend.mcp.limits import CallLimits
 from backend.mcp.recording import CallRecorder
 from backend.mcp.server import build_server, http_app
+from backend.web.metrics import Metrics
 from tests.backend.mcp.fixtures import add_fixtures
 from tests.support.control_plane import ControlPlane
 from tests.support.process import ROOT
@@ -42,7 +43,9 @@ async def address(pod: ControlPlane) -> AsyncIterator[str]:
     """Serve the server itself: the suite cannot send credentials, and checks the SDK's own guard against rebinding."""
     registry = pod.app.registry
     limits = CallLimits(a_minute=100_000, a_day=100_000, at_once=1000)
-    server = build_server(registry, all_tools(registry), CallRecorder(registry.get(Activity)), limits)
+    server = build_server(
+        registry, all_tools(registry), CallRecorder(registry.get(Activity), registry.get(Metrics)), limits
+    )
     add_fixtures(server)
     gateway = Gateway(lambda: http_app(server, only_loopback=True))
     inner = await gateway.app()

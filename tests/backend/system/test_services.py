@@ -1,5 +1,6 @@
 """A user views and controls the services of the pod."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,8 @@ async def test_services_are_listed_with_their_actions(pod: ControlPlane, supervi
     assert services["comfyui"]["possible"] == ["restart", "stop"]
     assert services["dashboard"]["allowed"] == ["restart"]
     assert services["nginx"]["allowed"] == []
+    assert (services["comfyui"]["memory"], services["comfyui"]["port"]) == (None, 3001)
+    assert services["nginx"]["memory"] > 10**6
     assert "jupyter" not in services  # this pod has never started it
 
 
@@ -124,3 +127,16 @@ async def test_the_page_of_a_service_that_is_down_says_why(
     assert answer.status_code == 503
     assert "JupyterLab is not ready yet" in answer.text
     assert message in answer.text
+
+
+async def test_the_page_shows_memory_and_port_and_opens_what_runs(
+    pod: ControlPlane, supervisor: FakeSupervisor
+) -> None:
+    page = (await pod.client.get("/services", headers={"Accept": "text/html"})).text
+    assert re.search(r"[\d.]+ MB · port 3001", page)
+    assert 'href="http://127.0.0.1:3001/"' in page
+    log = (await pod.client.get("/services/comfyui", headers={"Accept": "text/html"})).text
+    assert "Open ComfyUI" in log
+    supervisor.programs["comfyui"] = "STOPPED"
+    page = (await pod.client.get("/services", headers={"Accept": "text/html"})).text
+    assert "Open ComfyUI" not in page

@@ -1,0 +1,1 @@
+"""`/metrics`: jobs, downloads, GPU, tools and HTTP latencies for Prometheus."""
