@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help run test check coverage fix image pod bench lock presets-verify
+.PHONY: help run test check coverage fix image pod bench guide lock presets-verify
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ pod: ## build minimal-cpu (or VARIANT, ACCELERATOR), start it, wait until it is 
 
 bench: $(VENV)/dev ## measure; ratios go to benchmarks/out/
 	@scripts/dev/bench.sh
+
+guide: $(VENV)/dev ## take the pictures of docs/guide.md again
+	@python -m scripts.dev.guide
 
 presets-verify: $(VENV)/runtime ## check presets and ComfyUI's templates against the hubs
 	@DEVELOPMENT=1 python -m backend.main.verify_presets
