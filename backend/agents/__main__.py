@@ -8,6 +8,7 @@ import structlog
 import uvicorn
 
 from backend.agents.app import build
+from backend.agents.custom_tools import CustomTools
 from backend.agents.feed import Feed
 from backend.agents.runner import Runner
 from backend.agents.worker import Worker
@@ -47,7 +48,8 @@ async def serve(settings: Settings, folder: Path) -> None:
     async with open_database(folder / handovers.DATABASE) as database:
         store, feed = ConversationStore(database), Feed()
         await store.prepare()
-        worker = Worker(store, Runner(store, feed), path, idle_seconds=settings.agents_idle_seconds)
+        runner = Runner(store, feed, CustomTools(settings.workspace / "tools"))
+        worker = Worker(store, runner, path, idle_seconds=settings.agents_idle_seconds)
         server = uvicorn.Server(_config(settings, build(worker, feed, lambda: _secret(path))))
         serving = asyncio.create_task(server.serve())
         working = asyncio.create_task(worker.run())

@@ -9,8 +9,8 @@ import structlog
 from backend.agents.effects import effect_of
 from backend.agents.errors import PodAway, PodRefuses, ToolFailure
 from backend.agents.feed import Feed
-from backend.agents.pod import Pod
 from backend.agents.provider import RequestedCall
+from backend.agents.toolbox import Toolbox
 from backend.agents.tools import ToolInfo
 from backend.conversations.handover import Limits
 from backend.conversations.models import APPROVAL_LIFETIME, Call, CallState
@@ -34,15 +34,13 @@ class Calls:
         self,
         store: ConversationStore,
         turn: Turn,
-        pod: Pod,
-        tools: Sequence[ToolInfo],
+        toolbox: Toolbox,
         feed: Feed,
         limits: Limits,
     ):
         self._store = store
         self._turn = turn
-        self._pod = pod
-        self._tools = {tool.name: tool for tool in tools}
+        self._toolbox = toolbox
         self._feed = feed
         self._limits = limits
 
@@ -64,7 +62,7 @@ class Calls:
             self._feed.publish(await self._turn.end_call(call, state, result))
 
     async def _prepare(self, requested: RequestedCall, allowed: Sequence[str]) -> Call:
-        tool = self._tools.get(requested.tool)
+        tool = self._toolbox.find(requested.tool)
         if tool is None:
             return self._call(requested, CallState.FAILED, f"There is no tool `{requested.tool}`.")
         try:
@@ -113,13 +111,16 @@ class Calls:
     async def _run(self, call: Call) -> tuple[CallState, str]:
         log.info("call", tool=call.tool, conversation=call.conversation_id)
         try:
-            return CallState.SUCCEEDED, await self._pod.call(call.tool, _read(call.arguments))
+            return CallState.SUCCEEDED, await self._toolbox.call(call.tool, _read(call.arguments))
         except ToolFailure as failure:
             return CallState.FAILED, str(failure)
         except PodRefuses as failure:
             return CallState.FAILED, str(failure)
         except PodAway as failure:
             return CallState.INTERRUPTED, f"{failure} {UNKNOWN}"
+        except Exception as failure:
+            log.exception("a call failed", tool=call.tool)
+            return CallState.INTERRUPTED, f"{type(failure).__name__}. {UNKNOWN}"
 
 
 def _read(arguments: str) -> dict[str, Any]:

@@ -33,9 +33,19 @@ class Pod:
         self._key = key
 
     async def tools(self) -> list[ToolInfo]:
-        """Return the tools that the key's scopes allow to see. Raise PodAway or PodRefuses."""
-        async with self._connected() as client:
-            return [_info(tool) for tool in (await client.list_tools()).tools]
+        """Return the tools that the key's scopes allow to see. Raise PodAway or PodRefuses.
+
+        A control plane that is killed meanwhile is asked again: nothing has been changed yet.
+        """
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                async with self._connected() as client:
+                    return [_info(tool) for tool in (await client.list_tools()).tools]
+            except (PodAway, MCPError) as error:
+                if time.monotonic() > deadline:
+                    raise PodAway(f"The control plane does not answer: {error}.") from error
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def call(self, name: str, arguments: dict[str, Any]) -> str:
         """Call a tool once. Raise ToolFailure when it fails, PodAway when its outcome is unknown."""

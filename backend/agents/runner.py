@@ -9,13 +9,14 @@ import structlog
 
 from backend.agents.answer_stream import answer_to
 from backend.agents.calls import Calls
+from backend.agents.custom_tools import CustomTools
 from backend.agents.errors import ModelFailure, PodAway, PodRefuses
 from backend.agents.feed import Feed
 from backend.agents.instructions import as_data, instructions_for, text_of
 from backend.agents.limits import exceeded
 from backend.agents.pod import Pod
 from backend.agents.provider import Answer, Request, expects_answer, user_message
-from backend.agents.tools import ToolInfo
+from backend.agents.toolbox import Toolbox
 from backend.conversations.handover import Handover
 from backend.conversations.models import Conversation, Draft, Event, Tier
 from backend.conversations.store import ConversationStore
@@ -32,8 +33,9 @@ BROKEN = "The assistant failed. The log of the service `agents` says why."
 class Runner:
     """Runs turns; `publish` events as they are written."""
 
-    def __init__(self, store: ConversationStore, feed: Feed):
+    def __init__(self, store: ConversationStore, feed: Feed, custom: CustomTools):
         self._store = store
+        self._custom = custom
         self._feed = feed
 
     async def run(self, conversation: Conversation, handover: Handover) -> None:
@@ -67,9 +69,12 @@ class Runner:
 
     async def _steps(self, turn: Turn, handover: Handover) -> None:
         pod = Pod(handover.pod_url, handover.pod_key)
-        tools = await pod.tools()
-        status = await _status(pod, tools)
-        calls = Calls(self._store, turn, pod, tools, self._feed, handover.limits)
+        toolbox = Toolbox(pod, self._custom)
+        await toolbox.load()
+        if not (await self._store.usage(turn.conversation_id, turn.number)).requests:
+            await self._say(turn, [_notice(problem) for problem in toolbox.problems])
+        status = await _status(pod, toolbox)
+        calls = Calls(self._store, turn, toolbox, self._feed, handover.limits)
         while True:
             await calls.run()
             if (events := await turn.wait()) is not None:
@@ -83,7 +88,7 @@ class Runner:
                 await self._end(turn, "limit", problem)
                 return
             messages = await self._store.messages(turn.conversation_id)
-            request = Request(instructions=instructions_for(status), messages=messages, tools=tools)
+            request = Request(instructions=instructions_for(status), messages=messages, tools=toolbox.tools)
             await self._add_answer(turn, await self._ask(turn, handover, request), calls)
 
     async def _add_request(self, turn: Turn) -> bool:
@@ -138,9 +143,13 @@ class Runner:
         return events is not None
 
 
-async def _status(pod: Pod, tools: Sequence[ToolInfo]) -> str:
+def _notice(text: str) -> Draft:
+    return Draft(tier=Tier.STATE, type="notice", data={"message": text})
+
+
+async def _status(pod: Pod, toolbox: Toolbox) -> str:
     """Return what `pod_status` says, without the lists that only a question about them needs."""
-    if not any(tool.name == "pod_status" for tool in tools):
+    if toolbox.find("pod_status") is None:
         return ""
     try:
         content: Any = json.loads(await pod.call("pod_status", {}))

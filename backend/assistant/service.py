@@ -52,6 +52,7 @@ class Assistant:
         self._stack = stack
         self._listeners = Listeners()
         self._opening = asyncio.Lock()
+        self._one_wake = asyncio.Lock()
         self._store: ConversationStore | None = None
         self._pod_url = ""
         self._following: asyncio.Task[None] | None = None
@@ -146,6 +147,10 @@ class Assistant:
         task.add_done_callback(self._waking.discard)
 
     async def _wake(self) -> None:
+        async with self._one_wake:
+            await self._start_and_look()
+
+    async def _start_and_look(self) -> None:
         try:
             await self._hand_over()
             if await self.process.health() is None:
@@ -173,8 +178,7 @@ class Assistant:
         restarts = 0
         while True:
             async for line in self.process.lines():
-                if line:
-                    frame = json.loads(line)
+                if frame := _frame_of(line):
                     self._listeners.publish(frame.pop("id"), frame)
                     restarts = 0
             if not await (await self.store()).unfinished():
@@ -215,6 +219,15 @@ def _handover(preferences: Preferences, pod_url: str, key: str, secret: str) -> 
         secret=secret,
         limits=preferences.limits,
     )
+
+
+def _frame_of(line: str) -> Frame | None:
+    """Return the event of a line; None for an empty one, and for the half line of a killed process."""
+    try:
+        frame: Frame = json.loads(line) if line else {}
+    except ValueError:
+        return None
+    return frame or None
 
 
 def _secret_of(path: Path) -> str:

@@ -152,3 +152,18 @@ def test_every_step_of_a_long_change_is_shown(with_model: Page, api: MessagesApi
     change = page.locator(".call").filter(has_text="Change a workflow")
     change.locator("summary").click()
     expect(change.get_by_text('"type": "TestText"')).to_be_visible()
+
+
+def test_a_log_is_attached_to_the_question(with_model: Page, api: MessagesApi) -> None:
+    page = with_model
+    api.scenario(
+        "anything wrong",
+        Answer(text="<img src=x onerror=alert(1)> **Nothing** ![x](http://127.0.0.1:9/x.png)"),
+    )
+    page.goto(urljoin(page.url, "/assistant?about=log:comfyui"))
+    expect(page.get_by_text("About the log comfyui")).to_be_visible()
+    page.get_by_role("button", name="Send").click()
+    answer = page.locator(".message-assistant")
+    expect(answer.locator("strong")).to_have_text("Nothing", timeout=90_000)
+    assert answer.locator("img").count() == 0
+    assert "Attached: log `comfyui`" in api.requests[-1].prompt

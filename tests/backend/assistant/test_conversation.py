@@ -1,6 +1,7 @@
 """A user talks to the assistant through the API. The agents process and the pod's tools are real."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -175,6 +176,26 @@ async def test_what_a_tool_returns_cannot_approve_a_call(pod: ControlPlane, api:
     assert result.endswith("</data>")
     await chat.decide(call["id"], approve=False)
     await chat.until_turn_ends()
+
+
+async def test_a_function_of_the_user_becomes_a_tool(
+    pod: ControlPlane, api: MessagesApi, volume: Path
+) -> None:
+    (volume / "tools").mkdir()
+    (volume / "tools/pictures.py").write_text(
+        'def area(width: int, height: int) -> int:\n    """Return the area."""\n    return width * height\n'
+    )
+    (volume / "tools/broken.py").write_text("import no_such_module\n")
+    call = Call(tool="area", arguments={"width": 3, "height": 4})
+    api.scenario("big is", Answer(calls=[call]), Answer(text="It is 12."))
+    chat = await Chat.begin(pod)
+    await chat.send("How big is it?")
+    await chat.decide((await chat.until_waiting())["id"])
+    await chat.until_turn_ends()
+    assert [(call["state"], call["result"]) for call in chat.calls()] == [("succeeded", "12")]
+    assert [event["data"]["message"] for event in chat.of_type("notice")] == [
+        "tools/broken.py: ModuleNotFoundError: No module named 'no_such_module'"
+    ]
 
 
 async def test_conversations_are_listed_searched_renamed_exported_and_deleted(

@@ -3,6 +3,11 @@ import { toasts } from "../stores/toasts.js";
 import { Thread } from "./thread.js";
 
 const API = "/api/assistant/conversations";
+const QUESTIONS = {
+  job: "What happened in this job?",
+  log: "Is anything wrong in this log?",
+  workflow: "Explain this workflow.",
+};
 const NO_ANSWER = "The control plane does not answer. Your message is still in the field: send it again in a moment.";
 
 /** A conversation with the assistant: what was said, what happens, and the field to write in. */
@@ -23,6 +28,7 @@ export const assistant = () => ({
     this.id = id;
     this.attachment = attachment ? JSON.parse(attachment) : null;
     this.thread = new Thread(this.$refs.messages, (call, decision) => this.decide(call, decision));
+    this.text = QUESTIONS[this.attachment?.kind] ?? "";
     if (this.id) this.follow();
     else this.$refs.text.focus();
   },

@@ -79,6 +79,11 @@ export class Thread {
     this.calls.set(call.id, card);
   }
 
+  on_notice({ message }) {
+    const notice = element("p", { className: "message-notice text-warning" }, icon("triangle-alert"), message);
+    this.root.append(notice);
+  }
+
   on_turn({ reason, message }) {
     this.on_discarded();
     const text = message || (reason === "stopped" ? "Stopped." : "");

@@ -10,7 +10,11 @@ const ALLOWED = {
   RETURN_DOM_FRAGMENT: true,
 };
 
-/** Return a fragment for Markdown from a model: HTML in it is shown as it is written or left out. */
+// HTML is shown as it is written: no element is made of it, not even one that is removed again.
+const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+marked.use({ renderer: { html: ({ text }) => text.replace(/[&<>]/g, (sign) => ESCAPES[sign]) } });
+
+/** Return a fragment for Markdown from a model: HTML in it is shown as text. */
 export function markdown(text) {
   const fragment = globalThis.DOMPurify.sanitize(marked.parse(text, { gfm: true, breaks: true }), ALLOWED);
   for (const link of fragment.querySelectorAll("a")) {
