@@ -106,7 +106,7 @@ async def test_the_list_reads_no_more_rows_with_20000_finished_transfers(workspa
         page = await pod.client.get("/api/downloads")
         assert (len(page.json()), "next" in page.links) == (100, True)
         html = (await pod.client.get("/downloads", headers={"Accept": "text/html"})).text
-        assert "Showing the newest 100 of 20000" in html
+        assert "Showing the newest 40 of 20000" in html
     with sqlite3.connect(workspace / ".comfypod/comfypod.db") as database:
         plan = " ".join(
             row[3]
