@@ -21,12 +21,13 @@ from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
 from backend.core.errors import Conflict, NotFound, OutOfSpace, Unavailable
-from backend.web.errors import responses
+from backend.web.errors import Responses, responses
 
 router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, prefix="/api/assistant", tags=["assistant"])
 
 Id = Annotated[str, Path(max_length=64)]
 CHANGE = responses(NotFound, Conflict, OutOfSpace)
+MARKDOWN: Responses = {200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/conversations", responses=responses())
@@ -78,7 +79,11 @@ async def show_events(
     return [EventView.of(event) for event in await store.events(conversation_id, after, limit)]
 
 
-@router.get("/conversations/{conversation_id}/export", responses=responses(NotFound))
+@router.get(
+    "/conversations/{conversation_id}/export",
+    response_class=Response,
+    responses={**responses(NotFound), **MARKDOWN},
+)
 async def export(conversation_id: Id, assistant: AssistantService) -> Response:
     """The conversation as Markdown."""
     store = await assistant.store()

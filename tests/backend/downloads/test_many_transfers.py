@@ -21,7 +21,7 @@ ROW = (
 )
 
 
-def add_rows(workspace: Path, state: str, count: int, *, first: int = 0) -> None:
+def _insert(workspace: Path, state: str, count: int, *, first: int = 0) -> None:
     """Insert transfers directly into the database."""
     with sqlite3.connect(workspace / ".comfypod/comfypod.db", timeout=60) as database:
         database.executemany(
@@ -40,6 +40,11 @@ def add_rows(workspace: Path, state: str, count: int, *, first: int = 0) -> None
             ],
         )
     database.close()
+
+
+async def add_rows(workspace: Path, state: str, count: int, *, first: int = 0) -> None:
+    """Insert transfers. In a thread: the control plane of the test may be in the middle of a transaction."""
+    await asyncio.to_thread(_insert, workspace, state, count, first=first)
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ async def test_pausing_and_resuming_all_takes_as_many_statements_for_2000_as_for
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
         used = []
         for first, count in ((0, 20), (20, 1980)):
-            add_rows(workspace, "retrying", count, first=first)
+            await add_rows(workspace, "retrying", count, first=first)
             statements_sent.clear()
             paused = (await pod.client.post("/api/downloads/pause")).json()
             used.append(len([sql for sql in statements_sent if "transfer" in sql]))
@@ -75,8 +80,8 @@ async def test_pausing_and_resuming_all_takes_as_many_statements_for_2000_as_for
 
 async def test_pages_list_the_queue_in_order_and_then_the_latest_finished(workspace: Path, hub: Hub) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        add_rows(workspace, "paused", 7)
-        add_rows(workspace, "done", 8)
+        await add_rows(workspace, "paused", 7)
+        await add_rows(workspace, "done", 8)
         whole = [row["id"] for row in (await pod.client.get("/api/downloads?limit=1000")).json()]
         assert whole == [f"paused{n:06}" for n in range(7)] + [f"done{n:06}" for n in reversed(range(8))]
         assert await paged(pod, "/api/downloads?limit=4") == whole
@@ -101,8 +106,8 @@ async def paged(pod: ControlPlane, url: str) -> list[str]:
 
 async def test_the_list_reads_no_more_rows_with_20000_finished_transfers(workspace: Path, hub: Hub) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        add_rows(workspace, "paused", 5)
-        add_rows(workspace, "done", 20_000)
+        await add_rows(workspace, "paused", 5)
+        await add_rows(workspace, "done", 20_000)
         page = await pod.client.get("/api/downloads")
         assert (len(page.json()), "next" in page.links) == (100, True)
         html = (await pod.client.get("/downloads", headers={"Accept": "text/html"})).text
@@ -112,7 +117,15 @@ async def test_the_list_reads_no_more_rows_with_20000_finished_transfers(workspa
             row[3]
             for row in database.execute(
                 f"EXPLAIN QUERY PLAN {SQL.finished_page}",
-                {"state": "done", "before": "~", "before_id": "~", "preset": None, "q": "", "limit": 5},
+                {
+                    "state": "done",
+                    "before": "~",
+                    "before_id": "~",
+                    "preset": None,
+                    "q": "",
+                    "since": None,
+                    "limit": 5,
+                },
             )
         )
         assert "transfers_by_end" in plan
@@ -141,7 +154,7 @@ async def test_a_snapshot_is_built_once_for_all_sockets_that_connect_together(
     workspace: Path, hub: Hub, statements_sent: list[str]
 ) -> None:
     async with running_control_plane(workspace, **hub_settings(hub)) as pod:
-        add_rows(workspace, "paused", 100)
+        await add_rows(workspace, "paused", 100)
         statements_sent.clear()
 
         async def first_frame() -> str:
