@@ -23,7 +23,7 @@ def identify(connection: HTTPConnection, authentication: Authentication, *, only
     """
     headers = connection.headers
     if secret := headers.get("x-api-key"):
-        return authentication.api_key(secret)
+        return authentication.keys.authenticate(secret)
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return authentication.bearer(token.strip())

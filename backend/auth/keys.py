@@ -1,4 +1,4 @@
-"""API keys: create, find, revoke."""
+"""API keys: create, check, revoke."""
 
 import asyncio
 import hashlib
@@ -11,9 +11,9 @@ from backend.auth.connections import Connections
 from backend.auth.events import ApiKeyCreated, ApiKeyRevoked
 from backend.auth.key_files import KeyFiles
 from backend.auth.models import ApiKey
-from backend.auth.principal import Scope
+from backend.auth.principal import Principal, PrincipalKind, Scope
 from backend.core import clock
-from backend.core.errors import Conflict, NotFound
+from backend.core.errors import Conflict, NotFound, SignInRequired
 from backend.core.events import EventBus
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,27 @@ class ApiKeys:
         if key:
             self._last_used[key.id] = self._unsaved_uses[key.id] = clock.now()
         return key
+
+    def authenticate(self, secret: str) -> Principal:
+        """Return the principal of the key with this secret, or raise SignInRequired."""
+        key = self.find(secret)
+        if key is None:
+            raise SignInRequired(
+                "This API key is unknown: it was revoked, or belongs to another pod. Create one under Settings.",
+                code="unknown_api_key",
+            )
+        if key.expires_at and key.expires_at <= clock.now():
+            raise SignInRequired(
+                f"The API key {key.name} expired on {key.expires_at:%d %b %Y}. Create another one under Settings.",
+                code="api_key_expired",
+            )
+        return Principal(
+            kind=PrincipalKind.KEY,
+            scopes=key.scopes,
+            name=key.name,
+            credential_id=key.id,
+            expires_at=key.expires_at,
+        )
 
     async def create(
         self, name: str, scopes: frozenset[Scope], lifetime: timedelta | None

@@ -12,7 +12,6 @@ from backend.auth.models import Client, SignIn
 from backend.auth.principal import Principal, PrincipalKind, Scope
 from backend.auth.sessions import Sessions
 from backend.auth.tokens import TokenKind, TokenSigner
-from backend.core import clock
 from backend.core.errors import SignInRequired
 from backend.core.events import EventBus
 
@@ -76,7 +75,7 @@ class Authentication:
 
     def bearer(self, token: str) -> Principal:
         """Return the principal of an `Authorization: Bearer` header: a session token or an API key."""
-        return self.api_key(token) if token.startswith(PREFIX) else self.session(token)
+        return self.keys.authenticate(token) if token.startswith(PREFIX) else self.session(token)
 
     def session(self, token: str | None) -> Principal:
         """Return the owner whose session token this is, or raise SignInRequired."""
@@ -91,27 +90,6 @@ class Authentication:
             scopes=OWNER_SCOPES,
             credential_id=session.id,
             expires_at=session.expires_at,
-        )
-
-    def api_key(self, secret: str) -> Principal:
-        """Return the principal of an API key, or raise SignInRequired."""
-        key = self.keys.find(secret)
-        if key is None:
-            raise SignInRequired(
-                "This API key is unknown: it was revoked, or belongs to another pod. Create one under Settings.",
-                code="unknown_api_key",
-            )
-        if key.expires_at and key.expires_at <= clock.now():
-            raise SignInRequired(
-                f"The API key {key.name} expired on {key.expires_at:%d %b %Y}. Create another one under Settings.",
-                code="api_key_expired",
-            )
-        return Principal(
-            kind=PrincipalKind.KEY,
-            scopes=key.scopes,
-            name=key.name,
-            credential_id=key.id,
-            expires_at=key.expires_at,
         )
 
     def _device_of(self, client: Client) -> str | None:
