@@ -12,7 +12,6 @@ from backend.downloads.engine.byte_ranges import end, gaps, prefix
 from backend.downloads.engine.connections import Connection, ConnectionShare
 from backend.downloads.engine.decoding import decoded
 from backend.downloads.engine.part_file import PartFile
-from backend.downloads.engine.redirects import RedirectedFile
 from backend.downloads.engine.responses import (
     CompressedRange,
     ContentChanged,
@@ -24,6 +23,7 @@ from backend.downloads.engine.responses import (
     read_response,
 )
 from backend.downloads.engine.segments import Segment, SegmentPlan, connections_for
+from backend.downloads.engine.signed_url import SignedUrlSource
 from backend.downloads.engine.throttle import Throttle
 from backend.sources import formats
 from backend.sources.errors import PermanentError, TemporaryError
@@ -49,7 +49,7 @@ class Download:
     def __init__(
         self,
         attempt: Attempt,
-        source: RedirectedFile,
+        source: SignedUrlSource,
         file: PartFile,
         share: ConnectionShare,
         throttle: Throttle,

@@ -20,8 +20,8 @@ from backend.downloads.engine.connections import ConnectionPool
 from backend.downloads.engine.download import Download, FetchLimits
 from backend.downloads.engine.models import DownloadResult, FileSpec, Progress
 from backend.downloads.engine.part_file import open_part_file
-from backend.downloads.engine.redirects import RedirectedFile
 from backend.downloads.engine.resume_state import ACTIVE_SECONDS, PartialFile
+from backend.downloads.engine.signed_url import SignedUrlSource
 from backend.downloads.engine.throttle import Throttle
 from backend.sources.errors import DiskFull, PermanentError, WrittenElsewhere
 from backend.sources.service import Sources
@@ -84,7 +84,7 @@ class Fetcher:
         progress.received, progress.total = state.received, state.bytes
         with disk_errors(), self._pool.share() as share:
             async with open_part_file(attempt.partial, state, progress, self._threads) as file:
-                source = RedirectedFile(self._sources, attempt.located)
+                source = SignedUrlSource(self._sources, attempt.located)
                 download = Download(attempt, source, file, share, self._throttle, self._limits, check_space)
                 if not file.is_complete and await download.start():
                     await download.fetch_missing()

@@ -1,4 +1,4 @@
-"""Requests for the bytes of one file, to the hub first and then to the server that it redirects to."""
+"""The signed URL of one file: the hub redirects to it, and later requests go there directly. `sources` checks every redirect."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,14 +11,14 @@ from backend.sources.models import Located
 from backend.sources.service import Sources
 
 
-class RedirectedFile:
-    """Remembers where the hub redirects to and requests there directly for as long as that URL is valid."""
+class SignedUrlSource:
+    """Requests a file from its hub, then from the signed URL that the hub redirects to, for as long as that URL is valid."""
 
     def __init__(self, sources: Sources, located: Located):
         self._sources = sources
         self._located = located
-        # Signed: must not be stored or logged.
-        self._redirected_url: str | None = None
+        # Must not be stored or logged.
+        self._signed_url: str | None = None
 
     @property
     def published_size(self) -> int | None:
@@ -27,17 +27,17 @@ class RedirectedFile:
     @asynccontextmanager
     async def get(self, headers: dict[str, str]) -> AsyncIterator[httpx.Response]:
         """Send a GET and follow redirects. The body is unread; error statuses are responses, too."""
-        if self._redirected_url:
-            async with self._sources.open(self._redirected_url, headers) as response:
+        if self._signed_url:
+            async with self._sources.open(self._signed_url, headers) as response:
                 if not self._is_expired(response):
                     yield response
                     return
-            self._redirected_url = None
+            self._signed_url = None
         async with self._sources.open(self._located.url, {**self._located.headers, **headers}) as response:
             if self._is_expired(response):
                 raise TemporaryError("link_expired", "The hub's link to the file has expired.")
             if self._is_redirected(response):
-                self._redirected_url = str(response.url)
+                self._signed_url = str(response.url)
             yield response
 
     def _is_redirected(self, response: httpx.Response) -> bool:
