@@ -29,7 +29,7 @@ from backend.downloads.throughput import Throughput
 from backend.downloads.transfer_start import TransferStart
 from backend.downloads.visibility import Visibility
 from backend.downloads.worker import Worker
-from backend.sources.guard import Guard
+from backend.sources.address_guard import AddressGuard
 from backend.sources.service import Sources
 from backend.storage.service import Storage
 from backend.web.features import Context, Feature, Running
@@ -40,7 +40,7 @@ async def start(context: Context) -> Running:
     storage, sources, comfy = registry.get(Storage), registry.get(Sources), registry.get(ComfyClient)
     store = TransferStore(context.database)
     await store.prepare()
-    downloads = Downloads(store, storage, sources, registry.get(Guard), events)
+    downloads = Downloads(store, storage, sources, registry.get(AddressGuard), events)
     throttle = Throttle()
     default = Policy(files_at_once=context.settings.download_workers)
     bandwidth = Bandwidth(context.paths.limits, throttle, comfy, events, default)

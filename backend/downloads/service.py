@@ -32,9 +32,9 @@ from backend.downloads.schemas import TransferView
 from backend.downloads.store import Matching, TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats
+from backend.sources.address_guard import AddressGuard
 from backend.sources.api_errors import as_api_errors
 from backend.sources.consent import check_pickle_consent
-from backend.sources.guard import Guard
 from backend.sources.service import Sources
 from backend.storage.service import Storage
 
@@ -48,7 +48,7 @@ class Downloads:
     """Requests, controls and shows transfers."""
 
     def __init__(
-        self, store: TransferStore, storage: Storage, sources: Sources, guard: Guard, events: EventBus
+        self, store: TransferStore, storage: Storage, sources: Sources, guard: AddressGuard, events: EventBus
     ):
         self._store = store
         self._storage = storage

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from backend.core.errors import InvalidRequest
+from backend.sources.address_guard import AddressGuard
 from backend.sources.errors import PermanentError
-from backend.sources.guard import Guard
 
 ADVICE = "To allow it, add it to `webhook_allowed_hosts` in the settings of the queue."
 
@@ -16,7 +16,7 @@ def check_webhook(url: str, allowed_hosts: Iterable[str]) -> None:
             "A webhook needs a URL that begins with https:// or http://.", code="bad_webhook"
         )
     try:
-        Guard((), allowed_hosts).check_url(url)
+        AddressGuard((), allowed_hosts).check_url(url)
     except PermanentError as error:
         private = error.code == "private_address"
         reason = f"The webhook's host is a private address. {ADVICE}" if private else error.message

@@ -9,9 +9,9 @@ import httpx
 from backend.core.errors import InvalidRequest
 from backend.notifications.errors import DeliveryError
 from backend.notifications.models import Channel, Message
+from backend.sources.address_guard import AddressGuard
 from backend.sources.client import guarded_client
 from backend.sources.errors import PermanentError, TransferError
-from backend.sources.guard import Guard
 
 ADVICE = "To allow it, add it to DOWNLOAD_ALLOWED_HOSTS."
 REASONS = {
@@ -66,8 +66,8 @@ class WebhookSender:
             )
 
     @property
-    def _guard(self) -> Guard:
-        return Guard((), self.allowed_hosts)
+    def _guard(self) -> AddressGuard:
+        return AddressGuard((), self.allowed_hosts)
 
     def _reason(self, error: Exception) -> str:
         if isinstance(error, TransferError):

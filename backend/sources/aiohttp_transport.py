@@ -18,8 +18,8 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 from yarl import URL
 
+from backend.sources.address_guard import AddressGuard, refusal
 from backend.sources.errors import PermanentError
-from backend.sources.guard import Guard, refusal
 from backend.sources.http_errors import http_errors
 
 # Each connection buffers twice as much. More costs memory and gains nothing.
@@ -45,7 +45,7 @@ def _aiohttp_errors() -> Iterator[None]:
 class GuardedResolver(AbstractResolver):
     """Resolves host names and drops every address that the guard does not permit."""
 
-    def __init__(self, guard: Guard, resolver: AbstractResolver | None = None):
+    def __init__(self, guard: AddressGuard, resolver: AbstractResolver | None = None):
         self._guard = guard
         self._resolver = resolver or ThreadedResolver()
 
@@ -103,7 +103,7 @@ class _ExactTransport(AiohttpTransport):
         )
 
 
-def guarded_transport(guard: Guard, resolver: AbstractResolver | None) -> httpx.AsyncBaseTransport:
+def guarded_transport(guard: AddressGuard, resolver: AbstractResolver | None) -> httpx.AsyncBaseTransport:
     """Return a transport. `resolver` replaces the system's name resolution."""
 
     def session() -> aiohttp.ClientSession:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from backend.sources.guard import Guard
+from backend.sources.address_guard import AddressGuard
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver
@@ -20,7 +20,7 @@ CONNECT_SECONDS = 20
 class _LazyTransport(httpx.AsyncBaseTransport):
     """Loads the transport at the first request, in a thread, so that other requests go on."""
 
-    def __init__(self, guard: Guard, resolver: "AbstractResolver | None"):
+    def __init__(self, guard: AddressGuard, resolver: "AbstractResolver | None"):
         self._guard = guard
         self._resolver = resolver
         self._loading = asyncio.Lock()
@@ -46,7 +46,7 @@ class _LazyTransport(httpx.AsyncBaseTransport):
             await self._transport.aclose()
 
 
-def guarded_client(guard: Guard, resolver: "AbstractResolver | None" = None) -> httpx.AsyncClient:
+def guarded_client(guard: AddressGuard, resolver: "AbstractResolver | None" = None) -> httpx.AsyncClient:
     """Return a client that follows no redirects by itself. `resolver` replaces the system's name resolution."""
     return httpx.AsyncClient(
         transport=_LazyTransport(guard, resolver),

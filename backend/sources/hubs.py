@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.config.settings import Settings
+from backend.sources.address_guard import AddressGuard
 from backend.sources.civitai import Civitai
 from backend.sources.client import guarded_client
-from backend.sources.guard import Guard
 from backend.sources.hugging_face import HuggingFace
 from backend.sources.service import Sources
 from backend.sources.tokens import Hub, Tokens
@@ -17,7 +17,7 @@ from backend.sources.transport import Transport
 @dataclass(frozen=True, kw_only=True)
 class Hubs:
     tokens: Tokens
-    guard: Guard
+    guard: AddressGuard
     hugging_face: HuggingFace
     civitai: Civitai
     sources: Sources
@@ -26,7 +26,7 @@ class Hubs:
 async def hubs_of(settings: Settings, stack: AsyncExitStack, saved_tokens: Path) -> Hubs:
     """They live as long as `stack`."""
     tokens = tokens_of(settings, saved_tokens)
-    guard = Guard(tokens.endpoints.values(), settings.download_allowed_hosts)
+    guard = AddressGuard(tokens.endpoints.values(), settings.download_allowed_hosts)
     client = await stack.enter_async_context(guarded_client(guard))
     transport = Transport(client, guard, tokens, settings.answer_seconds)
     hugging_face = HuggingFace(transport, tokens.endpoints[Hub.HUGGING_FACE])

@@ -8,9 +8,9 @@ from urllib.parse import urljoin
 
 import httpx
 
+from backend.sources.address_guard import AddressGuard
 from backend.sources.addresses import origin
 from backend.sources.errors import PermanentError, TemporaryError
-from backend.sources.guard import Guard
 from backend.sources.http_errors import http_errors
 from backend.sources.responses import check_status, first_bytes, read_json
 from backend.sources.tokens import Tokens
@@ -24,7 +24,11 @@ class Transport:
     """Follows redirects itself, so that each target is checked and credentials stay with their origin."""
 
     def __init__(
-        self, client: httpx.AsyncClient, guard: Guard, tokens: Tokens, answer_seconds: float = ANSWER_SECONDS
+        self,
+        client: httpx.AsyncClient,
+        guard: AddressGuard,
+        tokens: Tokens,
+        answer_seconds: float = ANSWER_SECONDS,
     ):
         """`answer_seconds`: how long a server may take for a response that a user waits for."""
         self._client = client

@@ -22,9 +22,9 @@ from backend.jobs.webhooks.secret import SigningSecret
 from backend.jobs.webhooks.service import NO_MORE, Webhooks
 from backend.jobs.webhooks.signing import signature
 from backend.jobs.webhooks.store import DeliveryStore
+from backend.sources.address_guard import AddressGuard
 from backend.sources.client import guarded_client
 from backend.sources.errors import TransferError
-from backend.sources.guard import Guard
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +134,7 @@ class WebhookSender:
         }
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
-            guarded_client(Guard((), allowed)) as client,
+            guarded_client(AddressGuard((), allowed)) as client,
             client.stream("POST", delivery.url, content=body, headers=headers) as response,
         ):
             return response.status_code

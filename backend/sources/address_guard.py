@@ -1,6 +1,6 @@
-"""Keeps downloads out of private networks: decides which hosts and addresses may be requested. Pure functions.
+"""Protects private networks from requests to URLs of users and servers (SSRF): decides which addresses are allowed. Pure functions.
 
-`GuardedResolver` in `client` applies it to every address that is connected to.
+`GuardedResolver` in `aiohttp_transport` applies it to every address that is connected to.
 """
 
 import ipaddress
@@ -20,8 +20,8 @@ EMBEDDING = tuple(map(IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96", ":
 PRIVATE = tuple(map(IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
 
 
-class Guard:
-    """Knows the hosts that may be requested although their address is private."""
+class AddressGuard:
+    """Refuses requests to private addresses (SSRF), except to hosts that are trusted or allowed."""
 
     def __init__(self, trusted_endpoints: Iterable[str], allowed_hosts: Iterable[str]):
         self._trusted = {origin(endpoint)[1:] for endpoint in trusted_endpoints}

@@ -9,9 +9,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.sources.address_guard import AddressGuard, is_public
 from backend.sources.client import guarded_client
 from backend.sources.errors import PermanentError
-from backend.sources.guard import Guard, is_public
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub, faults
@@ -153,7 +153,7 @@ def hub_port(hub: Hub) -> int:
 
 async def test_a_rebinding_name_is_checked_by_the_address_that_is_used(hub: Hub, hub_port: int) -> None:
     resolver = Rebinding("8.8.8.8", "127.0.0.1")
-    guard = Guard([], [])
+    guard = AddressGuard([], [])
     url = f"http://rebind.example:{hub_port}/files/x"
     guard.check_url(url)
     checked = await resolver.resolve("rebind.example", hub_port)
@@ -166,7 +166,7 @@ async def test_a_rebinding_name_is_checked_by_the_address_that_is_used(hub: Hub,
 
 async def test_a_name_is_resolved_once_and_that_address_is_used(hub: Hub, hub_port: int) -> None:
     resolver = Rebinding("127.0.0.1", "8.8.8.8")
-    guard = Guard([], [f"allowed.example:{hub_port}"])
+    guard = AddressGuard([], [f"allowed.example:{hub_port}"])
     async with guarded_client(guard, resolver) as client:
         answer = await client.get(f"http://allowed.example:{hub_port}/files/none")
     assert (answer.status_code, resolver.queries) == (404, 1)
@@ -174,6 +174,6 @@ async def test_a_name_is_resolved_once_and_that_address_is_used(hub: Hub, hub_po
 
 async def test_an_address_is_sent_unchanged(hub: Hub, hub_port: int) -> None:
     path = "/files/a%7Eb%2F%27c%28%20d?x=%27%2F%7E%28&y=a+b%2B,~"
-    async with guarded_client(Guard([hub.url], [])) as client:
+    async with guarded_client(AddressGuard([hub.url], [])) as client:
         await client.get(f"{hub.url}{path}")
     assert f"{hub.requests[0].path}?{hub.requests[0].query}" == path
