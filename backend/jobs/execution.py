@@ -15,7 +15,7 @@ from backend.core.errors import AppError, OutOfSpace
 from backend.jobs.attempts import is_current
 from backend.jobs.changes import PromptContent
 from backend.jobs.errors import error_of_connection, error_of_execution, error_of_loss, error_of_rejection
-from backend.jobs.leases import lease, leased
+from backend.jobs.lease_renewal import lease_expiry, lease_renewal
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
 from backend.jobs.models import Attempt, ErrorKind, Job, JobError, JobState, Output
@@ -82,7 +82,7 @@ class Execution:
     async def run(self) -> None:
         """Run until the attempt has ended, whatever happens at ComfyUI."""
         with structlog.contextvars.bound_contextvars(job=self.job.id, prompt_id=self.attempt.id):
-            async with leased(self._tools.lifecycle, self.attempt), self._tools.comfy.events.opened():
+            async with lease_renewal(self._tools.lifecycle, self.attempt), self._tools.comfy.events.opened():
                 try:
                     await self._run()
                 finally:
@@ -153,7 +153,7 @@ class Execution:
         """Note that ComfyUI runs the prompt. Return False when it must not, because the job is another one by now."""
         if self.has_begun:
             return True
-        begun = await until_recorded(lambda: self._tools.lifecycle.begin(self.attempt, lease()))
+        begun = await until_recorded(lambda: self._tools.lifecycle.begin(self.attempt, lease_expiry()))
         if begun is None:
             return False
         self.job, self.attempt = begun

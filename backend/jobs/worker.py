@@ -10,7 +10,7 @@ from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
 from backend.core.database import until_recorded
 from backend.jobs.execution import Execution, Tools
-from backend.jobs.leases import lease
+from backend.jobs.lease_renewal import lease_expiry
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
 from backend.jobs.models import Attempt, Job, new_id
@@ -81,7 +81,7 @@ class Worker:
     async def _next(self) -> Execution | None:
         """Return an attempt to run: one whose worker is gone, or that of the next job."""
         await until_recorded(self._lifecycle.release_waiting)
-        orphan = await until_recorded(lambda: self._lifecycle.take_over(self._id, lease()))
+        orphan = await until_recorded(lambda: self._lifecycle.take_over(self._id, lease_expiry()))
         claimed = orphan or await self._claim()
         if claimed is None:
             return None
@@ -124,7 +124,7 @@ class Worker:
         if not await self._comfyui_is_free():
             return None
         process_id = await self._process_id()
-        return await until_recorded(lambda: self._jobs.claim(self._id, lease(), new_id(), process_id))
+        return await until_recorded(lambda: self._jobs.claim(self._id, lease_expiry(), new_id(), process_id))
 
     async def _prefetch(self, job: Job, running: Execution) -> tuple[Job, Attempt] | None:
         """Claim the job behind `running`. One during which ComfyUI has died runs alone, so that no other is blamed for it."""
@@ -132,7 +132,7 @@ class Worker:
             return None
         process_id = running.attempt.process_id
         return await until_recorded(
-            lambda: self._jobs.claim(self._id, lease(), new_id(), process_id, prefetch=True)
+            lambda: self._jobs.claim(self._id, lease_expiry(), new_id(), process_id, prefetch=True)
         )
 
     async def _process_id(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Leases of attempts: renewed while a worker lives, so that another one takes over when it does not."""
+"""Renews the lease of an attempt while its worker lives; when it expires, another worker takes over."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,13 +15,13 @@ LEASE_SECONDS = 60.0
 RENEW_SECONDS = 20.0
 
 
-def lease() -> datetime:
+def lease_expiry() -> datetime:
     """Return when a lease that is given or renewed now expires."""
     return clock.in_seconds(LEASE_SECONDS)
 
 
 @asynccontextmanager
-async def leased(lifecycle: Lifecycle, attempt: Attempt) -> AsyncIterator[None]:
+async def lease_renewal(lifecycle: Lifecycle, attempt: Attempt) -> AsyncIterator[None]:
     """Renew the lease as long as the block runs."""
     renewal = asyncio.create_task(_renew(lifecycle, attempt))
     try:
@@ -33,4 +33,4 @@ async def leased(lifecycle: Lifecycle, attempt: Attempt) -> AsyncIterator[None]:
 async def _renew(lifecycle: Lifecycle, attempt: Attempt) -> None:
     while True:
         await asyncio.sleep(RENEW_SECONDS)
-        await until_recorded(lambda: lifecycle.renew(attempt, lease()))
+        await until_recorded(lambda: lifecycle.renew(attempt, lease_expiry()))
