@@ -1,4 +1,4 @@
-"""Values that vary over a batch: lists, and ranges such as `1..20` or `0.5..1..0.1`. Pure functions."""
+"""The grid of a batch: inputs that vary, as lists or ranges such as `1..20` or `0.5..1..0.1`. Pure functions."""
 
 import itertools
 import math

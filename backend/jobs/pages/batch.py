@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from backend.auth.dependencies import CurrentPrincipal
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.jobs.axes import grid_of
+from backend.jobs.batch_table import table_of
 from backend.jobs.dependencies import BatchesService, EstimatesService, JobsService, RerunsService
 from backend.jobs.inputs import new_seeds
 from backend.jobs.models import FINAL, JobState
@@ -42,7 +42,9 @@ async def show(
     view = {
         "batch_id": batch_id,
         "first": found[0],
-        "grid": grid_of(await with_outputs(jobs, found), status.batch.axes, await titles_of(jobs, found[0])),
+        "table": table_of(
+            await with_outputs(jobs, found), status.batch.axes, await titles_of(jobs, found[0])
+        ),
         "counts": {str(state): counts.get(state, 0) for state in JobState},
         "total": sum(counts.values()),
         "shown": len(found),

@@ -1,4 +1,4 @@
-"""The jobs of a batch in rows and columns: by the axes of its grid, else by their seeds. Pure functions."""
+"""The jobs of a batch as a table: rows and columns are the axes of its grid, else its seeds. Pure functions."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from backend.jobs.inputs import is_seed
 from backend.jobs.models import Axis
 from backend.jobs.views import JobRow
 
-# A table with more columns than this is shown as a plain grid.
+# With more columns than this, all jobs are in one cell.
 MOST_COLUMNS = 12
 
 
@@ -23,8 +23,8 @@ class LabelledAxis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grid:
-    """Jobs in rows and columns; without axes, all jobs are in one row."""
+class BatchTable:
+    """Jobs in rows and columns. Without axes, all jobs are in one cell."""
 
     across: LabelledAxis | None = None
     down: LabelledAxis | None = None
@@ -34,7 +34,7 @@ class Grid:
     captions: Mapping[str, str]
 
 
-def grid_of(rows: Sequence[JobRow], axes: Sequence[Axis], titles: Mapping[str, str]) -> Grid:
+def table_of(rows: Sequence[JobRow], axes: Sequence[Axis], titles: Mapping[str, str]) -> BatchTable:
     """Return the jobs by the two axes with the fewest values; without axes, by the only thing that differs: a seed."""
     varied = sorted((axis for axis in axes if len(axis.values) > 1), key=lambda axis: len(axis.values))
     cells = {row.job.id: row.job.cell for row in rows}
@@ -42,7 +42,7 @@ def grid_of(rows: Sequence[JobRow], axes: Sequence[Axis], titles: Mapping[str, s
         varied, cells = [seeds], {row.job.id: row.job.values for row in rows}
     if not varied or len(varied[0].values) > MOST_COLUMNS:
         captions = {job_id: _caption(cell, varied, titles) for job_id, cell in cells.items()}
-        return Grid(cells=[[list(rows)]], captions=captions)
+        return BatchTable(cells=[[list(rows)]], captions=captions)
     shown, others = varied[:2], varied[2:]
     placed: dict[str, list[JobRow]] = {}
     for row in rows:
@@ -50,7 +50,7 @@ def grid_of(rows: Sequence[JobRow], axes: Sequence[Axis], titles: Mapping[str, s
         placed.setdefault(_key([cell.get(axis.input) for axis in shown]), []).append(row)
     across = shown[0].values
     lines = [[line] for line in shown[1].values] if len(shown) > 1 else [[]]
-    return Grid(
+    return BatchTable(
         across=_labelled(shown[0], titles),
         down=_labelled(shown[1], titles) if len(shown) > 1 else None,
         cells=[[placed.get(_key([column, *line]), []) for column in across] for line in lines],
