@@ -27,6 +27,7 @@ PATHS = (
     "/api/outputs?limit=60",
     "/",
     "/presets",
+    "/presets/flux1-schnell",
     "/storage",
     "/outputs",
 )

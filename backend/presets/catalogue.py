@@ -91,6 +91,11 @@ class Catalogue:
         """Return the presets that need a file of this path, such as `vae/ae.safetensors`."""
         return self._by_place.get(place, [])
 
+    def sharing_files_with(self, preset: Preset) -> list[Preset]:
+        """Return the other presets that need a file of this one."""
+        sources = [source for file in preset.files for source in self.sources_at(file.place)]
+        return list({other.id: other for other, _ in sources if other.id != preset.id}.values())
+
     def categories(self) -> list[Category]:
         counts = Counter(preset.category for preset in self)
         return [Category(name=name, presets=number) for name, number in sorted(counts.items())]

@@ -46,9 +46,9 @@ class InstalledFiles:
 
 
 def needed_elsewhere(
-    preset: Preset, all_presets: Iterable[Preset], installed: InstalledFiles, downloading: set[str]
+    preset: Preset, sharing: Iterable[Preset], installed: InstalledFiles, downloading: set[str]
 ) -> set[str]:
-    """Return the paths of files that other presets use.
+    """Return the paths of files that other presets use. `sharing` are those that have a file in common with this one.
 
     A preset uses its files when all of them are installed, or when a file that only it needs is installed or downloading.
     """
@@ -60,8 +60,6 @@ def needed_elsewhere(
             installed.has(file) or file.place in downloading for file in theirs
         )
 
-    others = [other for other in all_presets if other.id != preset.id]
-    sharing = [other for other in others if any(file.place in ours for file in other.files)]
     return {file.place for other in sharing if is_in_use(other) for file in other.files}
 
 
@@ -73,7 +71,7 @@ def differs(file: PresetFile, found: int) -> str:
 
 
 async def installed_files_of(storage: Storage, files: Iterable[PresetFile] | None = None) -> InstalledFiles:
-    """Return the model files of this pod, or only those with the paths of `files`."""
+    """Return the model files of this pod, or only those with the paths of `files`, which costs less."""
     by_place = (await storage.snapshot()).by_place
     if files is not None:
         by_place = {file.place: by_place[file.place] for file in files if file.place in by_place}

@@ -52,7 +52,8 @@ class Presets:
         preset = self.catalogue.get(preset_id)
         known = await self.known(preset.files, ask=ask)
         await self._storage.look_again([file.place for file in preset.files])
-        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
+        on_pod = await installed_files_of(self._storage, preset.files)
+        downloading = await self._downloading()
         files = [await self._file_status(file, on_pod) for file in known]
         summary = summary_of(preset, [entry.file for entry in known], on_pod, downloading)
         missing = [entry for entry in files if entry.state == "missing"]
@@ -91,7 +92,8 @@ class Presets:
         """
         preset = self.catalogue.get(preset_id)
         await self._storage.look_again([file.place for file in preset.files])
-        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
+        on_pod = await installed_files_of(self._storage, preset.files)
+        downloading = await self._downloading()
         check_consent(
             [file for file in preset.files if file.place not in on_pod.files], allow_pickle=allow_pickle
         )
@@ -186,8 +188,10 @@ class Presets:
 
     async def _removable(self, preset_id: str) -> list[tuple[PresetFile, ModelFile]]:
         preset = self.catalogue.get(preset_id)
-        on_pod, downloading = await installed_files_of(self._storage), await self._downloading()
-        needed = needed_elsewhere(preset, self.catalogue, on_pod, downloading)
+        sharing = self.catalogue.sharing_files_with(preset)
+        files = (file for each in (preset, *sharing) for file in each.files)
+        on_pod = await installed_files_of(self._storage, files)
+        needed = needed_elsewhere(preset, sharing, on_pod, await self._downloading())
         here = [entry.file for entry in await self.known(preset.files) if on_pod.has(entry.file)]
         ours = [file for file in here if file.place not in needed and not on_pod.is_kept(file)]
         pairs = [(file, on_pod.files[file.place]) for file in ours]
