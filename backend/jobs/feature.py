@@ -8,7 +8,6 @@ from backend.core.journal import Journal
 from backend.downloads.service import Downloads
 from backend.downloads.transfer_start import TransferStart
 from backend.jobs import api, batches_api, queue_api, sockets
-from backend.jobs.adoption import SUFFIX, Adoption
 from backend.jobs.batches import Batches
 from backend.jobs.comfy_activity import ComfyActivity
 from backend.jobs.deferred import DeferredJobs
@@ -18,6 +17,7 @@ from backend.jobs.folder.claims import Claims
 from backend.jobs.folder.intake import Intake
 from backend.jobs.folder.worker import JobFolder
 from backend.jobs.history import JobHistory
+from backend.jobs.journal_takeover import SUFFIX, JournalTakeover
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
 from backend.jobs.models_needed import ModelDownloads
@@ -106,7 +106,9 @@ async def start(context: Context) -> Running:
         background=(
             worker.run,
             channel.run,
-            Adoption(journal, store, lifecycle, reload=(jobs.take_over, schedules.load, webhooks.load)).run,
+            JournalTakeover(
+                journal, store, lifecycle, reload=(jobs.take_over, schedules.load, webhooks.load)
+            ).run,
             ScheduleWorker(schedules, runs, activity).run,
             history.run,
             outbox.run,

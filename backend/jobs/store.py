@@ -76,8 +76,8 @@ class JobStore(JobReader):
         await self._write(changes)
         await self._journal.append(changes.lines(await self._next_sequence(len(changes))))
 
-    async def adopt(self, changes: Changes) -> list[Job]:
-        """Take in what another pod has left. What is here already is newer here, and stays as it is."""
+    async def merge(self, changes: Changes) -> list[Job]:
+        """Add the jobs and settings of another pod. Those that exist here are newer, and stay as they are."""
         here = await self.states([job.id for job in changes.jobs])
         new = [job for job in changes.jobs if job.id not in here]
         ids = {job.id for job in new}

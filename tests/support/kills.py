@@ -228,8 +228,8 @@ class KillTest:
     # Checking
 
     def _has_ended(self) -> bool:
-        is_adopted = not list(self._journals.glob("*pod-*"))
-        return is_adopted and self._unfinished() == 0
+        is_taken_over = not list(self._journals.glob("*pod-*"))
+        return is_taken_over and self._unfinished() == 0
 
     def _unfinished(self) -> int:
         counts = self._request("GET", "/api/jobs/status").json()["counts"]

@@ -15,8 +15,8 @@ from backend.core.errors import CannotRecord
 from backend.core.events import EventBus
 from backend.core.journal import Journal
 from backend.jobs import store as store_module
-from backend.jobs.adoption import Adoption
 from backend.jobs.filters import JobFilter
+from backend.jobs.journal_takeover import JournalTakeover
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.models import ErrorKind, JobState, Output
 from backend.jobs.schemas import ChangeRequest
@@ -94,7 +94,7 @@ async def gone(tmp_path: Path) -> Path:
 async def test_a_new_pod_takes_over_the_jobs_of_one_that_is_gone(gone: Path, tmp_path: Path) -> None:
     own = gone.with_name("new.jsonl")
     async with pod_with(own, tmp_path / "new.db") as queue:
-        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        await JournalTakeover(own, queue.store, queue.lifecycle).take_over()
         assert not gone.exists()
         assert await queue.order() == ["queued"]
         taken = await queue.lifecycle.take_over("new worker", clock.in_seconds(60))
@@ -133,10 +133,10 @@ async def test_of_two_new_pods_one_takes_over(gone: Path, tmp_path: Path) -> Non
     paths = [gone.with_name(f"new-{number}.jsonl") for number in range(2)]
     async with pod_with(paths[0], tmp_path / "0.db") as one, pod_with(paths[1], tmp_path / "1.db") as other:
         pods = [
-            Adoption(path, queue.store, queue.lifecycle)
+            JournalTakeover(path, queue.store, queue.lifecycle)
             for path, queue in zip(paths, (one, other), strict=True)
         ]
-        await asyncio.gather(*(pod.adopt() for pod in pods))
+        await asyncio.gather(*(pod.take_over() for pod in pods))
         assert sorted([await one.order(), await other.order()]) == [[], ["queued"]]
 
 
@@ -144,33 +144,33 @@ async def test_the_jobs_of_a_living_pod_are_left_alone(gone: Path, tmp_path: Pat
     os.utime(gone)
     own = gone.with_name("new.jsonl")
     async with pod_with(own, tmp_path / "new.db") as queue:
-        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        await JournalTakeover(own, queue.store, queue.lifecycle).take_over()
         assert gone.exists()
         assert await queue.order() == []
 
 
-async def test_an_adoption_that_was_interrupted_is_finished_and_undoes_nothing(
+async def test_a_takeover_that_was_interrupted_is_finished_and_undoes_nothing(
     gone: Path, tmp_path: Path
 ) -> None:
     own = gone.with_name("new.jsonl")
     left = gone.read_bytes()
     async with pod_with(own, tmp_path / "new.db") as queue:
-        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        await JournalTakeover(own, queue.store, queue.lifecycle).take_over()
         done = await queue.run()
-        gone.with_name("gone.jsonl.adopting-by-new").write_bytes(left)
-        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        gone.with_name("gone.jsonl.taken-by-new").write_bytes(left)
+        await JournalTakeover(own, queue.store, queue.lifecycle).take_over()
         assert await queue.state(done) == JobState.SUCCEEDED
 
 
-async def test_a_pod_that_dies_while_it_adopts_leaves_the_journal_to_the_next(
+async def test_a_pod_that_dies_during_a_takeover_leaves_the_journal_to_the_next(
     gone: Path, tmp_path: Path
 ) -> None:
-    half_adopted = gone.rename(gone.with_name("gone.jsonl.adopting-by-dead"))
+    half_taken = gone.rename(gone.with_name("gone.jsonl.taken-by-dead"))
     own = gone.with_name("new.jsonl")
     async with pod_with(own, tmp_path / "new.db") as queue:
-        await Adoption(own, queue.store, queue.lifecycle).adopt()
+        await JournalTakeover(own, queue.store, queue.lifecycle).take_over()
         assert await queue.order() == ["queued"]
-        assert not half_adopted.exists()
+        assert not half_taken.exists()
 
 
 async def test_a_change_that_reached_only_the_journal_is_applied_at_the_next_start(tmp_path: Path) -> None:

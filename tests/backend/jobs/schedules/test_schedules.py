@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from backend.core import clock
-from backend.jobs.adoption import Adoption
+from backend.jobs.journal_takeover import JournalTakeover
 from backend.jobs.schedules.cron import Cron, next_time
 from backend.jobs.schedules.models import ScheduleRequest
 from backend.jobs.schedules.service import Schedules
@@ -186,6 +186,6 @@ async def test_schedules_and_settings_of_a_pod_that_is_gone_go_to_the_next(tmp_p
     async with pod_with(own, tmp_path / "new.db") as queue:
         schedules = Schedules(queue.store)
         reload = (queue.jobs.take_over, schedules.load)
-        await Adoption(own, queue.store, queue.lifecycle, gone_seconds=-1, reload=reload).adopt()
+        await JournalTakeover(own, queue.store, queue.lifecycle, gone_seconds=-1, reload=reload).take_over()
         assert [schedule.name for schedule in schedules.all()] == ["nightly"]
         assert queue.jobs.is_paused

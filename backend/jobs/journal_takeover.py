@@ -1,7 +1,7 @@
-"""Takes over the jobs of pods that are gone. Each pod writes a journal of its own below one folder of the volume.
+"""Takes over the journals of pods that are gone, and so their jobs. Each pod writes its own journal, all in one folder of the volume.
 
-A living pod touches its journal every few seconds. One that stays untouched is renamed, which only one pod can do, then read
-and written into that pod's own journal, and deleted.
+A running pod touches its journal every few seconds. One that stays untouched is renamed, which only one pod can do. That pod
+reads it, writes its changes into its own journal, and deletes it.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from backend.jobs.store import JobStore
 log = structlog.get_logger(__name__)
 
 SUFFIX = ".jsonl"
-ADOPTING = ".adopting"
+TAKEN = ".taken"
 BEAT_SECONDS = 15.0
 # Clocks of pods differ and network volumes cache times, so this is much longer than a beat.
 GONE_SECONDS = 120.0
 
 
-class Adoption:
+class JournalTakeover:
     def __init__(
         self,
         own: Path,
@@ -38,7 +38,7 @@ class Adoption:
         gone_seconds: float = GONE_SECONDS,
         reload: Sequence[Callable[[], Awaitable[None]]] = (),
     ):
-        """`own` is the journal of this pod; `reload` take up settings that another has left."""
+        """`own` is the journal of this pod; `reload` are called after a takeover, to load settings of the other pod."""
         self._own = own
         self._store = store
         self._lifecycle = lifecycle
@@ -46,25 +46,25 @@ class Adoption:
         self._reload = reload
 
     async def run(self) -> None:
-        """Beat and adopt until cancelled."""
+        """Touch this pod's journal and take over abandoned ones until cancelled."""
         await self._store.compact()
         while True:
-            await self.adopt()
+            await self.take_over()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def adopt(self) -> None:
-        """Take over the journals of pods that are gone. A volume that does not answer is tried again at the next beat."""
+    async def take_over(self) -> None:
+        """Take over the journals of pods that are gone. When the volume fails, the next beat tries again."""
         try:
             abandoned = await asyncio.to_thread(self._claim_abandoned)
         except OSError as error:
-            log.warning("the journals of other pods cannot be looked at", reason=str(error))
+            log.warning("the journals of other pods cannot be read", reason=str(error))
             return
         for journal in abandoned:
             await self._take_over(journal)
 
     async def _take_over(self, journal: Path) -> None:
         changes = await asyncio.to_thread(lambda: changes_in(read_entries(journal)))
-        jobs = await until_recorded(lambda: self._store.adopt(changes))
+        jobs = await until_recorded(lambda: self._store.merge(changes))
         await asyncio.to_thread(journal.unlink, missing_ok=True)
         for reload in self._reload:
             await until_recorded(reload)
@@ -72,14 +72,14 @@ class Adoption:
         log.info("took over the jobs of another pod", journal=journal.name, jobs=len(jobs))
 
     def _claim_abandoned(self) -> list[Path]:
-        """Return the journals that are ours to read now, those of an adoption that was interrupted included."""
+        """Return the journals that this pod may read now, including those of an interrupted takeover."""
         folder = self._own.parent
         folder.mkdir(parents=True, exist_ok=True)
         if self._own.exists():
             os.utime(self._own)
-        mine = f"{ADOPTING}-by-{self._own.stem}"
+        mine = f"{TAKEN}-by-{self._own.stem}"
         for journal in self._gone(folder, mine):
-            claimed = journal.with_name(journal.name.partition(ADOPTING)[0] + mine)
+            claimed = journal.with_name(journal.name.partition(TAKEN)[0] + mine)
             try:
                 journal.rename(claimed)
                 os.utime(claimed)
@@ -88,9 +88,9 @@ class Adoption:
         return sorted(folder.glob(f"*{mine}"))
 
     def _gone(self, folder: Path, mine: str) -> Iterator[Path]:
-        """Yield the journals of pods that are gone, and those that pods were adopting when they died."""
+        """Yield the journals of pods that are gone, and those that such pods were taking over."""
         now = _now_at(folder)
-        for journal in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{SUFFIX}{ADOPTING}-by-*")]:
+        for journal in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{SUFFIX}{TAKEN}-by-*")]:
             if journal == self._own or journal.name.endswith(mine):
                 continue
             with suppress(FileNotFoundError):
