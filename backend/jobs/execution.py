@@ -18,8 +18,8 @@ from backend.jobs.errors import error_of_connection, error_of_execution, error_o
 from backend.jobs.lease_renewal import lease_expiry, lease_renewal
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
+from backend.jobs.missing_models import MISSING
 from backend.jobs.models import Attempt, ErrorKind, Job, JobError, JobState, Output
-from backend.jobs.models_needed import MISSING
 from backend.jobs.prompt_run import PromptRun
 from backend.jobs.provenance import Finished
 from backend.jobs.results import Results

@@ -20,7 +20,7 @@ from backend.jobs.history import JobHistory
 from backend.jobs.journal_takeover import SUFFIX, JournalTakeover
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.live import Live
-from backend.jobs.models_needed import ModelDownloads
+from backend.jobs.missing_models import MissingModelDownloads
 from backend.jobs.ordering import Ordering
 from backend.jobs.output_files import JobOutputFiles
 from backend.jobs.pages import actions, batch, compare, job, new, queue
@@ -61,7 +61,9 @@ async def start(context: Context) -> Running:
     await store.prepare()
     lifecycle = Lifecycle(store, events)
     downloads = context.registry.get(Downloads)
-    jobs = Jobs(store, lifecycle, events, ModelDownloads(context.registry.get(Requirements), downloads))
+    jobs = Jobs(
+        store, lifecycle, events, MissingModelDownloads(context.registry.get(Requirements), downloads)
+    )
     await jobs.load()
     context.stack.push_async_callback(jobs.close)
     deliveries, secret = DeliveryStore(context.database), SigningSecret(store)

@@ -8,8 +8,8 @@ from backend.core import clock
 from backend.core.errors import TooManyRequests
 from backend.jobs.changes import Changes, PromptContent
 from backend.jobs.lifecycle import Lifecycle
+from backend.jobs.missing_models import MissingModels
 from backend.jobs.models import Batch, Job, JobSource, Origin, new_id
-from backend.jobs.models_needed import ModelSupply
 from backend.jobs.partner_keys import PartnerKeys
 from backend.jobs.queue_settings import QueuePolicy
 from backend.jobs.schemas import JobRequest, SubmitRequest
@@ -39,7 +39,7 @@ class NewJobs:
         store: JobStore,
         lifecycle: Lifecycle,
         policy: QueuePolicy,
-        models: ModelSupply,
+        models: MissingModels,
         partner_keys: PartnerKeys,
     ):
         self._store = store

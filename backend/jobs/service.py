@@ -10,6 +10,7 @@ from backend.jobs.cancellations import Cancellations
 from backend.jobs.changes import Changes
 from backend.jobs.lifecycle import Lifecycle
 from backend.jobs.lookup import JobLookup
+from backend.jobs.missing_models import MissingModels, UncheckedModels
 from backend.jobs.models import (
     HIGHEST_PRIORITY,
     Attempt,
@@ -18,7 +19,6 @@ from backend.jobs.models import (
     JobState,
     QueueChanged,
 )
-from backend.jobs.models_needed import ModelSupply, NoSupply
 from backend.jobs.new_jobs import NewJobs
 from backend.jobs.partner_keys import PartnerKeys
 from backend.jobs.pausing import Pausing
@@ -37,7 +37,7 @@ class Jobs(JobLookup):
         store: JobStore,
         lifecycle: Lifecycle,
         events: EventBus,
-        models: ModelSupply = NoSupply(),  # noqa: B008 - it has no state
+        models: MissingModels = UncheckedModels(),  # noqa: B008 - it has no state
     ):
         super().__init__(store)
         self._store = store

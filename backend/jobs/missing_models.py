@@ -1,4 +1,4 @@
-"""The model files that jobs need: which are missing, and the transfers that bring them."""
+"""The model files that jobs need and that are missing: finds them, and starts the transfers that download them."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,9 @@ Choices = tuple[tuple[str, str], ...]
 Transfers = tuple[str, ...]
 
 
-class ModelSupply(Protocol):
+class MissingModels(Protocol):
+    """What the queue does about missing models before it accepts a job."""
+
     async def prepare(
         self,
         content: PromptContent,
@@ -42,11 +44,11 @@ class ModelSupply(Protocol):
         ...
 
     async def retry(self, transfers: Transfers) -> None:
-        """Start transfers again that have stopped."""
+        """Restart transfers that have stopped."""
         ...
 
 
-class NoSupply:
+class UncheckedModels:
     """For a queue without downloads: ComfyUI alone decides whether a model is missing."""
 
     async def prepare(
@@ -63,8 +65,8 @@ class NoSupply:
         pass
 
 
-class ModelDownloads:
-    """Compares the prompts of jobs with this pod, and downloads what they lack."""
+class MissingModelDownloads:
+    """Compares the prompts of jobs with the models on this pod, and downloads those that are missing."""
 
     def __init__(self, requirements: Requirements, downloads: Downloads):
         self._requirements = requirements
