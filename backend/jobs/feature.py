@@ -14,7 +14,7 @@ from backend.jobs.deferred import DeferredJobs
 from backend.jobs.download_watch import DownloadWatch
 from backend.jobs.estimates import Estimates
 from backend.jobs.folder.claims import Claims
-from backend.jobs.folder.intake import Intake
+from backend.jobs.folder.importer import JobFileImporter
 from backend.jobs.folder.worker import JobFolder
 from backend.jobs.history import JobHistory
 from backend.jobs.journal_takeover import SUFFIX, JournalTakeover
@@ -78,8 +78,8 @@ async def start(context: Context) -> Running:
     sender = WebhookSender(jobs, webhooks, deliveries, outbox, secret, activity)
     submission = Submission(jobs, templates)
     runs = ScheduleRuns(schedules, submission)
-    intake = Intake(jobs, submission, Claims(journal))
-    folder = JobFolder(workspace, workspace / OUTPUTS, jobs, intake, activity, events)
+    importer = JobFileImporter(jobs, submission, Claims(journal))
+    folder = JobFolder(workspace, workspace / OUTPUTS, jobs, importer, activity, events)
     watch, live = JobWatch(events), Live(events)
     channel = sockets.JobsChannel(jobs, live, events)
     worker = Worker(jobs, lifecycle, comfy, Results(comfy, workspace / OUTPUTS), live)

@@ -1,7 +1,7 @@
 """Keeps two pods that share a volume from running the same job file.
 
-A claim is a file beside it with the name of the pod. It counts as long as the journal of that pod is on the volume, which
-another pod takes over, jobs and all, when the first is gone.
+A claim is a file beside it with the name of the pod. It is valid as long as the journal of that pod is on the volume.
+When the pod is gone, another one takes over its journal and its jobs.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Puts what a job of the folder has made where its file says, with a record, and moves the file to the finished ones."""
+"""Places the outputs of a job where its file says, writes a record of the job, and moves the file to the finished ones."""
 
 import hashlib
 import json
@@ -10,31 +10,35 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from backend.core.files import rename_without_clobbering, sync_folder, write_atomically
-from backend.jobs.folder.intake import FILE, FILE_PATH
+from backend.jobs.folder.importer import FILE, FILE_PATH
+from backend.jobs.folder.layout import RECORD, FolderLayout, note_of
 from backend.jobs.folder.names import parse_config_name
-from backend.jobs.folder.places import RECORD, Places, note_of
 from backend.jobs.models import Attempt, Job, Output
 
 MAX_TRIES = 10_000
 
 
 def finish(
-    job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], output_folder: Path, places: Places
+    job: Job,
+    attempts: Sequence[Attempt],
+    outputs: Sequence[Output],
+    output_folder: Path,
+    layout: FolderLayout,
 ) -> None:
     """Can be interrupted anywhere and called again: nothing is there twice, and the file is moved last."""
-    file = places.processing / job.metadata[FILE]
+    file = layout.processing / job.metadata[FILE]
     name = parse_config_name(file.name)
-    folder = places.finished / name.job_type
+    folder = layout.finished / name.job_type
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / (name.name + RECORD)
     if not record.exists():
         wanted = job.metadata[FILE_PATH]
-        target = places.output(name.job_type, wanted)
+        target = layout.output(name.job_type, wanted)
         paths = [
             _placed(output_folder / output.path, output, _target(target, wanted, output, number))
             for number, output in enumerate(outputs, start=1)
         ]
-        content = _record_of(job, attempts, outputs, [_shown(path, places) for path in paths])
+        content = _record_of(job, attempts, outputs, [_shown(path, layout) for path in paths])
         write_atomically(record, json.dumps(content, indent=2, default=str).encode())
     note_of(file).unlink(missing_ok=True)
     with suppress(FileNotFoundError):  # the user has moved or deleted it
@@ -91,8 +95,8 @@ def _link(source: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _shown(path: Path, places: Places) -> str:
-    return path.relative_to(places.workspace.resolve()).as_posix()
+def _shown(path: Path, layout: FolderLayout) -> str:
+    return path.relative_to(layout.workspace.resolve()).as_posix()
 
 
 def _record_of(

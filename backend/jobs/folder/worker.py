@@ -16,10 +16,10 @@ from backend.core.errors import AppError
 from backend.core.events import EventBus
 from backend.jobs.folder.config import GlobalConfig, read_global_config
 from backend.jobs.folder.finish import finish, write_note
-from backend.jobs.folder.intake import FILE, Intake, Setup
+from backend.jobs.folder.importer import FILE, JobFileImporter, Setup
+from backend.jobs.folder.layout import CONFIG_PATHS, FolderLayout, note_of
 from backend.jobs.folder.names import InvalidJobFile
-from backend.jobs.folder.places import CONFIG_PLACES, Places, note_of
-from backend.jobs.folder.scan import Found, Intray, find_files
+from backend.jobs.folder.scan import FileTracker, ScannedFile, find_files
 from backend.jobs.models import Job, JobChanged, JobSource, JobState
 from backend.jobs.service import Jobs
 from backend.storage.volume import is_network_volume
@@ -44,16 +44,16 @@ class JobFolder:
         workspace: Path,
         output_folder: Path,
         jobs: Jobs,
-        intake: Intake,
+        importer: JobFileImporter,
         activity: Activity,
         events: EventBus,
     ):
         self._workspace = workspace
         self._output_folder = output_folder
         self._jobs = jobs
-        self._intake = intake
+        self._importer = importer
         self._activity = activity
-        self._intray = Intray()
+        self._tracker = FileTracker()
         # Jobs of files that are in another state now.
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
@@ -74,14 +74,14 @@ class JobFolder:
                 pause = WATCHED_SECONDS
                 try:
                     setup = await self._setup()
-                    if setup and setup.places.processing != watched:
+                    if setup and setup.layout.processing != watched:
                         if watcher:
                             await cancel_and_wait(watcher)
-                        watched = setup.places.processing
+                        watched = setup.layout.processing
                         watcher = asyncio.create_task(self._watch(watched))
                     pause = await self._scan(setup) if setup else SETTLING_SECONDS * DUTY
                 except OSError as error:
-                    # A volume that is read-only or full is reported once, for everything that needs it.
+                    # The whole control plane reports a read-only or full volume once.
                     level = logging.INFO if error.errno in VOLUME_PROBLEMS else logging.WARNING
                     log.log(level, "the folder of job files cannot be used", reason=str(error))
                 with contextlib.suppress(TimeoutError):
@@ -104,68 +104,68 @@ class JobFolder:
                     self._wake.set()
 
     async def _setup(self) -> Setup | None:
-        """Read `global_config.yaml`; None while it is invalid: what it would have said is unknown."""
+        """Read `global_config.yaml`; None while it is invalid."""
         path = await asyncio.to_thread(_config_file, self._workspace)
         try:
             content = await asyncio.to_thread(path.read_bytes) if path else b""
             config = read_global_config(content) if content else GlobalConfig()
-            setup = Setup(config=config, places=Places.of(self._workspace, config))
+            setup = Setup(config=config, layout=FolderLayout.of(self._workspace, config))
         except InvalidJobFile as error:
             assert path is not None  # noqa: S101 - the defaults are valid
             await asyncio.to_thread(write_note, path, f"{error} No job file is read until this is corrected.")
             return None
         if path:
             await asyncio.to_thread(note_of(path).unlink, missing_ok=True)
-        await asyncio.to_thread(setup.places.make)
+        await asyncio.to_thread(setup.layout.create_folders)
         return setup
 
     async def _scan(self, setup: Setup) -> float:
-        """Deal with what has changed, and return for how long to wait."""
+        """Process what has changed, and return the seconds until the next scan."""
         began = time.monotonic()
         changed, self._changed = self._changed, set()
         for job_id in changed:
             job = await self._jobs.get(job_id)
             await self._follow(job, setup)
             if job.state.is_final:  # it may have been changed while the job ran
-                self._intray.forget(setup.places.processing / job.metadata[FILE])
-        for file in self._intray.ready(await asyncio.to_thread(find_files, setup.places.processing)):
+                self._tracker.forget(setup.layout.processing / job.metadata[FILE])
+        for file in self._tracker.ready(await asyncio.to_thread(find_files, setup.layout.processing)):
             await self._take(file, setup)
-        if self._intray.is_settling:
+        if self._tracker.is_settling:
             return SETTLING_SECONDS
         pause = max(setup.config.poll_interval_ms / 1000, DUTY * (time.monotonic() - began))
-        if self._is_watched and not await asyncio.to_thread(is_network_volume, setup.places.processing):
+        if self._is_watched and not await asyncio.to_thread(is_network_volume, setup.layout.processing):
             pause = WATCHED_SECONDS
-        return min(pause, self._intray.seconds_until_retry)
+        return min(pause, self._tracker.seconds_until_retry)
 
-    async def _take(self, file: Found, setup: Setup) -> None:
+    async def _take(self, file: ScannedFile, setup: Setup) -> None:
         try:
             content = await asyncio.to_thread(file.path.read_bytes)
-            job = await self._intake.take(file, content, setup)
+            job = await self._importer.import_file(file, content, setup)
         except FileNotFoundError:
-            self._intray.forget(file.path)
+            self._tracker.forget(file.path)
         except ComfyError as error:  # it may be starting
             log.info("a job file waits for ComfyUI", file=file.path.name, reason=error.message)
-            self._intray.refused(file, COMFYUI_SECONDS)
+            self._tracker.mark_refused(file, COMFYUI_SECONDS)
         except (InvalidJobFile, AppError) as error:
             await asyncio.to_thread(write_note, file.path, str(error))
             self._activity.note("job.refused", file.path.name, problem=str(error))
-            self._intray.refused(file)
+            self._tracker.mark_refused(file)
         else:
             if job:
-                self._intray.done(file)
+                self._tracker.mark_done(file)
                 await self._follow(job, setup)
             else:
-                self._intray.refused(file)
+                self._tracker.mark_refused(file)
 
     async def _follow(self, job: Job, setup: Setup) -> None:
-        """Bring the file of a job in line with its state."""
-        path = setup.places.processing / job.metadata[FILE]
+        """Update the file of a job to its state."""
+        path = setup.layout.processing / job.metadata[FILE]
         try:
             match job.state:
                 case JobState.SUCCEEDED:
                     attempts, outputs = await self._jobs.attempts(job.id), await self._jobs.outputs(job.id)
-                    await asyncio.to_thread(finish, job, attempts, outputs, self._output_folder, setup.places)
-                    await asyncio.to_thread(self._intake.claims.release, path)
+                    await asyncio.to_thread(finish, job, attempts, outputs, self._output_folder, setup.layout)
+                    await asyncio.to_thread(self._importer.claims.release, path)
                 case JobState.WAITING | JobState.QUEUED | JobState.RUNNING:
                     await asyncio.to_thread(note_of(path).unlink, missing_ok=True)
                 case _:
@@ -184,4 +184,4 @@ def _reason(job: Job) -> str:
 
 
 def _config_file(workspace: Path) -> Path | None:
-    return next((path for place in CONFIG_PLACES if (path := workspace / place).is_file()), None)
+    return next((path for place in CONFIG_PATHS if (path := workspace / place).is_file()), None)

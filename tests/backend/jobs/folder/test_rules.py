@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from backend.jobs.folder.config import GlobalConfig, read_global_config, read_job_file
+from backend.jobs.folder.layout import FolderLayout
 from backend.jobs.folder.names import InvalidJobFile, parse_config_name
-from backend.jobs.folder.places import Places
 from backend.jobs.schemas import MAX_RETRIES
 
 VALID = """\
@@ -108,8 +108,8 @@ def test_a_wrong_configuration_is_refused(text: str) -> None:
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
-    return Places.of(tmp_path / "workspace", GlobalConfig())
+def layout(tmp_path: Path) -> FolderLayout:
+    return FolderLayout.of(tmp_path / "workspace", GlobalConfig())
 
 
 @pytest.mark.parametrize(
@@ -121,31 +121,31 @@ def places(tmp_path: Path) -> Places:
         ("a/../b/cat.png", "b/cat.png"),
     ],
 )
-def test_outputs_go_below_the_workspace(places: Places, path: str, below: str) -> None:
-    assert places.output("image", path) == places.workspace / below
+def test_outputs_go_below_the_workspace(layout: FolderLayout, path: str, below: str) -> None:
+    assert layout.output("image", path) == layout.workspace / below
 
 
-def test_an_absolute_path_may_lead_into_the_workspace(places: Places) -> None:
-    path = places.workspace / "results/cat.png"
-    assert places.output("image", str(path)) == path
+def test_an_absolute_path_may_lead_into_the_workspace(layout: FolderLayout) -> None:
+    path = layout.workspace / "results/cat.png"
+    assert layout.output("image", str(path)) == path
 
 
 @pytest.mark.parametrize(
     "path", ["../cat.png", "/etc/passwd", "a/../../b", "..", "/", "./", ".comfypod/x", "a/.b/c"]
 )
-def test_outputs_cannot_leave_the_workspace_or_hide_in_it(places: Places, path: str) -> None:
+def test_outputs_cannot_leave_the_workspace_or_hide_in_it(layout: FolderLayout, path: str) -> None:
     with pytest.raises(InvalidJobFile, match=r"outputs\.file_path"):
-        places.output("image", path)
+        layout.output("image", path)
 
 
-def test_a_link_cannot_lead_outputs_out_of_the_workspace(places: Places, tmp_path: Path) -> None:
-    places.workspace.mkdir()
-    (places.workspace / "out").symlink_to(tmp_path)
+def test_a_link_cannot_lead_outputs_out_of_the_workspace(layout: FolderLayout, tmp_path: Path) -> None:
+    layout.workspace.mkdir()
+    (layout.workspace / "out").symlink_to(tmp_path)
     with pytest.raises(InvalidJobFile, match="inside the workspace"):
-        places.output("image", "out/cat.png")
+        layout.output("image", "out/cat.png")
 
 
 def test_the_configured_folders_are_inside_the_workspace(tmp_path: Path) -> None:
     config = read_global_config(b"paths: {jobs_processing: ../elsewhere}")
     with pytest.raises(InvalidJobFile, match="jobs_processing"):
-        Places.of(tmp_path / "workspace", config)
+        FolderLayout.of(tmp_path / "workspace", config)

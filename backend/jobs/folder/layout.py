@@ -9,17 +9,17 @@ from backend.jobs.folder.names import MEDIA_TYPES, InvalidJobFile
 NOTE = ".error.txt"
 RECORD = ".result.json"
 CONFIG = "global_config.yaml"
-CONFIG_PLACES = (CONFIG, f"config/{CONFIG}")
+CONFIG_PATHS = (CONFIG, f"config/{CONFIG}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class FolderLayout:
     workspace: Path
     processing: Path
     finished: Path
 
     @classmethod
-    def of(cls, workspace: Path, config: GlobalConfig) -> "Places":
+    def of(cls, workspace: Path, config: GlobalConfig) -> "FolderLayout":
         """Raise InvalidJobFile when the configuration names a folder outside of the workspace."""
         return cls(
             workspace=workspace,
@@ -27,7 +27,7 @@ class Places:
             finished=_inside(workspace, config.paths.jobs_finished, "paths.jobs_finished"),
         )
 
-    def make(self) -> None:
+    def create_folders(self) -> None:
         for folder in (self.processing, self.finished):
             for media_type in MEDIA_TYPES:
                 (folder / media_type).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Makes jobs of job files."""
+"""Creates jobs from job files."""
 
 import asyncio
 import hashlib
@@ -8,9 +8,9 @@ from typing import Any
 
 from backend.jobs.folder.claims import Claims
 from backend.jobs.folder.config import GlobalConfig, JobFile, read_job_file
+from backend.jobs.folder.layout import RECORD, FolderLayout
 from backend.jobs.folder.names import ConfigName, InvalidJobFile, parse_config_name
-from backend.jobs.folder.places import RECORD, Places
-from backend.jobs.folder.scan import Found
+from backend.jobs.folder.scan import ScannedFile
 from backend.jobs.models import Job, JobSource, JobState
 from backend.jobs.schemas import JobRequest, TemplateRequest
 from backend.jobs.service import Jobs
@@ -24,27 +24,27 @@ REPLACEABLE = frozenset({JobState.WAITING, JobState.QUEUED, JobState.BLOCKED})
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What `global_config.yaml` says, and where that puts everything."""
+    """The content of `global_config.yaml`, and the folders that follow from it."""
 
     config: GlobalConfig
-    places: Places
+    layout: FolderLayout
 
 
-class Intake:
+class JobFileImporter:
     def __init__(self, jobs: Jobs, submission: Submission, claims: Claims):
         self._jobs = jobs
         self._submission = submission
         self.claims = claims
 
-    async def take(self, file: Found, content: bytes, setup: Setup) -> Job | None:
+    async def import_file(self, file: ScannedFile, content: bytes, setup: Setup) -> Job | None:
         """Return the job of a file: the one that it has already, or a new one. None where another pod runs the file.
 
-        A name belongs to one job. Another content replaces a job that has not started or has not succeeded.
+        A name belongs to one job. Changed content replaces a job that has not started or has not succeeded.
         Raise InvalidJobFile or AppError when the file cannot be run.
         """
         name = parse_config_name(file.path.name)
         earlier = await self._jobs.latest_of_keys(PRINCIPAL, f"{name.name}:")
-        finished = setup.places.finished / name.job_type / (name.name + RECORD)
+        finished = setup.layout.finished / name.job_type / (name.name + RECORD)
         if finished.exists() and (earlier is None or earlier.state == JobState.SUCCEEDED):
             raise InvalidJobFile("A job of this name has finished before. Give the file another name.")
         key = f"{name.name}:{hashlib.sha256(content).hexdigest()[:16]}"
@@ -58,16 +58,18 @@ class Intake:
         if earlier and earlier.state in REPLACEABLE:
             await self._jobs.cancel(earlier.id)
         (job,) = await self._submission.queue(draft, PRINCIPAL, JobSource.FOLDER)
-        # The file has the content of an earlier version again, which was replaced.
+        # The file has the content of an earlier, replaced version again.
         return await self._jobs.retry(job.id) if job.state.is_final else job
 
-    async def _draft(self, name: ConfigName, key: str, file: Found, content: JobFile, setup: Setup) -> Draft:
+    async def _draft(
+        self, name: ConfigName, key: str, file: ScannedFile, content: JobFile, setup: Setup
+    ) -> Draft:
         if {name.job_type, content.job_type.lower()} != {file.media_type}:
             raise InvalidJobFile(
                 f"The folder is `{file.media_type}`, the name begins with `{name.job_type}`, and `job_type` is "
                 f"`{content.job_type}`. All three have to be the same."
             )
-        setup.places.output(name.job_type, content.outputs.file_path)
+        setup.layout.output(name.job_type, content.outputs.file_path)
         config = setup.config
         job = JobRequest(
             name=name.jobname,
