@@ -4,7 +4,7 @@ from backend.core import clock
 from backend.core.errors import InvalidRequest
 from backend.downloads.models import FINISHED, UNFINISHED, State, Transfer
 from backend.downloads.schemas import Filter
-from backend.downloads.store import Matching, TransferStore
+from backend.downloads.store import TransferFilter, TransferStore
 from backend.web.paging import Page, SortKey, decode_cursor, encode_cursor
 
 
@@ -17,8 +17,8 @@ class TransferList:
     async def page(self, filters: Filter, limit: int, cursor: str | None) -> Page[Transfer]:
         """Return one page. Raise InvalidRequest for a cursor of another list."""
         states = frozenset(filters.state) or frozenset(State)
-        queue = Matching(states=states & UNFINISHED, preset=filters.preset, q=filters.q)
-        history = Matching(states=states & FINISHED, preset=filters.preset, q=filters.q)
+        queue = TransferFilter(states=states & UNFINISHED, preset=filters.preset, q=filters.q)
+        history = TransferFilter(states=states & FINISHED, preset=filters.preset, q=filters.q)
         wanted, found = limit + 1, list[Transfer]()
         match decode_cursor(cursor) if cursor is not None else None:
             case None:

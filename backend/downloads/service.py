@@ -29,7 +29,7 @@ from backend.downloads.models import (
 )
 from backend.downloads.request_matching import is_same_content, merged, name_of, needs_no_download, reuse
 from backend.downloads.schemas import TransferView
-from backend.downloads.store import Matching, TransferStore
+from backend.downloads.store import TransferFilter, TransferStore
 from backend.downloads.views import view_of
 from backend.sources import formats
 from backend.sources.address_guard import AddressGuard
@@ -94,13 +94,13 @@ class Downloads:
     async def list(self) -> Sequence[Transfer]:
         """Return all unfinished transfers in the order of the queue, then the most recently finished ones."""
         unfinished = await self._store.in_state(*UNFINISHED)
-        return [*unfinished, *await self._store.finished_page(Matching(states=FINISHED), RECENT)]
+        return [*unfinished, *await self._store.finished_page(TransferFilter(states=FINISHED), RECENT)]
 
     async def unfinished(self) -> Sequence[Transfer]:
         """Return all unfinished transfers in the order of the queue."""
         return await self._store.in_state(*UNFINISHED)
 
-    async def finished(self, matching: Matching, limit: int) -> Sequence[Transfer]:
+    async def finished(self, matching: TransferFilter, limit: int) -> Sequence[Transfer]:
         """Return the most recently finished transfers."""
         return await self._store.finished_page(matching, limit)
 
@@ -108,7 +108,7 @@ class Downloads:
         """Return how many transfers are in each state."""
         return await self._store.counts()
 
-    async def count(self, matching: Matching) -> int:
+    async def count(self, matching: TransferFilter) -> int:
         return await self._store.count(matching)
 
     async def get(self, transfer_id: str) -> Transfer:

@@ -20,7 +20,7 @@ LAST = "~"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matching:
+class TransferFilter:
     """Which transfers a list contains."""
 
     states: frozenset[State]
@@ -80,7 +80,7 @@ class TransferStore:
         return _from_rows(await self._database.fetch_all(SQL.cancelled_with_bytes))
 
     async def queue_page(
-        self, matching: Matching, limit: int, after: tuple[float, str] | None = None
+        self, matching: TransferFilter, limit: int, after: tuple[float, str] | None = None
     ) -> list[Transfer]:
         """Return transfers in the order of the queue, after a position and id."""
         position, transfer_id = after or (float("-inf"), "")
@@ -88,7 +88,7 @@ class TransferStore:
         return _from_rows(await self._database.fetch_all(SQL.queue_page, parameters | matching.parameters()))
 
     async def finished_page(
-        self, matching: Matching, limit: int, before: tuple[str, str] | None = None
+        self, matching: TransferFilter, limit: int, before: tuple[str, str] | None = None
     ) -> list[Transfer]:
         """Return finished transfers, the newest first, before an end time and id. Reads no more rows than needed."""
         finished_at, transfer_id = before or (LAST, LAST)
@@ -102,7 +102,7 @@ class TransferStore:
         newest = heapq.merge(*pages, key=lambda row: (row["finished_at"], row["id"]), reverse=True)
         return _from_rows(row for row, _ in zip(newest, range(limit), strict=False))
 
-    async def count(self, matching: Matching) -> int:
+    async def count(self, matching: TransferFilter) -> int:
         if not matching.q and matching.since is None:
             counts = await self.counts()
             return sum(counts.get(state, 0) for state in matching.states)

@@ -23,7 +23,7 @@ from backend.downloads.models import UNFINISHED, State
 from backend.downloads.rate_limit_form import rate_limit_view
 from backend.downloads.schemas import TransferView
 from backend.downloads.service import Downloads
-from backend.downloads.store import Matching
+from backend.downloads.store import TransferFilter
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -52,10 +52,10 @@ class HistoryForm(BaseModel):
     # How many are on the page; it grows as the user scrolls.
     shown: int = Field(default=SHOWN, ge=1, le=MAX_SHOWN)
 
-    def matching(self) -> Matching:
+    def matching(self) -> TransferFilter:
         since = clock.now() - timedelta(days=int(self.days)) if self.days else None
         states = frozenset({State(self.state)}) if self.state else HISTORY
-        return Matching(states=states, q=self.q, since=since)
+        return TransferFilter(states=states, q=self.q, since=since)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ async def show_log(transfer_id: str, request: Request, downloads: DownloadsServi
 async def _lists(downloads: Downloads, titles: PresetTitles, form: HistoryForm) -> dict[str, Any]:
     """Return what needs a user, what runs or will run, and the newest finished transfers that match."""
     unfinished = [downloads.view(transfer) for transfer in await downloads.unfinished()]
-    stopped = await downloads.finished(Matching(states=STOPPED), MAX_STOPPED)
+    stopped = await downloads.finished(TransferFilter(states=STOPPED), MAX_STOPPED)
     matching = form.matching()
     history = await downloads.finished(matching, form.shown)
     counts = await downloads.counts()
