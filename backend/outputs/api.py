@@ -16,7 +16,7 @@ from backend.outputs.dependencies import FiltersOf, Folder, Output, OutputsServi
 from backend.outputs.folder import OutputFile, OutputFolder
 from backend.outputs.index import sort_key
 from backend.outputs.kinds import SHOWN_AS, suffix_of
-from backend.outputs.models import NO_ORIGIN, path_of
+from backend.outputs.models import NO_PROVENANCE, path_of
 from backend.outputs.schemas import OutputFileView, Selection
 from backend.storage.trash.dependencies import TrashService
 from backend.storage.trash.models import TrashKind
@@ -46,8 +46,10 @@ async def show(
 
     async def build() -> Body:
         page = page_of(await outputs.find(filters), sort_key, paging.limit, paging.cursor)
-        origins = await outputs.origins(page.items)
-        views = [OutputFileView.of(file, origins.get(path_of(file), NO_ORIGIN)) for file in page.items]
+        provenances = await outputs.provenance_by_path(page.items)
+        views = [
+            OutputFileView.of(file, provenances.get(path_of(file), NO_PROVENANCE)) for file in page.items
+        ]
         return Body(VIEWS.dump_json(views), page.headers(request))
 
     return await cache.json(request, await outputs.revision(), build)
@@ -66,8 +68,8 @@ async def show_file(file: Output, download: bool = False) -> RangedFile:
 @router.get("/workflow/{path:path}", responses=responses(NotFound))
 async def show_workflow(file: Output, outputs: OutputsService) -> dict[str, Any]:
     """Return what made a file: the prompt, and the graph as the editor draws it. Empty where the file does not say it."""
-    recipe = await outputs.recipe(file)
-    return {"prompt": recipe.prompt, "workflow": recipe.graph}
+    raw = await outputs.raw_provenance(file)
+    return {"prompt": raw.prompt, "workflow": raw.graph}
 
 
 @router.delete("/file/{path:path}", responses=responses(NotFound, Conflict, Unavailable))

@@ -9,11 +9,11 @@ from backend.outputs.pages import actions, gallery, thumbnail
 from backend.outputs.runs import OutputRuns
 from backend.outputs.service import Outputs
 from backend.outputs.sockets import OutputsChannel
-from backend.outputs.store import OriginStore
+from backend.outputs.store import ProvenanceStore
 from backend.outputs.thumbnails.cache import ThumbnailCache
 from backend.outputs.thumbnails.process import Renderers, candidates
 from backend.outputs.thumbnails.service import Thumbnails
-from backend.outputs.worker import OriginReader
+from backend.outputs.worker import ProvenanceReader
 from backend.storage.store import DirectoryStore
 from backend.storage.trash.models import TrashKind
 from backend.storage.trash.service import Trash
@@ -27,10 +27,10 @@ async def start(context: Context) -> Running:
         Renderers(candidates(workspace)), ThumbnailCache(workspace / ".comfypod/thumbnails")
     )
     context.stack.push_async_callback(thumbnails.close)
-    store = OriginStore(context.database)
+    store = ProvenanceStore(context.database)
     await store.prepare()
     index = OutputIndex(folder.path, DirectoryStore(context.database, "outputs"))
-    reader = OriginReader(folder, index, store)
+    reader = ProvenanceReader(folder, index, store)
     outputs = Outputs(folder, index, store, reader)
     context.stack.push_async_callback(outputs.close)
     registry.get(Trash).add_root(TrashKind.OUTPUT, outputs.trash_root())

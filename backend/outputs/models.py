@@ -11,8 +11,8 @@ SIDECAR = ".job.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
-    """What a sidecar, or the metadata in the file, says. Empty where nothing is known."""
+class Provenance:
+    """How a file was made, from its sidecar or its embedded metadata. Empty where nothing is known."""
 
     job_id: str = ""
     job_name: str = ""
@@ -28,7 +28,7 @@ class Origin:
     has_prompt: bool = False
 
 
-NO_ORIGIN = Origin()
+NO_PROVENANCE = Provenance()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Filters:
         return start, end
 
     @property
-    def by_origin(self) -> bool:
+    def by_provenance(self) -> bool:
         return bool(self.workflow or self.model or self.job or self.batch)
 
     @property

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from backend.core.errors import InvalidRequest
-from backend.outputs.models import SIDECAR, Origin
+from backend.outputs.models import SIDECAR, Provenance
 from backend.outputs.prompt_facts import facts_of
 from backend.workflows.metadata import embedded_texts
 from backend.workflows.parsing import MAX_BYTES, as_dict, parse_json
@@ -14,24 +14,24 @@ from backend.workflows.parsing import MAX_BYTES, as_dict, parse_json
 NUMBER = re.compile(r"-\d+$")
 
 
-class Recipe(NamedTuple):
-    """What a file was made from, as far as it says."""
+class RawProvenance(NamedTuple):
+    """The sidecar of a file, its prompt and its graph as they were found; empty where they are missing."""
 
     sidecar: dict[str, Any]
     prompt: dict[str, Any]
     graph: dict[str, Any]
 
 
-NOTHING = Recipe({}, {}, {})
+NOTHING = RawProvenance({}, {}, {})
 
 
-def origin_of(path: Path) -> Origin:
-    """Return what is known about the file; an empty origin where nothing is."""
-    recipe = recipe_of(path)
-    if recipe == NOTHING:
-        return Origin()
-    job, facts = as_dict(recipe.sidecar.get("job")), facts_of(recipe.prompt)
-    return Origin(
+def provenance_of(path: Path) -> Provenance:
+    """Return the provenance of the file; an empty one where nothing is known."""
+    raw = raw_provenance_of(path)
+    if raw == NOTHING:
+        return Provenance()
+    job, facts = as_dict(raw.sidecar.get("job")), facts_of(raw.prompt)
+    return Provenance(
         job_id=_text(job.get("id")),
         job_name=_text(job.get("name")),
         batch_id=_text(job.get("batch")),
@@ -39,15 +39,15 @@ def origin_of(path: Path) -> Origin:
         models=facts.models,
         seed=facts.seed,
         prompt=facts.prompt,
-        has_graph=bool(recipe.graph.get("nodes")),
-        has_prompt=bool(recipe.prompt),
+        has_graph=bool(raw.graph.get("nodes")),
+        has_prompt=bool(raw.prompt),
     )
 
 
-def recipe_of(path: Path) -> Recipe:
+def raw_provenance_of(path: Path) -> RawProvenance:
     sidecar = _sidecar_of(path)
     embedded = _embedded(path) if not sidecar.get("prompt") or not sidecar.get("workflow") else {}
-    return Recipe(
+    return RawProvenance(
         sidecar=sidecar,
         prompt=as_dict(sidecar.get("prompt")) or _parsed(embedded.get("prompt")),
         graph=_parsed(embedded.get("workflow")) or as_dict(sidecar.get("workflow")),

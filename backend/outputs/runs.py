@@ -7,7 +7,7 @@ from backend.jobs.reruns import Reruns
 from backend.jobs.schemas import JobRequest, SubmitRequest
 from backend.jobs.service import Jobs
 from backend.outputs.folder import OutputFile
-from backend.outputs.provenance import Recipe
+from backend.outputs.provenance import RawProvenance
 from backend.outputs.service import Outputs
 from backend.workflows.parsing import as_dict
 
@@ -20,17 +20,17 @@ class OutputRuns:
 
     async def again(self, file: OutputFile, principal: str, *, new_seed: bool = False) -> Job:
         """Submit a job that does what made the file. Raise Conflict where the file does not say it."""
-        recipe = await self._outputs.recipe(file)
-        job_id = as_dict(recipe.sidecar.get("job")).get("id")
+        raw = await self._outputs.raw_provenance(file)
+        job_id = as_dict(raw.sidecar.get("job")).get("id")
         if isinstance(job_id, str) and (job := await self._of_job(job_id, principal, new_seed=new_seed)):
             return job
-        if not recipe.prompt:
+        if not raw.prompt:
             raise Conflict(
                 f"{file.name} does not say how it was made: ComfyUI saved it without its workflow, or another program "
                 "has rewritten it.",
                 code="no_workflow",
             )
-        return await self._of_recipe(file, recipe, principal, new_seed=new_seed)
+        return await self._from_provenance(file, raw, principal, new_seed=new_seed)
 
     async def _of_job(self, job_id: str, principal: str, *, new_seed: bool) -> Job | None:
         """Return None when the job is not known here, as after a new pod."""
@@ -42,12 +42,14 @@ class OutputRuns:
         except NotFound:
             return None
 
-    async def _of_recipe(self, file: OutputFile, recipe: Recipe, principal: str, *, new_seed: bool) -> Job:
-        values = new_seeds(recipe.prompt) if new_seed else {}
-        template = as_dict(recipe.sidecar.get("job")).get("template")
+    async def _from_provenance(
+        self, file: OutputFile, raw: RawProvenance, principal: str, *, new_seed: bool
+    ) -> Job:
+        values = new_seeds(raw.prompt) if new_seed else {}
+        template = as_dict(raw.sidecar.get("job")).get("template")
         request = SubmitRequest(
-            prompt=recipe.prompt,
-            workflow=recipe.graph or None,
+            prompt=raw.prompt,
+            workflow=raw.graph or None,
             template=template if isinstance(template, str) else None,
             jobs=[JobRequest(name=file.real_path.stem[:200], values=dict(values))],
         )

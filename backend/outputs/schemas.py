@@ -7,7 +7,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, Field
 
 from backend.outputs.kinds import Kind, kind_of
-from backend.outputs.models import NO_ORIGIN, Origin, modified_at, path_of
+from backend.outputs.models import NO_PROVENANCE, Provenance, modified_at, path_of
 from backend.storage.models import ModelFile
 
 OutputPath = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -37,7 +37,7 @@ class OutputFileView(BaseModel):
     has_graph: bool = Field(description="The workflow can be opened in ComfyUI.")
 
     @classmethod
-    def of(cls, file: ModelFile, origin: Origin = NO_ORIGIN) -> Self:
+    def of(cls, file: ModelFile, provenance: Provenance = NO_PROVENANCE) -> Self:
         path = path_of(file)
         return cls(
             path=path,
@@ -46,14 +46,14 @@ class OutputFileView(BaseModel):
             modified_at=modified_at(file),
             url=file_url(path),
             thumbnail=thumbnail_url(file),
-            job_id=origin.job_id or None,
-            job_name=origin.job_name or None,
-            batch_id=origin.batch_id or None,
-            workflow=origin.workflow or None,
-            models=list(origin.models),
-            seed=origin.seed,
-            prompt=origin.prompt or None,
-            has_graph=origin.has_graph,
+            job_id=provenance.job_id or None,
+            job_name=provenance.job_name or None,
+            batch_id=provenance.batch_id or None,
+            workflow=provenance.workflow or None,
+            models=list(provenance.models),
+            seed=provenance.seed,
+            prompt=provenance.prompt or None,
+            has_graph=provenance.has_graph,
         )
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from backend.outputs.folder import OutputFile, OutputFolder
 from backend.outputs.index import Files, OutputIndex
 from backend.outputs.kinds import kind_of
-from backend.outputs.models import NO_ORIGIN, Filters, Origin, path_of
-from backend.outputs.provenance import Recipe, origin_of, recipe_of
-from backend.outputs.store import Choice, OriginStore
-from backend.outputs.worker import OriginReader
+from backend.outputs.models import NO_PROVENANCE, Filters, Provenance, path_of
+from backend.outputs.provenance import RawProvenance, provenance_of, raw_provenance_of
+from backend.outputs.store import Choice, ProvenanceStore
+from backend.outputs.worker import ProvenanceReader
 from backend.storage.models import ModelFile
 from backend.storage.trash.models import TrashRoot
 
@@ -20,7 +20,9 @@ CACHED_LISTS = 8
 
 
 class Outputs:
-    def __init__(self, folder: OutputFolder, index: OutputIndex, store: OriginStore, reader: OriginReader):
+    def __init__(
+        self, folder: OutputFolder, index: OutputIndex, store: ProvenanceStore, reader: ProvenanceReader
+    ):
         self._folder = folder
         self._index = index
         self._store = store
@@ -29,7 +31,7 @@ class Outputs:
 
     @property
     def remaining(self) -> int:
-        """Return of how many files the origin is not read yet."""
+        """Return the number of files whose provenance is not read yet."""
         return self._reader.remaining
 
     async def revision(self) -> tuple[int, int]:
@@ -49,25 +51,25 @@ class Outputs:
             return files.newest_first
         key = (self._index.revision, self._store.revision, filters)
         if key not in self._lists:
-            origin = await self._store.paths(filters) if filters.by_origin else None
+            provenance = await self._store.paths(filters) if filters.by_provenance else None
             text = await self._store.paths_with_text(filters.q.lower()) if filters.q else frozenset()
-            self._lists[key] = await asyncio.to_thread(_matching, files, filters, origin, text)
+            self._lists[key] = await asyncio.to_thread(_matching, files, filters, provenance, text)
             if len(self._lists) > CACHED_LISTS:
                 self._lists.popitem(last=False)
         return self._lists[key]
 
-    async def origins(self, files: Sequence[ModelFile]) -> Mapping[str, Origin]:
+    async def provenance_by_path(self, files: Sequence[ModelFile]) -> Mapping[str, Provenance]:
         """Return what is known about the files of a page, by path."""
         return await self._store.of(files) if files else {}
 
-    async def origin(self, file: OutputFile) -> Origin:
+    async def provenance(self, file: OutputFile) -> Provenance:
         """Return how a file was made; read it where that is not known yet."""
         listed = (await self.files()).by_path.get(file.path)
         known = await self._store.of([listed]) if listed else {}
-        return known.get(file.path) or await asyncio.to_thread(origin_of, file.real_path) or NO_ORIGIN
+        return known.get(file.path) or await asyncio.to_thread(provenance_of, file.real_path) or NO_PROVENANCE
 
-    async def recipe(self, file: OutputFile) -> Recipe:
-        return await asyncio.to_thread(recipe_of, file.real_path)
+    async def raw_provenance(self, file: OutputFile) -> RawProvenance:
+        return await asyncio.to_thread(raw_provenance_of, file.real_path)
 
     async def workflows(self) -> list[Choice]:
         return await self._store.workflows()
@@ -92,7 +94,7 @@ class Outputs:
 
 
 def _matching(
-    files: Files, filters: Filters, origin: Collection[str] | None, text: Collection[str]
+    files: Files, filters: Filters, provenance: Collection[str] | None, text: Collection[str]
 ) -> tuple[ModelFile, ...]:
     q, (start, end) = filters.q.lower(), filters.times
 
@@ -101,7 +103,7 @@ def _matching(
         return (
             start <= file.mtime_ns < end
             and (filters.kind is None or kind_of(file.filename) == filters.kind)
-            and (origin is None or path in origin)
+            and (provenance is None or path in provenance)
             and (not q or q in path.lower() or path in text)
         )
 

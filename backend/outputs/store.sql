@@ -21,23 +21,23 @@ CREATE TABLE output_models (
 ) WITHOUT ROWID;
 CREATE INDEX models_of_output ON output_models (path);
 
--- name: save_origin
+-- name: save_provenance
 INSERT OR REPLACE INTO output_origins (path, bytes, mtime_ns, job_id, batch_id, workflow, text, record)
 VALUES (:path, :bytes, :mtime_ns, :job_id, :batch_id, :workflow, :text, :record);
 
 -- name: save_model
 INSERT OR IGNORE INTO output_models (model, path) VALUES (:model, :path);
 
--- name: remove_origins
+-- name: remove_provenance
 DELETE FROM output_origins WHERE path IN (SELECT value FROM json_each(:paths));
 
 -- name: all_states
 SELECT path, bytes, mtime_ns FROM output_origins;
 
--- name: origins_of
+-- name: provenance_of_paths
 SELECT path, bytes, mtime_ns, record FROM output_origins WHERE path IN (SELECT value FROM json_each(:paths));
 
--- name: paths_with_origin
+-- name: paths_with_provenance
 -- Return the files that match every condition; one that is empty is not tested.
 SELECT path FROM output_origins
 WHERE (:job = '' OR job_id = :job) AND (:batch = '' OR batch_id = :batch)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from backend.outputs.kinds import Kind, kind_of
-from backend.outputs.models import NO_ORIGIN, Origin, modified_at, path_of
+from backend.outputs.models import NO_PROVENANCE, Provenance, modified_at, path_of
 from backend.outputs.schemas import file_url, thumbnail_url
 from backend.storage.models import ModelFile
 
@@ -21,7 +21,7 @@ class GroupBy(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Tile:
     file: ModelFile
-    origin: Origin
+    provenance: Provenance
 
     @property
     def path(self) -> str:
@@ -54,21 +54,23 @@ class Group:
 
 
 def groups_of(
-    files: Sequence[ModelFile], origins: Mapping[str, Origin], by: GroupBy, today: date
+    files: Sequence[ModelFile], provenances: Mapping[str, Provenance], by: GroupBy, today: date
 ) -> list[Group]:
     """Return neighbours with one heading as a group."""
-    tiles = (Tile(file=file, origin=origins.get(path_of(file), NO_ORIGIN)) for file in files)
+    tiles = (Tile(file=file, provenance=provenances.get(path_of(file), NO_PROVENANCE)) for file in files)
     grouped = groupby(tiles, key=lambda tile: _heading(tile, by, today))
     return [Group(heading=heading, tiles=tuple(found)) for heading, found in grouped]
 
 
 def _heading(tile: Tile, by: GroupBy, today: date) -> Heading:
-    origin = tile.origin
-    if by == GroupBy.JOB and origin.job_id:
-        return Heading(key=origin.job_id, title=origin.job_name or "Job", url=f"/jobs/{origin.job_id}")
-    if by == GroupBy.BATCH and origin.batch_id:
-        title = f"Batch of {origin.workflow}" if origin.workflow else "Batch"
-        return Heading(key=origin.batch_id, title=title, url=f"/batches/{origin.batch_id}")
+    provenance = tile.provenance
+    if by == GroupBy.JOB and provenance.job_id:
+        return Heading(
+            key=provenance.job_id, title=provenance.job_name or "Job", url=f"/jobs/{provenance.job_id}"
+        )
+    if by == GroupBy.BATCH and provenance.batch_id:
+        title = f"Batch of {provenance.workflow}" if provenance.workflow else "Batch"
+        return Heading(key=provenance.batch_id, title=title, url=f"/batches/{provenance.batch_id}")
     day = modified_at(tile.file).date()
     return Heading(key=day.isoformat(), title=_name_of(day, today))
 

@@ -10,9 +10,9 @@ from backend.core.async_tools import cancel_and_wait
 from backend.core.errors import AppError
 from backend.outputs.folder import OutputFolder
 from backend.outputs.index import Files, OutputIndex
-from backend.outputs.models import Origin, path_of
-from backend.outputs.provenance import origin_of
-from backend.outputs.store import OriginStore
+from backend.outputs.models import Provenance, path_of
+from backend.outputs.provenance import provenance_of
+from backend.outputs.store import ProvenanceStore
 from backend.storage.models import ModelFile
 
 log = structlog.get_logger(__name__)
@@ -26,10 +26,10 @@ PAUSE_SECONDS = 0.3
 RETRY_SECONDS = 60.0
 
 
-class OriginReader:
+class ProvenanceReader:
     """Starts with the index, and follows it until it is closed."""
 
-    def __init__(self, folder: OutputFolder, index: OutputIndex, store: OriginStore):
+    def __init__(self, folder: OutputFolder, index: OutputIndex, store: ProvenanceStore):
         self._folder = folder
         self._index = index
         self._store = store
@@ -58,7 +58,7 @@ class OriginReader:
             try:
                 await self.read_new()
             except (AppError, OSError) as error:
-                log.warning("the origins of outputs cannot be stored", reason=str(error))
+                log.warning("the provenance of outputs cannot be stored", reason=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
                 self._changed.set()
             await asyncio.sleep(PAUSE_SECONDS)
@@ -74,7 +74,7 @@ class OriginReader:
         while pending:
             batch, pending = pending[:BATCH], pending[BATCH:]
             started = time.monotonic()
-            await self._store.save(await asyncio.to_thread(self._origins_of, batch))
+            await self._store.save(await asyncio.to_thread(self._provenance_of, batch))
             read.update(batch)
             self.remaining = len(pending)
             self.on_read()
@@ -90,8 +90,8 @@ class OriginReader:
             file for file in files.newest_first if states.get(path_of(file)) == (file.bytes, file.mtime_ns)
         }
 
-    def _origins_of(self, files: Sequence[ModelFile]) -> dict[ModelFile, Origin]:
-        return {file: origin_of(self._folder.path / path_of(file)) for file in files}
+    def _provenance_of(self, files: Sequence[ModelFile]) -> dict[ModelFile, Provenance]:
+        return {file: provenance_of(self._folder.path / path_of(file)) for file in files}
 
 
 def _nothing() -> None:

@@ -103,7 +103,7 @@ async def show_newer(
 
 @router.get("/outputs/reading")
 async def show_reading(request: Request, outputs: OutputsService) -> Response:
-    """Return of how many files the origin is not read yet; nothing once all are read."""
+    """Return the number of files whose provenance is not read yet; nothing once all are read."""
     return renderer_of(request).page(request, "outputs/_reading.html", {"remaining": outputs.remaining})
 
 
@@ -115,7 +115,7 @@ async def show_details(
     comfyui = addresses.of(["comfyui"], page)["comfyui"]
     view = {
         "file": file,
-        "origin": await outputs.origin(file),
+        "provenance": await outputs.provenance(file),
         "editor": f"{comfyui}?template={graph_name(file.path)}",
     }
     return renderer_of(request).page(request, "outputs/_details.html", view)
@@ -128,7 +128,7 @@ async def show_graph(name: str, outputs: OutputsService, folder: Folder) -> Resp
     path = await asyncio.to_thread(lambda: next((path for path in files if names(path, name)), None))
     if path is None:
         raise NotFound("The output with this workflow was deleted, moved or renamed.")
-    graph = (await outputs.recipe(await asyncio.to_thread(folder.find, path))).graph
+    graph = (await outputs.raw_provenance(await asyncio.to_thread(folder.find, path))).graph
     if not graph:
         raise NotFound(f"{path} holds no workflow that the editor can open.")
     return JSONResponse(graph, headers={"Cache-Control": "no-store"})
@@ -138,8 +138,8 @@ async def _part(
     outputs: Outputs, filters: Filters, group: GroupBy, shown: Sequence[ModelFile], *, has_more: bool
 ) -> dict[str, Any]:
     """Return what the tiles are rendered from."""
-    origins = await outputs.origins(shown)
-    groups = groups_of(shown, origins, group, clock.now().astimezone().date())
+    provenances = await outputs.provenance_by_path(shown)
+    groups = groups_of(shown, provenances, group, clock.now().astimezone().date())
     query = {
         name: str(value)
         for name, value in {**vars(filters), "group": group}.items()

@@ -194,14 +194,14 @@ async def test_details_link_to_the_job_and_to_files_alike(pod: ControlPlane) -> 
 
 @pytest.mark.parametrize("hostile", [b"[]", b"{" * 100_000, b'{"job": 7, "outputs": [[], 3]}', b"\xff" * 100])
 async def test_hostile_metadata_says_nothing(pod: ControlPlane, tmp_path: Path, hostile: bytes) -> None:
-    from backend.outputs.provenance import origin_of  # noqa: PLC0415
+    from backend.outputs.provenance import provenance_of  # noqa: PLC0415
 
     save(
         tmp_path, "a.png", png(8, 8, 0, {"prompt": {"1": {"inputs": {"text": ["a"], "seed": True}}, "2": 3}})
     )
     save(tmp_path, "a.job.json", hostile)
-    origin = origin_of(tmp_path / "a.png")
-    assert (origin.job_id, origin.prompt, origin.seed, origin.models) == ("", "", None, ())
+    provenance = provenance_of(tmp_path / "a.png")
+    assert (provenance.job_id, provenance.prompt, provenance.seed, provenance.models) == ("", "", None, ())
 
 
 @pytest.fixture(scope="module")
