@@ -26,7 +26,7 @@ class OutputFileView(BaseModel):
     bytes: int
     modified_at: datetime
     url: str = Field(description="Address of the file.")
-    thumbnail: str = Field(description="Address of a small WebP picture, or of a sign for the kind.")
+    thumbnail: str = Field(description="Address of a small WebP picture, or of a placeholder for the kind.")
     job_id: str | None
     job_name: str | None
     batch_id: str | None

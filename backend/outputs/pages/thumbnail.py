@@ -14,12 +14,12 @@ from backend.web.file_response import RangedFile
 
 router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, include_in_schema=False)
 
-# A larger picture without a thumbnail is shown as a sign.
+# A larger picture without a thumbnail is shown as a placeholder.
 MAX_ORIGINAL_BYTES = 20_000_000
 IMMUTABLE = "private, max-age=31536000, immutable"
 REVALIDATED = "private, no-cache"
 # The outlines of Lucide's icons `image` and `film`, in a grey that every theme can have.
-SIGN = (
+PLACEHOLDER = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-16 -16 56 56" fill="none" stroke="#8b8b93" stroke-width="1.5" '
     'stroke-linecap="round" stroke-linejoin="round"><rect width="18" height="18" x="3" y="3" rx="2"/>{}</svg>'
 )
@@ -36,7 +36,7 @@ async def show(
 ) -> Response:
     """Return a small WebP picture. `v` is any text that changes with the file; with it, browsers keep the picture.
 
-    Without a thumbnail, return the file itself, or a sign for its kind.
+    Without a thumbnail, return the file itself, or a placeholder for its kind.
     """
     thumbnail = await thumbnails.get(file)
     is_lasting = bool(v) and thumbnail.is_final
@@ -52,5 +52,5 @@ def _substitute(file: OutputFile, *, is_lasting: bool) -> Response:
     headers = {"Cache-Control": IMMUTABLE if is_lasting else REVALIDATED}
     if file.kind == Kind.IMAGE and file.bytes <= MAX_ORIGINAL_BYTES:
         return RangedFile(file.real_path, media_type=SHOWN_AS[suffix_of(file.path)], headers=headers)
-    sign = SIGN.format(FILM if file.kind == Kind.VIDEO else PICTURE)
-    return Response(sign, media_type="image/svg+xml", headers=headers)
+    placeholder = PLACEHOLDER.format(FILM if file.kind == Kind.VIDEO else PICTURE)
+    return Response(placeholder, media_type="image/svg+xml", headers=headers)
