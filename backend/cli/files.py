@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.cli.errors import CommandError
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 
 if TYPE_CHECKING:
     from backend.cli.control_plane import ControlPlane
@@ -27,7 +27,7 @@ def content_of(name: str) -> bytes:
 def save(plane: "ControlPlane", folder: Path, name: str, content: AsyncIterator[bytes]) -> Path:
     """Write to a hidden file that gets its name, or a free one like it, when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = tame_name(name) or "output"
+    name = safe_name(name) or "output"
     draft = folder / f".{name}.part"
     try:
         with draft.open("wb") as file:

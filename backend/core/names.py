@@ -30,7 +30,7 @@ def clean_name(name: str) -> str:
     return name
 
 
-def tame_name(name: str) -> str | None:
+def safe_name(name: str) -> str | None:
     """Return a server's file name as one path component, or None when no usable character is left."""
     name = name.replace("\\", "/").rpartition("/")[2]
     name = UNSAFE.sub("_", "".join(character for character in name if not _is_invisible(character)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from backend.core.errors import AppError, Forbidden, InvalidRequest
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.downloads.destinations import exists
 from backend.downloads.models import FileRequest
 from backend.downloads.schemas import BatchReport, BatchRequest, Refusal
@@ -84,7 +84,7 @@ def _file_request(file: RemoteFile, listing: Listing, request: BatchRequest) -> 
     return FileRequest(
         url=file.url,
         folder=folder,
-        filename=tame_name(path.name),
+        filename=safe_name(path.name),
         sha256=file.metadata.sha256,
         bytes=file.metadata.bytes,
         allow_pickle=request.allow_pickle,

@@ -1,7 +1,7 @@
 """Decides what a request means for a destination that has a record already. Pure functions."""
 
 from backend.core.errors import Conflict, InvalidRequest
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.downloads.models import UNFINISHED, State, Transfer
 from backend.sources.models import RemoteFile
 
@@ -45,7 +45,7 @@ def merged(stopped: Transfer, requested: Transfer) -> Transfer:
 
 def name_of(file: RemoteFile) -> str:
     """Return the file name that the source gives. Raise InvalidRequest when there is none."""
-    name = tame_name(file.path or "")
+    name = safe_name(file.path or "")
     if not name:
         raise InvalidRequest("The URL contains no file name. Give one as `filename`.", code="name_needed")
     return name

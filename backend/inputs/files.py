@@ -13,7 +13,7 @@ from backend.core.disk import disk_of
 from backend.core.errors import InvalidRequest, NotFound, OutOfSpace
 from backend.core.files import rename_without_clobbering
 from backend.core.formatting import format_bytes
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.inputs.schemas import InputFile
 
 UPLOADING = ".uploading"
@@ -33,14 +33,14 @@ class InputFiles:
 
     async def add(self, name: str, body: AsyncIterator[bytes], announced: int) -> InputFile:
         """Write a file while it arrives, under its name and a part of its hash. Uploading it again changes nothing."""
-        tamed = tame_name(name)
-        if tamed is None:
+        safe = safe_name(name)
+        if safe is None:
             raise InvalidRequest(
                 "The file has no usable name. Send one as `name`, such as `cat.png`.", code="bad_filename"
             )
         draft = await asyncio.to_thread(self._new_draft, announced)
         try:
-            return await self._receive(PurePosixPath(tamed), body, draft)
+            return await self._receive(PurePosixPath(safe), body, draft)
         except OSError as error:
             raise OutOfSpace(f"The upload could not be written: {error.strerror or error}.") from error
         finally:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from backend.comfy.outcomes import PromptRecord
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.jobs.models import Attempt, Job, Output, Prompt
 from backend.jobs.values import with_values
 
@@ -82,7 +82,7 @@ def name_of(finished: Finished, template: str) -> PurePosixPath:
         for part in parts
         if part not in ("/", "..")
     ]
-    return PurePosixPath(*(tame_name(part.replace("/", "-")) or "job" for part in named))
+    return PurePosixPath(*(safe_name(part.replace("/", "-")) or "job" for part in named))
 
 
 def kind_of(suffix: str, media_type: str) -> str:

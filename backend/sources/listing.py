@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from backend.core.model_folders import MODEL_FOLDERS, current_name
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.sources.civitai import Name, Version
 from backend.sources.formats import format_of
 from backend.sources.hugging_face import Repository
@@ -28,7 +28,7 @@ FOLDERS_BY_TYPE: Mapping[str, str] = {
 
 def list_repository(repository: Repository, reference: HubFile | HubFolder, endpoint: str) -> Listing:
     """Return the file, or the files of the folder, sorted by path and without hidden ones."""
-    paths = [path for path in sorted(repository.files) if _is_part_of(path, reference) and tame_name(path)]
+    paths = [path for path in sorted(repository.files) if _is_part_of(path, reference) and safe_name(path)]
     title = repository.name if not reference.path else f"{repository.name}/{reference.path}"
     return Listing(
         title=title,
@@ -101,7 +101,7 @@ def listing_view(listing: Listing) -> ListingView:
 
 
 def remote_file_view(file: RemoteFile) -> RemoteFileView:
-    name = tame_name(file.path or "")
+    name = safe_name(file.path or "")
     return RemoteFileView(
         url=file.url,
         path=file.path,

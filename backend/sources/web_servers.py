@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import httpx
 
 from backend.core import clock
-from backend.core.names import tame_name
+from backend.core.names import safe_name
 from backend.sources import formats
 from backend.sources.addresses import Link, is_signed, name_in
 from backend.sources.errors import PermanentError
@@ -55,7 +55,7 @@ class WebServers:
         """Return name and size, from a request for the first bytes. Raise PermanentError when it is a web page."""
         async with self._beginning(url) as (response, beginning):
             name = name_from(response.headers.get("content-disposition", ""))
-            name = tame_name(name or name_in(str(response.url)) or name_in(url) or "")
+            name = safe_name(name or name_in(str(response.url)) or name_in(url) or "")
             formats.check_content_type(name or "", response.headers.get("content-type", ""))
             formats.check_beginning(name or "", beginning)
             metadata = FileMetadata(bytes=_size(response), fetched_at=clock.now())

@@ -55,7 +55,7 @@ async def test_a_drawing_that_may_contain_scripts_is_saved_and_not_opened(pod: C
 
 
 @pytest.mark.parametrize("name", ["..", "/", ".hidden"])
-async def test_names_are_tamed_or_refused(pod: ControlPlane, name: str) -> None:
+async def test_names_are_made_safe_or_refused(pod: ControlPlane, name: str) -> None:
     answer = await pod.client.post("/api/inputs", params={"name": name}, content=PNG)
     assert answer.status_code == 400 or "/" not in answer.json()["name"]
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.core.errors import InvalidRequest
-from backend.core.names import MAX_BYTES, clean_folder, clean_name, tame_name
+from backend.core.names import MAX_BYTES, clean_folder, clean_name, safe_name
 from backend.sources.addresses import is_signed, origin, read_link
 from backend.sources.references import (
     CivitaiFile,
@@ -243,14 +243,14 @@ def test_a_typed_name_is_a_safe_component_or_rejected(name: str) -> None:
 @example("C:\\models\\x.safetensors")
 @example("é" * 200 + ".safetensors")
 def test_a_server_name_becomes_a_safe_one_or_none(name: str) -> None:
-    tamed = tame_name(name)
-    assert tamed is None or clean_name(tamed) == tamed
+    safe = safe_name(name)
+    assert safe is None or clean_name(safe) == safe
 
 
 def test_a_long_name_keeps_its_extension() -> None:
-    tamed = tame_name("é" * 200 + ".safetensors")
-    assert tamed
-    assert re.fullmatch(r"é+\.safetensors", tamed)
+    safe = safe_name("é" * 200 + ".safetensors")
+    assert safe
+    assert re.fullmatch(r"é+\.safetensors", safe)
 
 
 @given(st.sampled_from(["loras", "clip", "checkpoints"]), st.lists(st.text(max_size=20), max_size=3))
