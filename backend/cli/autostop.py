@@ -9,7 +9,7 @@ from backend.cli.options import Json
 from backend.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from backend.client.power import Autostop
+    from backend.client.autostop import Autostop
 
 app = typer.Typer(help="Stop the pod when it is idle.")
 
@@ -20,7 +20,7 @@ def show(context: typer.Context, as_json: Json = False) -> None:
     if context.invoked_subcommand:
         return
     with control_plane() as plane:
-        found = plane.run(plane.power.show())
+        found = plane.run(plane.autostop.show())
     if as_json:
         print_json(found)
     else:
@@ -31,21 +31,21 @@ def show(context: typer.Context, as_json: Json = False) -> None:
 def choose(minutes: Annotated[int, typer.Argument(help="Minutes of idleness.")]) -> None:
     """Stop the pod after so many minutes of idleness."""
     with control_plane() as plane:
-        _say(plane.run(plane.power.choose(minutes)))
+        _say(plane.run(plane.autostop.choose(minutes)))
 
 
 @app.command()
 def off() -> None:
     """Never stop the pod."""
     with control_plane() as plane:
-        _say(plane.run(plane.power.choose(0)))
+        _say(plane.run(plane.autostop.choose(0)))
 
 
 @app.command()
 def cancel() -> None:
     """Begin the idle time anew."""
     with control_plane() as plane:
-        _say(plane.run(plane.power.cancel()))
+        _say(plane.run(plane.autostop.cancel()))
 
 
 def _say(autostop: "Autostop") -> None:

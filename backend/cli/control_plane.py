@@ -43,7 +43,7 @@ class ControlPlane:
         self.notifications = client.notifications
         self.nodes = client.nodes
         self.outputs = client.outputs
-        self.power = client.power
+        self.autostop = client.autostop
         self.presets = client.presets
         self.provisioning = client.provisioning
         self.price = client.price

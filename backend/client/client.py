@@ -7,6 +7,7 @@ import httpx
 
 from backend.client.access import AccessClient
 from backend.client.activity import ActivityClient
+from backend.client.autostop import AutostopClient
 from backend.client.connection import TIMEOUT, Connection, Credentials
 from backend.client.downloads import DownloadsClient
 from backend.client.errors import Rejected
@@ -16,7 +17,6 @@ from backend.client.models import Token
 from backend.client.nodes import NodesClient
 from backend.client.notifications import NotificationsClient
 from backend.client.outputs import OutputsClient
-from backend.client.power import PowerClient
 from backend.client.presets import PresetsClient
 from backend.client.price import PriceClient
 from backend.client.provisioning import ProvisioningClient
@@ -42,7 +42,7 @@ class ApiClient:
         self.notifications = NotificationsClient(connection)
         self.nodes = NodesClient(connection)
         self.outputs = OutputsClient(connection)
-        self.power = PowerClient(connection)
+        self.autostop = AutostopClient(connection)
         self.presets = PresetsClient(connection)
         self.price = PriceClient(connection)
         self.provisioning = ProvisioningClient(connection)

@@ -3,6 +3,7 @@
 from backend.activity.feature import FEATURE as ACTIVITY
 from backend.assistant.feature import FEATURE as ASSISTANT
 from backend.auth.feature import FEATURE as AUTH
+from backend.autostop.feature import FEATURE as AUTOSTOP
 from backend.comfy_api.feature import FEATURE as COMFY_API
 from backend.documents.feature import FEATURE as DOCUMENTS
 from backend.downloads.feature import FEATURE as DOWNLOADS
@@ -14,7 +15,6 @@ from backend.nodes.feature import FEATURE as NODES
 from backend.notifications.feature import FEATURE as NOTIFICATIONS
 from backend.outputs.feature import FEATURE as OUTPUTS
 from backend.overview.feature import FEATURE as OVERVIEW
-from backend.power.feature import FEATURE as POWER
 from backend.presets.feature import FEATURE as PRESETS
 from backend.provisioning.feature import FEATURE as PROVISIONING
 from backend.settings.feature import FEATURE as SETTINGS
@@ -50,5 +50,5 @@ FEATURES: tuple[Feature, ...] = (
     SYNC,
     SUPPORT,
     METRICS,
-    POWER,
+    AUTOSTOP,
 )

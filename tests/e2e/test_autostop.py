@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from backend.autostop.service import Autostop
 from backend.core import clock
-from backend.power.service import Autostop
 from tests.support.control_plane import PASSWORD, ControlPlane, control_plane_in_a_thread
 
 pytestmark = pytest.mark.slow  # a page asks for the banner 5 s after it has loaded

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.power.service import Autostop
+from backend.autostop.service import Autostop
 from backend.sync.service import Sync
 from tests.backend.sync.conftest import make, problem, remote_variables, uploaded
 from tests.support.control_plane import ControlPlane, running_control_plane

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from backend.autostop.jupyter import JupyterServer
+from backend.autostop.shells import last_input, running_commands
 from backend.comfy.client import ComfyClient
 from backend.comfy.errors import ComfyError
 from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.jobs.models import JobState
 from backend.jobs.service import Jobs
-from backend.power.jupyter import JupyterServer
-from backend.power.shells import last_input, running_commands
 from backend.sync.service import Sync
 from backend.system.service import System
 

@@ -18,7 +18,7 @@ class Autostop(Model):
     problem: str | None
 
 
-class PowerClient:
+class AutostopClient:
     """`/api/autostop`."""
 
     def __init__(self, connection: Connection):

@@ -2,12 +2,12 @@
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
+from backend.autostop.dependencies import AutostopService
+from backend.autostop.models import AutostopRequest, AutostopView
 from backend.core.errors import Conflict, InvalidRequest, Unavailable
-from backend.power.dependencies import AutostopService
-from backend.power.models import AutostopRequest, AutostopView
 from backend.web.errors import responses
 
-router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/autostop", tags=["power"])
+router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/autostop", tags=["autostop"])
 
 
 @router.get("", responses=responses())

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from backend.power.service import Autostop
+from backend.autostop.service import Autostop
 
 log = structlog.get_logger(__name__)
 

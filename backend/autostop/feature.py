@@ -1,18 +1,18 @@
-"""Wire automatic stop."""
+"""Automatic stop as a feature."""
 
 from functools import partial
 
 from backend.activity.service import Activity
+from backend.autostop import api, pages
+from backend.autostop.hosts import host_of
+from backend.autostop.idleness import Idleness
+from backend.autostop.jupyter import JupyterServer
+from backend.autostop.service import Autostop
+from backend.autostop.worker import watch
 from backend.comfy.client import ComfyClient
 from backend.downloads.service import Downloads
 from backend.jobs.models import JobChanged
 from backend.jobs.service import Jobs
-from backend.power import api, pages
-from backend.power.hosts import host_of
-from backend.power.idleness import Idleness
-from backend.power.jupyter import JupyterServer
-from backend.power.service import Autostop
-from backend.power.worker import watch
 from backend.sync.service import Sync
 from backend.system.service import System
 from backend.web.features import Context, Feature, Running
@@ -41,4 +41,4 @@ async def start(context: Context) -> Running:
     )
 
 
-FEATURE = Feature(name="power", routers=(api.router, pages.router), start=start)
+FEATURE = Feature(name="autostop", routers=(api.router, pages.router), start=start)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from backend.power.countdown import RETRY, Countdown
+from backend.autostop.countdown import RETRY, Countdown
 
 START = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from backend.power.service import Autostop
+from backend.autostop.service import Autostop
 from backend.web.features import provided
 
 AutostopService = Annotated[Autostop, Depends(provided(Autostop))]

@@ -8,13 +8,13 @@ from pathlib import Path
 import structlog
 
 from backend.activity.service import Activity
+from backend.autostop.countdown import Countdown
+from backend.autostop.hosts import Host
+from backend.autostop.idleness import Idleness, Observation
+from backend.autostop.models import LONGEST_MINUTES, SHORTEST_MINUTES, AutostopView
 from backend.core import clock
 from backend.core.errors import Conflict, UpstreamError
 from backend.core.persistence import save_persistently
-from backend.power.countdown import Countdown
-from backend.power.hosts import Host
-from backend.power.idleness import Idleness, Observation
-from backend.power.models import LONGEST_MINUTES, SHORTEST_MINUTES, AutostopView
 
 log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from backend.autostop.hosts import Command, RunPod, Vast
+from backend.autostop.models import AutostopView
+from backend.autostop.service import Autostop
 from backend.core import clock
 from backend.core.errors import UpstreamError
-from backend.power.hosts import Command, RunPod, Vast
-from backend.power.models import AutostopView
-from backend.power.service import Autostop
 from tests.backend.conftest import hub_settings
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.hub import Hub

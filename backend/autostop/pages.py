@@ -6,8 +6,8 @@ from fastapi import Form, Request, Response
 
 from backend.auth.principal import Scope
 from backend.auth.routing import ProtectedRouter
-from backend.power.dependencies import AutostopService
-from backend.power.models import LONGEST_MINUTES, AutostopView
+from backend.autostop.dependencies import AutostopService
+from backend.autostop.models import LONGEST_MINUTES, AutostopView
 from backend.web import htmx
 from backend.web.templating import renderer_of
 
@@ -20,7 +20,7 @@ router = ProtectedRouter(
 
 @router.get("/autostop/banner")
 def show_banner(request: Request, autostop: AutostopService) -> Response:
-    return renderer_of(request).page(request, "power/_banner.html", {"autostop": autostop.view()})
+    return renderer_of(request).page(request, "autostop/_banner.html", {"autostop": autostop.view()})
 
 
 @router.get("/autostop")
@@ -39,11 +39,11 @@ async def choose(
 @router.post("/autostop/cancel")
 def cancel(request: Request, autostop: AutostopService) -> Response:
     view = {"autostop": autostop.cancel()}
-    response = renderer_of(request).page(request, "power/_banner.html", view)
+    response = renderer_of(request).page(request, "autostop/_banner.html", view)
     return htmx.with_toast(response, "success", "The idle time begins anew.")
 
 
 def _panel(request: Request, autostop: AutostopView) -> Response:
     choices = sorted({*CHOICES, autostop.minutes})
-    template = "power/_panel.html" if htmx.is_htmx(request) else "power/page.html"
+    template = "autostop/_panel.html" if htmx.is_htmx(request) else "autostop/page.html"
     return renderer_of(request).page(request, template, {"autostop": autostop, "choices": choices})

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from backend.power.jupyter import JupyterActivity, JupyterServer
-from backend.power.service import Autostop
-from backend.power.shells import running_commands
+from backend.autostop.jupyter import JupyterActivity, JupyterServer
+from backend.autostop.service import Autostop
+from backend.autostop.shells import running_commands
 from tests.support.control_plane import running_control_plane
 
 USED = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
