@@ -13,7 +13,7 @@ from backend.agents.feed import Feed
 from backend.agents.runner import Runner
 from backend.agents.worker import Worker
 from backend.config.settings import Settings, SettingsError, load_settings
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 from backend.conversations.store import ConversationStore
 from backend.core.async_tools import cancel_and_wait
 from backend.core.database import open_database
@@ -33,9 +33,9 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 2
     configure_logging(settings.log_level, settings.log_format)
-    folder = settings.state_folder / handovers.FOLDER
+    folder = settings.state_folder / agents_config.FOLDER
     try:
-        with process_lock(folder / handovers.LOCK, "the agents process"):
+        with process_lock(folder / agents_config.LOCK, "the agents process"):
             asyncio.run(serve(settings, folder))
     except AlreadyRunning:
         log.info("the agents process runs already")
@@ -44,8 +44,8 @@ def main() -> int:
 
 async def serve(settings: Settings, folder: Path) -> None:
     """Serve the control plane until the work is done or a signal arrives."""
-    path = folder / handovers.HANDOVER
-    async with open_database(folder / handovers.DATABASE) as database:
+    path = folder / agents_config.CONFIG_FILE
+    async with open_database(folder / agents_config.DATABASE) as database:
         store, feed = ConversationStore(database), Feed()
         await store.prepare()
         runner = Runner(store, feed, CustomTools(settings.workspace / "tools"))
@@ -61,7 +61,7 @@ async def serve(settings: Settings, folder: Path) -> None:
 
 def _secret(path: Path) -> str:
     try:
-        return handovers.read(path).secret
+        return agents_config.read(path).secret
     except (OSError, ValueError):
         return "\0"  # no header can have it
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from backend.agents.provider import Answer, Delta, Request, asked
-from backend.conversations.handover import Handover
+from backend.conversations.agents_config import AgentsConfig
 from backend.conversations.models import Draft, Tier
 from backend.core.async_tools import cancel_and_wait
 
@@ -38,10 +38,10 @@ class Buffer:
         return drafts
 
 
-async def answer_to(handover: Handover, request: Request, write: Write) -> Answer:
+async def answer_to(config: AgentsConfig, request: Request, write: Write) -> Answer:
     """Ask the model and write the deltas of its answer. Raise ModelFailure."""
     buffer = Buffer()
-    reader = asyncio.create_task(_read(handover, request, buffer))
+    reader = asyncio.create_task(_read(config, request, buffer))
     reader.add_done_callback(lambda _: buffer.changed.set())
     try:
         while not reader.done():
@@ -58,8 +58,8 @@ async def answer_to(handover: Handover, request: Request, write: Write) -> Answe
         await cancel_and_wait(reader)
 
 
-async def _read(handover: Handover, request: Request, buffer: Buffer) -> Answer:
-    async with asked(handover, request) as stream:
+async def _read(config: AgentsConfig, request: Request, buffer: Buffer) -> Answer:
+    async with asked(config, request) as stream:
         async for delta in stream:
             buffer.add(delta)
         return stream.answer

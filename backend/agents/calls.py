@@ -12,7 +12,7 @@ from backend.agents.feed import Feed
 from backend.agents.provider import RequestedCall
 from backend.agents.toolbox import Toolbox
 from backend.agents.tools import ToolInfo
-from backend.conversations.handover import Limits
+from backend.conversations.agents_config import Limits
 from backend.conversations.models import APPROVAL_LIFETIME, Call, CallState
 from backend.conversations.store import ConversationStore
 from backend.conversations.turns import Turn

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from backend.conversations.handover import Limits
+from backend.conversations.agents_config import Limits
 from backend.conversations.store import ConversationStore
 from backend.conversations.turns import Turn
 from backend.core import clock

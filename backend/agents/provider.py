@@ -34,7 +34,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from backend.agents.errors import ModelFailure
 from backend.agents.tools import ToolInfo
-from backend.conversations.handover import Handover
+from backend.conversations.agents_config import AgentsConfig
 from backend.conversations.models import Call, CallState, Usage
 
 MESSAGE: TypeAdapter[ModelMessage] = TypeAdapter(ModelMessage)
@@ -129,10 +129,10 @@ class Stream:
 
 
 @asynccontextmanager
-async def asked(handover: Handover, request: Request) -> AsyncIterator[Stream]:
+async def asked(config: AgentsConfig, request: Request) -> AsyncIterator[Stream]:
     """Ask the model. Raise ModelFailure, with a sentence for the user, when it does not answer."""
     with _explained():
-        model = model_of(handover)
+        model = model_of(config)
     history = [MESSAGE.validate_json(content) for content in request.messages]
     parameters = ModelRequestParameters(function_tools=[_definition(tool) for tool in request.tools])
     history[-1] = _with_instructions(history[-1], request.instructions)
@@ -143,17 +143,17 @@ async def asked(handover: Handover, request: Request) -> AsyncIterator[Stream]:
             yield Stream(response)
 
 
-def model_of(handover: Handover) -> Model:
+def model_of(config: AgentsConfig) -> Model:
     """Return the model. Providers other than Anthropic need their own package."""
-    if handover.provider == "anthropic":
+    if config.provider == "anthropic":
         client = AsyncAnthropic(
-            api_key=handover.provider_key,
-            base_url=handover.base_url or None,
+            api_key=config.provider_key,
+            base_url=config.base_url or None,
             max_retries=0,  # the turn repeats requests, and shows that it does
             timeout=SILENCE_SECONDS,
         )
-        return AnthropicModel(handover.model, provider=AnthropicProvider(anthropic_client=client))
-    return infer_model(f"{handover.provider}:{handover.model}")
+        return AnthropicModel(config.model, provider=AnthropicProvider(anthropic_client=client))
+    return infer_model(f"{config.provider}:{config.model}")
 
 
 def user_message(texts: Sequence[str], results: Sequence[tuple[Call, str]]) -> str:

@@ -17,7 +17,7 @@ from backend.agents.limits import exceeded
 from backend.agents.pod import Pod
 from backend.agents.provider import Answer, Request, expects_answer, user_message
 from backend.agents.toolbox import Toolbox
-from backend.conversations.handover import Handover
+from backend.conversations.agents_config import AgentsConfig
 from backend.conversations.models import Conversation, Draft, Event, Tier
 from backend.conversations.store import ConversationStore
 from backend.conversations.turns import Turn, TurnOver
@@ -38,7 +38,7 @@ class Runner:
         self._custom = custom
         self._feed = feed
 
-    async def run(self, conversation: Conversation, handover: Handover) -> None:
+    async def run(self, conversation: Conversation, config: AgentsConfig) -> None:
         """Work on the turn until it ends or waits for the user. Never raises but for a cancellation."""
         turn = Turn(self._store, conversation.id, conversation.turn)
         log.info("turn", conversation=conversation.id, number=conversation.turn)
@@ -48,18 +48,18 @@ class Runner:
             if not usable:
                 await self._end(turn, "failed", KILLED)
                 return
-            await self._run(turn, handover)
+            await self._run(turn, config)
         except TurnOver:
             log.info("the turn was stopped", conversation=conversation.id)
         except Exception:
             log.exception("the turn failed", conversation=conversation.id)
             await self._end(turn, "failed", BROKEN)
 
-    async def _run(self, turn: Turn, handover: Handover) -> None:
-        minutes = handover.limits.minutes
+    async def _run(self, turn: Turn, config: AgentsConfig) -> None:
+        minutes = config.limits.minutes
         try:
             async with asyncio.timeout(minutes * 60 if minutes else None):
-                await self._steps(turn, handover)
+                await self._steps(turn, config)
         except TimeoutError:
             await self._end(turn, "limit", f"The turn took longer than {minutes} minutes. Write to continue.")
         except ModelFailure as failure:
@@ -67,14 +67,14 @@ class Runner:
         except (PodAway, PodRefuses) as failure:
             await self._end(turn, "failed", str(failure))
 
-    async def _steps(self, turn: Turn, handover: Handover) -> None:
-        pod = Pod(handover.pod_url, handover.pod_key)
+    async def _steps(self, turn: Turn, config: AgentsConfig) -> None:
+        pod = Pod(config.pod_url, config.pod_key)
         toolbox = Toolbox(pod, self._custom)
         await toolbox.load()
         if not (await self._store.usage(turn.conversation_id, turn.number)).requests:
             await self._say(turn, [_notice(problem) for problem in toolbox.problems])
         status = await _status(pod, toolbox)
-        calls = Calls(self._store, turn, toolbox, self._feed, handover.limits)
+        calls = Calls(self._store, turn, toolbox, self._feed, config.limits)
         while True:
             await calls.run()
             if (events := await turn.wait()) is not None:
@@ -84,12 +84,12 @@ class Runner:
                 if await self._end(turn, "done"):
                     return
                 continue
-            if problem := await exceeded(self._store, turn, handover.limits):
+            if problem := await exceeded(self._store, turn, config.limits):
                 await self._end(turn, "limit", problem)
                 return
             messages = await self._store.messages(turn.conversation_id)
             request = Request(instructions=instructions_for(status), messages=messages, tools=toolbox.tools)
-            await self._add_answer(turn, await self._ask(turn, handover, request), calls)
+            await self._add_answer(turn, await self._ask(turn, config, request), calls)
 
     async def _add_request(self, turn: Turn) -> bool:
         """Record what the model has not seen yet. Return False when it has answered everything."""
@@ -103,12 +103,12 @@ class Runner:
         await turn.add_request(user_message(texts, results), incoming)
         return True
 
-    async def _ask(self, turn: Turn, handover: Handover, request: Request) -> Answer:
+    async def _ask(self, turn: Turn, config: AgentsConfig, request: Request) -> Answer:
         """Ask until the model answers. Each attempt that failed is shown."""
         attempt = 1
         while True:
             try:
-                return await answer_to(handover, request, lambda drafts: self._say(turn, drafts))
+                return await answer_to(config, request, lambda drafts: self._say(turn, drafts))
             except ModelFailure as failure:
                 self._feed.publish(await turn.discard_partial_text())
                 if not failure.temporary or attempt == MOST_ATTEMPTS:

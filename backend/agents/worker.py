@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from backend.agents.runner import Runner
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 from backend.conversations.actions import Actions
 from backend.conversations.models import State
 from backend.conversations.store import ConversationStore
@@ -23,11 +23,11 @@ LOOK_SECONDS = 2.0
 class Worker:
     """One task for each conversation that runs."""
 
-    def __init__(self, store: ConversationStore, runner: Runner, handover: Path, *, idle_seconds: float):
+    def __init__(self, store: ConversationStore, runner: Runner, config_path: Path, *, idle_seconds: float):
         self._store = store
         self._actions = Actions(store)
         self._runner = runner
-        self._handover = handover
+        self._config_path = config_path
         self._idle_seconds = idle_seconds
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._last_work = time.monotonic()
@@ -78,7 +78,7 @@ class Worker:
     async def _work(self, conversation_id: str) -> None:
         try:
             conversation = await self._store.get(conversation_id)
-            handover = await asyncio.to_thread(handovers.read, self._handover)
+            config = await asyncio.to_thread(agents_config.read, self._config_path)
         except NotFound:
             return
         except (OSError, ValueError) as error:
@@ -86,4 +86,4 @@ class Worker:
             await asyncio.sleep(LOOK_SECONDS)
             return
         if conversation.state is State.RUNNING:
-            await self._runner.run(conversation, handover)
+            await self._runner.run(conversation, config)

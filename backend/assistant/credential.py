@@ -8,11 +8,11 @@ from pathlib import Path
 from backend.auth.keys import ApiKeys
 from backend.auth.models import ApiKey
 from backend.auth.principal import Scope
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 
 
 async def pod_key(keys: ApiKeys, path: Path, scopes: Iterable[Scope]) -> str:
-    """Return the key of the last handover while it is valid and has these scopes, else a new one."""
+    """Return the key of the last configuration while it is valid and has these scopes, else a new one."""
     wanted = frozenset(scopes)
     secret = await asyncio.to_thread(_last_secret, path)
     key = keys.find(secret) if secret else None
@@ -32,6 +32,6 @@ def _named(keys: ApiKeys, name: str) -> list[ApiKey]:
 
 def _last_secret(path: Path) -> str:
     try:
-        return handovers.read(path).pod_key
+        return agents_config.read(path).pod_key
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -11,7 +11,7 @@ from backend.assistant.preferences import SavedPreferences
 from backend.assistant.process import AgentsProcess
 from backend.assistant.service import Assistant
 from backend.auth.service import Authentication
-from backend.conversations.handover import FOLDER
+from backend.conversations.agents_config import FOLDER
 from backend.system.services import Services
 from backend.web.features import Context, Feature, Running
 

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from backend.auth.principal import Scope
-from backend.conversations.handover import DEFAULT_MODEL, DEFAULT_PROVIDER, Limits
+from backend.conversations.agents_config import DEFAULT_MODEL, DEFAULT_PROVIDER, Limits
 from backend.core.persistence import save_persistently
 
 log = structlog.get_logger(__name__)

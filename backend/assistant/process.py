@@ -12,7 +12,7 @@ import httpx
 import structlog
 
 from backend.config.settings import PROJECT_ROOT, Settings
-from backend.conversations.handover import FOLDER
+from backend.conversations.agents_config import FOLDER
 from backend.core.errors import Unavailable
 from backend.system.services import Services
 

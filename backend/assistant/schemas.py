@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError
 from backend.assistant.preferences import Preferences
 from backend.auth.principal import Scope
 from backend.config.values import LONGEST_TOKEN
-from backend.conversations.handover import Limits
+from backend.conversations.agents_config import Limits
 from backend.conversations.models import MOST_TITLE, Attachment, Conversation, Event, State, Tier
 from backend.core.errors import InvalidRequest
 

@@ -15,9 +15,9 @@ from backend.assistant.listeners import Frame, Listeners
 from backend.assistant.preferences import Preferences, SavedPreferences
 from backend.assistant.process import AgentsProcess
 from backend.auth.keys import ApiKeys
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 from backend.conversations.actions import Actions
-from backend.conversations.handover import Handover
+from backend.conversations.agents_config import AgentsConfig
 from backend.conversations.models import Attachment, Event
 from backend.conversations.store import ConversationStore
 from backend.core.async_tools import cancel_and_wait
@@ -61,7 +61,7 @@ class Assistant:
     async def store(self) -> ConversationStore:
         async with self._opening:
             if self._store is None:
-                path = self._folder / handovers.DATABASE
+                path = self._folder / agents_config.DATABASE
                 database = await self._stack.enter_async_context(open_database(path))
                 store = ConversationStore(database)
                 await store.prepare()
@@ -133,11 +133,11 @@ class Assistant:
 
     async def resume(self) -> None:
         """Take up what a pod that was stopped has left, without touching anything where there is nothing."""
-        if not await asyncio.to_thread((self._folder / handovers.DATABASE).exists):
+        if not await asyncio.to_thread((self._folder / agents_config.DATABASE).exists):
             return
         if await (await self.store()).unfinished():
-            handover = await asyncio.to_thread(handovers.read, self._folder / handovers.HANDOVER)
-            self.wake(handover.pod_url)
+            config = await asyncio.to_thread(agents_config.read, self._folder / agents_config.CONFIG_FILE)
+            self.wake(config.pod_url)
 
     def wake(self, pod_url: str) -> None:
         """Have the process look for work; start it when it does not run. `pod_url`: where it reaches this control plane."""
@@ -152,7 +152,7 @@ class Assistant:
 
     async def _start_and_look(self) -> None:
         try:
-            await self._hand_over()
+            await self._write_config()
             if await self.process.health() is None:
                 self._listeners.publish_to_all({"type": "process", "state": "starting"})
                 await self.process.ensure()
@@ -196,20 +196,20 @@ class Assistant:
                 return
             self._listeners.publish_to_all({"type": "process", "state": "ready"})
 
-    async def _hand_over(self) -> None:
-        path = self._folder / handovers.HANDOVER
+    async def _write_config(self) -> None:
+        path = self._folder / agents_config.CONFIG_FILE
         preferences = await self.preferences.get()
         secret = await asyncio.to_thread(_secret_of, path)
-        handover = _handover(preferences, self._pod_url, await self._pod_key(preferences), secret)
-        await asyncio.to_thread(handovers.write, path, handover)
+        config = _config_of(preferences, self._pod_url, await self._pod_key(preferences), secret)
+        await asyncio.to_thread(agents_config.write, path, config)
         self.process.secret = secret
 
     async def _pod_key(self, preferences: Preferences) -> str:
-        return await pod_key(self._keys, self._folder / handovers.HANDOVER, preferences.scopes)
+        return await pod_key(self._keys, self._folder / agents_config.CONFIG_FILE, preferences.scopes)
 
 
-def _handover(preferences: Preferences, pod_url: str, key: str, secret: str) -> Handover:
-    return Handover(
+def _config_of(preferences: Preferences, pod_url: str, key: str, secret: str) -> AgentsConfig:
+    return AgentsConfig(
         provider=preferences.provider,
         model=preferences.model,
         base_url=preferences.base_url,
@@ -231,9 +231,9 @@ def _frame_of(line: str) -> Frame | None:
 
 
 def _secret_of(path: Path) -> str:
-    """Return the secret of the last handover: a process that runs already knows it."""
+    """Return the secret of the last configuration: a process that runs already knows it."""
     try:
-        return handovers.read(path).secret
+        return agents_config.read(path).secret
     except (OSError, ValueError, KeyError, TypeError):
         return secrets.token_urlsafe(32)
 

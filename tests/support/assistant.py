@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 from tests.support.control_plane import ControlPlane
 from tests.support.messages_api import KEY, Answer, Asked, Call, MessagesApi
 
@@ -95,7 +95,7 @@ class Chat:
 @asynccontextmanager
 async def agents_client(state: Path, port: int) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of the agents process itself."""
-    secret = handovers.read(state / handovers.FOLDER / handovers.HANDOVER).secret
+    secret = agents_config.read(state / agents_config.FOLDER / agents_config.CONFIG_FILE).secret
     headers = {"Authorization": f"Bearer {secret}"}
     url = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=url, headers=headers, verify=False, trust_env=False) as client:

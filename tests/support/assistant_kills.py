@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from backend.conversations import handover as handovers
+from backend.conversations import agents_config
 from tests.support.assistant import API
 from tests.support.comfyui.graphs import picture
 from tests.support.comfyui.process import ComfyUI
@@ -125,9 +125,9 @@ class Kills:
             self._kill_agents()
 
     def _kill_agents(self) -> None:
-        state = self._workspace / ".comfypod" / handovers.FOLDER
+        state = self._workspace / ".comfypod" / agents_config.FOLDER
         try:
-            secret = handovers.read(state / handovers.HANDOVER).secret
+            secret = agents_config.read(state / agents_config.CONFIG_FILE).secret
             url = f"http://127.0.0.1:{self._port}/health"
             response = httpx.get(
                 url, headers={"Authorization": f"Bearer {secret}"}, timeout=5, trust_env=False

@@ -1,4 +1,4 @@
-"""What the control plane hands to the agents process: a file that only their owner can read."""
+"""The configuration of the agents process: settings and secrets in a file that only its owner can read."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -7,7 +7,7 @@ from pathlib import Path
 from backend.core.files import write_atomically
 
 FOLDER = "assistant"
-DATABASE, HANDOVER, LOCK = "conversations.db", "handover.json", "in-use"
+DATABASE, CONFIG_FILE, LOCK = "conversations.db", "agents-config.json", "in-use"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_PROVIDER = "anthropic"
 
@@ -27,12 +27,12 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handover:
-    """Secrets do not appear in its representation."""
+class AgentsConfig:
+    """The content of the file. Secrets do not appear in its representation."""
 
     provider: str = DEFAULT_PROVIDER
     model: str = DEFAULT_MODEL
-    # Of the provider; empty: its usual address.
+    # Of the provider; empty for its usual address.
     base_url: str = ""
     provider_key: str = field(default="", repr=False)
     pod_url: str
@@ -43,13 +43,13 @@ class Handover:
     limits: Limits = field(default_factory=Limits)
 
 
-def write(path: Path, handover: Handover) -> None:
-    """Replace the file. OSError when the disk does not take it. Blocks."""
+def write(path: Path, config: AgentsConfig) -> None:
+    """Replace the file. Raise OSError when it cannot be written. Blocks."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_atomically(path, json.dumps(asdict(handover)).encode(), 0o600)
+    write_atomically(path, json.dumps(asdict(config)).encode(), 0o600)
 
 
-def read(path: Path) -> Handover:
-    """Return the newest one. OSError or ValueError when there is none. Blocks."""
+def read(path: Path) -> AgentsConfig:
+    """Return the content of the file. Raise OSError or ValueError when there is none. Blocks."""
     content = json.loads(path.read_bytes())
-    return Handover(**{**content, "limits": Limits(**content["limits"])})
+    return AgentsConfig(**{**content, "limits": Limits(**content["limits"])})
