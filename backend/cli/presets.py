@@ -118,8 +118,7 @@ def _description(preset: "Preset") -> list[str]:
     facts = [preset.category]
     if preset.vram_gb:
         facts.append(f"{preset.vram_gb:g} GB of video memory")
-    if preset.licence:
-        facts.append(f"licence {preset.licence}")
+    facts.append(f"licence {preset.licence or 'not verified'}")
     if preset.gated:
         facts.append("the hub requires a token and an accepted licence")
     return [line for line in (preset.title, preset.description, " · ".join(facts)) if line]

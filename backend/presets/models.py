@@ -69,6 +69,12 @@ class PresetFile(BaseModel):
         return self.url.host or ""
 
     @property
+    def repository(self) -> str | None:
+        """Page of its repository on Hugging Face or a mirror, which states the licence."""
+        page, separator, _ = str(self.url).partition("/resolve/")
+        return page if separator else None
+
+    @property
     def format(self) -> Format:
         return format_of(self.filename)
 
@@ -126,7 +132,9 @@ class Preset(BaseModel):
     disk_bytes: int | None = Field(
         default=None, ge=1, le=LARGEST, description="Sum of all files, when it is known."
     )
-    licence: str | None = Field(default=None, max_length=200)
+    licence: str | None = Field(
+        default=None, max_length=200, description="Licence of the model. Without one, it is not verified."
+    )
     gated: bool = Field(default=False, description="The hub requires a token and an accepted licence.")
     workflow: str | None = Field(
         default=None, max_length=200, description="Name of the ComfyUI workflow that needs it."
@@ -140,6 +148,11 @@ class Preset(BaseModel):
     files: Annotated[
         tuple[Annotated[PresetFile, AfterValidator(_without_secrets)], ...], BeforeValidator(_within_limit)
     ] = Field(min_length=1, max_length=MOST_FILES)
+
+    @property
+    def repositories(self) -> list[str]:
+        """Pages of the repositories that its files come from."""
+        return list(dict.fromkeys(file.repository for file in self.files if file.repository))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ async def check_hubs(curated: Iterable[Preset], official: Iterable[Preset], hubs
     published = await hubs.of(urls, refresh=True)
     notes = [
         *_unstated(curated, published),
+        *_unverified_licences(curated, published),
         *_licences(curated, published),
         *_mismatches(official, published),
     ]
@@ -74,14 +75,32 @@ def _undeclared_gates(presets: Iterable[Preset], published: MetadataByUrl) -> It
                 yield f"{preset.id}: {file.place}: is gated on the hub, and the preset does not say so"
 
 
+def _unverified_licences(presets: Iterable[Preset], published: MetadataByUrl) -> Iterator[str]:
+    """Yield presets whose licence was not read, with what their hubs publish."""
+    for preset in presets:
+        if preset.licence is None:
+            stated = {
+                f"{file.repository or file.host} says {metadata.licence or 'nothing'}"
+                for file in preset.files
+                if (metadata := published.get(str(file.url)))
+            }
+            hubs = ", ".join(sorted(stated)) or "no hub describes its files"
+            yield f"{preset.id}: the licence is not verified yet; {hubs}"
+
+
 def _licences(presets: Iterable[Preset], published: MetadataByUrl) -> Iterator[str]:
     """A person has to judge: spellings differ, and a preset may name the stricter of two licences."""
     for preset in presets:
         for file in preset.files:
             metadata = published.get(str(file.url))
             theirs = metadata.licence if metadata else None
-            if theirs and theirs not in NO_LICENCE and _plain(theirs) != _plain(preset.licence or ""):
-                yield f"{preset.id}: the licence is {theirs} on the hub, {preset.licence or 'not stated'} in the preset"
+            if (
+                preset.licence
+                and theirs
+                and theirs not in NO_LICENCE
+                and _plain(theirs) != _plain(preset.licence)
+            ):
+                yield f"{preset.id}: the licence is {theirs} on the hub, {preset.licence} in the preset"
 
 
 def _plain(licence: str) -> str:

@@ -109,6 +109,16 @@ async def test_a_card_compares_the_two_pictures_of_a_template(workspace: Path, h
         assert (await pod.client.get(address)).content.endswith(b"number 2")
 
 
+async def test_a_page_says_that_a_licence_is_not_verified_and_links_where_it_is(pod: ControlPlane) -> None:
+    unverified = (await pod.client.get("/presets/sdxl-controlnets-noob")).text
+    assert re.search(
+        r"<dd[^>]*>Not verified: see <a [^>]*href=\"https://huggingface.co/Eugeoter/", unverified
+    )
+    assert ">Laxhar/noob_openpose</a>" in unverified
+    verified = (await pod.client.get("/presets/seedvr2-7b")).text
+    assert re.search(r"<dd[^>]*>Apache-2.0</dd>", verified)
+
+
 async def test_the_catalogue_is_sorted_filtered_and_grows_as_one_scrolls(pod: ControlPlane) -> None:
     async def titles(query: str) -> list[str]:
         html = (await pod.client.get(f"/presets?{query}", headers=FRAGMENT)).text

@@ -60,6 +60,12 @@ async def test_a_changed_licence_is_a_note(hub: Hub, tmp_path: Path) -> None:
     assert "note: one-file: the licence is apache-2.0 on the hub, MIT in the preset" in output
 
 
+async def test_an_unverified_licence_is_listed_with_what_the_hub_says(hub: Hub, tmp_path: Path) -> None:
+    status, output = await verify(hub, tmp_path, template=PRESET.replace("licence: {licence}\n", ""))
+    assert status == 0
+    assert f"note: one-file: the licence is not verified yet; {hub.url}/acme/models says apache-2.0" in output
+
+
 async def test_a_problem_of_a_comfyui_template_is_a_note(hub: Hub, tmp_path: Path) -> None:
     template = next(preset for preset in read_official() for file in preset.files if file.sha256)
     file = next(file for file in template.files if file.sha256)
