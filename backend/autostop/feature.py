@@ -13,6 +13,8 @@ from backend.comfy.client import ComfyClient
 from backend.downloads.service import Downloads
 from backend.jobs.models import JobChanged
 from backend.jobs.service import Jobs
+from backend.nodes.service import Nodes
+from backend.provisioning.service import Provisioning
 from backend.sync.service import Sync
 from backend.system.service import System
 from backend.web.features import Context, Feature, Running
@@ -24,9 +26,9 @@ async def start(context: Context) -> Running:
         registry.get(ComfyClient),
         registry.get(Jobs),
         registry.get(Downloads),
-        registry.get(Sync),
         registry.get(System),
         JupyterServer(str(settings.jupyter_url)),
+        (registry.get(Sync), registry.get(Provisioning), registry.get(Nodes)),
     )
     autostop = Autostop(
         idleness,

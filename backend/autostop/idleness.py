@@ -1,9 +1,11 @@
 """Finds out what runs on the pod."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from backend.autostop.jupyter import JupyterServer
 from backend.autostop.shells import last_input, running_commands
@@ -13,7 +15,6 @@ from backend.downloads.models import State
 from backend.downloads.service import Downloads
 from backend.jobs.models import JobState
 from backend.jobs.service import Jobs
-from backend.sync.service import Sync
 from backend.system.service import System
 
 BUSY_GPU_PERCENT = 5
@@ -28,6 +29,13 @@ class Observation:
     last_active: datetime | None = None
 
 
+class Work(Protocol):
+    """A service that may be at work in the background."""
+
+    def busy_reason(self) -> str | None:
+        """Return what runs, or None."""
+
+
 class Idleness:
     """Asks every part of the pod."""
 
@@ -36,12 +44,12 @@ class Idleness:
         comfy: ComfyClient,
         jobs: Jobs,
         downloads: Downloads,
-        sync: Sync,
         system: System,
         jupyter: JupyterServer,
+        others: Sequence[Work],
     ):
         self._comfy, self._jobs, self._downloads = comfy, jobs, downloads
-        self._sync, self._system, self._jupyter = sync, system, jupyter
+        self._system, self._jupyter, self._others = system, jupyter, others
         # A file for each terminal; its access time is the time of the last input.
         self.terminals = Path("/dev/pts")
 
@@ -52,7 +60,7 @@ class Idleness:
             await self._prompts(),
             await self._waiting_jobs(),
             await self._transfers(),
-            self._sync.busy_reason(),
+            *(work.busy_reason() for work in self._others),
             "A notebook runs." if jupyter.is_busy else None,
             "An SSH session runs a command." if commands else None,
             await self._gpu(),

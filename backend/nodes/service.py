@@ -73,6 +73,11 @@ class Nodes:
         await self._find(name)
         return await self._begin(Action.REMOVE, name, ["--force"] if force else [])
 
+    def busy_reason(self) -> str | None:
+        """Return what runs, for automatic stop."""
+        is_running = self._operation is not None and self._operation.state == State.RUNNING
+        return "A custom node is being changed." if is_running else None
+
     async def close(self) -> None:
         if self._task:
             await cancel_and_wait(self._task)

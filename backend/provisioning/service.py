@@ -61,6 +61,11 @@ class Provisioning:
             finished_at=_moment(report.finished_at),
         )
 
+    def busy_reason(self) -> str | None:
+        """Return what runs, for automatic stop."""
+        boot_runs = self._is_starting or (self._report is not None and is_running(self._report))
+        return "provision.yaml is being applied." if boot_runs or self._downloaded.is_active else None
+
     @property
     def failures(self) -> int:
         """How many steps failed, an unusable document included."""

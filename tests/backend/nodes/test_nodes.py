@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from backend.autostop.service import Autostop
 from tests.support.control_plane import ControlPlane
 from tests.support.git_repository import GitRepository
 
@@ -66,6 +67,13 @@ async def test_one_operation_at_a_time(pod: ControlPlane, repository: GitReposit
     assert first.status_code == 202
     second = await pod.client.post("/api/nodes/install", json={"source": "other"})
     assert (second.status_code, second.json()["error"]["code"]) == (409, "running")
+
+
+async def test_a_change_of_a_node_keeps_the_pod_running(pod: ControlPlane, repository: GitRepository) -> None:
+    repository.commit(NODE)
+    await pod.client.post("/api/nodes/install", json={"source": repository.url})
+    busy = (await pod.app.registry.get(Autostop).idleness.observe()).busy
+    assert "A custom node is being changed." in busy
 
 
 async def test_the_page_shows_nodes_and_what_failed(pod: ControlPlane, workspace: Path) -> None:
