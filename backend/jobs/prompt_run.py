@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 # Until ComfyUI is asked again to give up a prompt; one that runs ends at its next step.
 RETRY_SECONDS = 2.0
+# How long a submission waits for the socket. What ComfyUI reports before it is open is lost, and a page shows no progress.
+EVENTS_SECONDS = 1.0
 
 
 class PromptRun:
@@ -91,6 +93,8 @@ class PromptRun:
             return False
         prompts = self._comfy.prompts
         submit = prompts.submit if is_new else prompts.submit_once
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._comfy.events.connected(), EVENTS_SECONDS)
         try:
             submitted = await submit(
                 prompt, self._attempt.id, client_id=self._comfy.events.client_id, **options

@@ -1,6 +1,8 @@
 """Start the features in order, and stop them when the server stops."""
 
 import asyncio
+import socket
+import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -46,7 +48,8 @@ async def _context(app: Application, settings: Settings, stack: AsyncExitStack) 
         # ComfyUI is on this machine: a proxy for the internet, named in the environment, cannot reach it.
         trust_env=False,
     )
-    app.registry.add(ComfyClient(str(settings.comfyui_url), await stack.enter_async_context(client)))
+    await stack.enter_async_context(client)
+    app.registry.add(ComfyClient(str(settings.comfyui_url), client, client_id=_client_id(settings)))
     return Context(
         settings=settings,
         database=await stack.enter_async_context(open_database(settings.state_folder / "comfypod.db")),
@@ -55,6 +58,14 @@ async def _context(app: Application, settings: Settings, stack: AsyncExitStack) 
         registry=app.registry,
         stack=stack,
     )
+
+
+def _client_id(settings: Settings) -> str:
+    """Return what ComfyUI knows this control plane by. After a restart it is the same, so that running prompts report on.
+
+    Each container has a host name of its own, so that two pods on one volume differ.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{socket.gethostname()} {settings.state_folder}").hex
 
 
 async def _start(feature: Feature, context: Context, app: Application) -> tuple[Background, ...]:
