@@ -22,6 +22,10 @@ export class LiveChannel {
     this.pause = FIRST_PAUSE;
     this.socket = null;
     if (whileVisible) document.addEventListener("visibilitychange", () => this.follow());
+    // A network that drops everything does not close a socket.
+    document.addEventListener("no-answer", () => this.reset());
+    addEventListener("offline", () => this.reset());
+    addEventListener("online", () => this.follow());
     this.follow();
   }
 
@@ -48,7 +52,7 @@ export class LiveChannel {
     this.timeout = setTimeout(() => this.reset(), SNAPSHOT_TIMEOUT);
   }
 
-  /** Reconnect although the socket looks open: a network that drops everything does not close it. */
+  /** Reconnect although the socket looks open. */
   reset() {
     const silent = this.socket;
     if (silent === null) return; // about to be opened

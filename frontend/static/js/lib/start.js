@@ -8,6 +8,7 @@ import { askWithDialog, watchRequests } from "./requests.js";
 
 // After the load of a page, until what its first view does not need is loaded. In milliseconds.
 const PAUSE = 1000;
+const PAUSE_AFTER_FAILURE = 5000;
 
 /** Start a page: what every page has, and the components that this one adds. */
 export function start(components = {}) {
@@ -19,15 +20,13 @@ export function start(components = {}) {
   for (const [name, component] of Object.entries({ sessionCost, theme, toasts, ...components }))
     Alpine.data(name, component);
   Alpine.start();
-  const channel = new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
+  new LiveChannel("/ws/downloads", (frame) => downloads.apply(frame), {
     onState: (isOpen) => {
       connection.isOpen = isOpen;
     },
   });
   new LiveChannel("/ws/jobs", (frame) => jobs.apply(frame), { whileVisible: true });
   addEventListener("load", () => setTimeout(loadTheRest, PAUSE));
-  document.addEventListener("no-answer", () => channel.reset());
-  addEventListener("offline", () => channel.reset());
   document.addEventListener("keydown", onShortcut);
   addByDropOrPaste();
   document.addEventListener("open-palette", openPalette);
@@ -87,9 +86,15 @@ async function receive(event, data) {
 
 // After the page has loaded: nothing of it is needed for the first view.
 async function loadTheRest() {
-  const { showNotifications } = await import("../components/browser-notifications.js");
-  showNotifications();
-  if (!document.querySelector("[data-progress-in-tab]")) return;
-  const { showProgressInTab } = await import("./page-progress.js");
-  showProgressInTab();
+  const hasProgress = document.querySelector("[data-progress-in-tab]");
+  try {
+    const [{ showNotifications }, tab] = await Promise.all([
+      import("../components/browser-notifications.js"),
+      hasProgress && import("./page-progress.js"),
+    ]);
+    showNotifications();
+    tab?.showProgressInTab();
+  } catch {
+    setTimeout(loadTheRest, PAUSE_AFTER_FAILURE); // the pod may be away
+  }
 }
