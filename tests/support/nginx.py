@@ -28,10 +28,31 @@ class Addresses:
         self.dashboard_ipv6 = f"{scheme}://[::1]:{ports[8001]}"
 
 
+class Nginx(Addresses):
+    """An nginx that can be stopped and started again on the same ports."""
+
+    def __init__(self, configuration_file: Path, ports: dict[int, int], scheme: str):
+        super().__init__(ports, scheme)
+        self._command = [NGINX or "", "-e", "stderr", "-c", str(configuration_file), "-g", "daemon off;"]
+        self._port = ports[8001]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return once it listens."""
+        self._process = subprocess.Popen(self._command)
+        _wait_until_open(self._process, self._port)
+
+    def stop(self) -> None:
+        """End it, which closes its connections."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+
+
 @contextmanager
 def running_nginx(
     folder: Path, dashboard: int, comfyui: int, variables: Mapping[str, str] | None = None
-) -> Iterator[Addresses]:
+) -> Iterator[Nginx]:
     """Run nginx in front of the loopback ports `dashboard` and `comfyui`, on which the test may listen.
 
     `variables` are those of the pod: TLS, MODE.
@@ -55,13 +76,12 @@ def running_nginx(
     if variables:
         run = folder.with_name("run-of-nginx")
         main = configuration(variables, folder, run, run.with_name("state"), run.with_name("volume"))
-    command = [NGINX, "-e", "stderr", "-c", str(main), "-g", "daemon off;"]
-    with subprocess.Popen(command) as process:
-        try:
-            _wait_until_open(process, ports[8001])
-            yield Addresses(ports, "https" if "TLS" in (variables or {}) else "http")
-        finally:
-            process.terminate()
+    nginx = Nginx(main, ports, "https" if "TLS" in (variables or {}) else "http")
+    try:
+        nginx.start()
+        yield nginx
+    finally:
+        nginx.stop()
 
 
 def _wait_until_open(process: subprocess.Popen[bytes], port: int) -> None:
