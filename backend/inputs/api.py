@@ -1,4 +1,4 @@
-"""Routes of input files: upload one, and show it."""
+"""JSON routes of input files: upload and download."""
 
 from typing import Annotated, Any
 
@@ -37,7 +37,7 @@ async def upload(
     request: Request,
     inputs: InputFilesService,
 ) -> InputFile:
-    """Upload a picture, video or sound: the body is the file. The answer has the name that nodes load it by."""
+    """Upload a picture, video or sound: the body is the file. The response contains the name by which nodes load it."""
     announced = request.headers.get("content-length", "")
     size = int(announced[:20]) if announced.isascii() and announced.isdecimal() else 0
     try:
@@ -50,10 +50,10 @@ async def upload(
     "/{name:path}", response_class=RangedFile, responses={**responses(NotFound, RangeOutsideFile), **RANGES}
 )
 async def show(name: str, inputs: InputFilesService) -> RangedFile:
-    """The bytes of an input file. Answers range requests."""
+    """Return an input file. Supports range requests."""
     path = await inputs.find(name)
     media_type = media_type_of(path.name)
-    # A drawing in SVG may contain scripts.
+    # SVG may contain scripts.
     is_harmless = media_type.startswith(("image/", "video/", "audio/")) and "svg" not in media_type
     return RangedFile(
         path,

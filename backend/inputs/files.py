@@ -1,4 +1,4 @@
-"""Receives and finds the files of ComfyUI's input folder."""
+"""Receives uploads into ComfyUI's input folder, and finds files there."""
 
 import asyncio
 import hashlib
@@ -17,9 +17,9 @@ from backend.core.names import safe_name
 from backend.inputs.schemas import InputFile
 
 UPLOADING = ".uploading"
-# An upload that has not changed for so long was left by a process that died.
+# An upload that has not changed for so long belongs to a process that died.
 ABANDONED_SECONDS = 24 * 3600.0
-# Left for everything else on the volume.
+# Free space that uploads leave for everything else on the volume.
 RESERVE_BYTES = 1_000_000_000
 DIGEST_CHARACTERS = 12
 UNKNOWN_TYPE = "application/octet-stream"
@@ -32,7 +32,7 @@ class InputFiles:
         self.folder = folder
 
     async def add(self, name: str, body: AsyncIterator[bytes], announced: int) -> InputFile:
-        """Write a file while it arrives, under its name and a part of its hash. Uploading it again changes nothing."""
+        """Write a file while it arrives, and name it after `name` and its hash. The same upload twice is one file."""
         safe = safe_name(name)
         if safe is None:
             raise InvalidRequest(
@@ -54,7 +54,7 @@ class InputFiles:
         return path
 
     async def missing(self, names: set[str]) -> set[str]:
-        """Return those of the names that no file has."""
+        """Return the names that do not belong to a file."""
         return await asyncio.to_thread(lambda: {name for name in names if self._find(name) is None})
 
     async def _receive(self, name: PurePosixPath, body: AsyncIterator[bytes], draft: Path) -> InputFile:

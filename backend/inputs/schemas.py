@@ -1,4 +1,4 @@
-"""What the API of input files returns."""
+"""Responses of the input files API."""
 
 from pydantic import BaseModel, Field
 

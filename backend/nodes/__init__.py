@@ -1,1 +1,1 @@
-"""Custom nodes on the volume: what is there, and install, update, disable, remove."""
+"""Custom nodes on the volume: list, install, update, disable, remove."""

@@ -11,7 +11,7 @@ from backend.nodes.dependencies import NodeName, NodesService
 from backend.nodes.schemas import InstallRequest, NodesView, UpdateRequest
 from backend.web.errors import responses
 
-# Installing a node is running its author's code as root.
+# Installing a node runs its author's code as root.
 router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/nodes", tags=["nodes"])
 
 
@@ -23,7 +23,7 @@ async def list_nodes(nodes: NodesService) -> NodesView:
 
 @router.post("/install", status_code=202, responses=responses(Conflict))
 async def install(body: InstallRequest, nodes: NodesService) -> NodesView:
-    """Install a node with its packages. `operation` of the list shows when it has ended."""
+    """Install a node with its packages. `operation` in the list shows its progress."""
     return await nodes.install(body.source, body.commit, body.name)
 
 
@@ -35,13 +35,13 @@ async def update(name: NodeName, body: UpdateRequest, nodes: NodesService) -> No
 
 @router.post("/{name}/disable", status_code=202, responses=responses(NotFound, Conflict))
 async def disable(name: NodeName, nodes: NodesService) -> NodesView:
-    """Keep ComfyUI from loading a node, from its next start on."""
+    """Disable a node: ComfyUI does not load it from its next start on."""
     return await nodes.disable(name)
 
 
 @router.post("/{name}/enable", status_code=202, responses=responses(NotFound, Conflict))
 async def enable(name: NodeName, nodes: NodesService) -> NodesView:
-    """Let ComfyUI load a disabled node again."""
+    """Enable a disabled node: ComfyUI loads it from its next start on."""
     return await nodes.enable(name)
 
 
@@ -51,5 +51,5 @@ async def remove(
     nodes: NodesService,
     force: Annotated[bool, Query(description="Also a git checkout with local changes.")] = False,
 ) -> NodesView:
-    """Delete a node. Packages that it has installed stay."""
+    """Delete a node. The packages that it installed stay."""
     return await nodes.remove(name, force=force)

@@ -1,4 +1,4 @@
-"""How routes reach custom nodes."""
+"""How routes get the service."""
 
 from typing import Annotated
 

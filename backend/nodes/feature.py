@@ -1,4 +1,4 @@
-"""Wire custom nodes."""
+"""Custom nodes as a feature."""
 
 import os
 from pathlib import Path

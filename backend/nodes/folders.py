@@ -15,7 +15,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def read_nodes(custom_nodes: Path, baked: Path) -> list[CustomNode]:
-    """Return the nodes of the volume, enabled and disabled, and those of the image that they do not replace."""
+    """Return the nodes on the volume, enabled and disabled, and those of the image that none on the volume replaces."""
     found = [_node_of(path, name, enabled=enabled) for path, name, enabled in _entries(custom_nodes)]
     names = {node.name.lower() for node in found}
     of_image = [
@@ -27,7 +27,7 @@ def read_nodes(custom_nodes: Path, baked: Path) -> list[CustomNode]:
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, str, bool]]:
-    """Yield path, name, and whether ComfyUI loads it, as ComfyUI and its Manager see it."""
+    """Yield path, name, and whether ComfyUI loads it, by the rules of ComfyUI and its Manager."""
     for path in _visible(folder):
         if path.name.endswith(DISABLED):
             yield path, path.name.removesuffix(DISABLED), False
@@ -83,7 +83,7 @@ def _packed(git: Path, reference: str) -> str:
 
 
 def _origin_url(git: Path) -> str:
-    """Return the address of the remote `origin`, without a password."""
+    """Return the URL of the remote `origin`, without a password."""
     config = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
     with suppress(configparser.Error):
         config.read_string("\n".join(line.strip() for line in _text(git / "config").splitlines()))

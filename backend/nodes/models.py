@@ -1,4 +1,4 @@
-"""A custom node, and an operation on one."""
+"""Custom nodes, and operations on them."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ LOG_LINES = 200
 
 
 class Origin(StrEnum):
-    """Where a node comes from."""
+    """The source of a node."""
 
     GIT = "git"
     # The Comfy Registry.
     REGISTRY = "registry"
-    # Files that neither knows.
+    # Neither from git nor from the registry.
     FOLDER = "folder"
     # Part of the image; a node of the same name on the volume replaces it.
     IMAGE = "image"
@@ -31,7 +31,7 @@ class Action(StrEnum):
 
 
 class State(StrEnum):
-    """Where an operation stands."""
+    """The state of an operation."""
 
     RUNNING = "running"
     DONE = "done"
@@ -54,10 +54,10 @@ class CustomNode:
 
 @dataclass(kw_only=True)
 class Operation:
-    """The newest operation."""
+    """An operation; the service keeps the newest one."""
 
     action: Action
-    # The node, or the source of a new one.
+    # Name of the node, or source of a new one.
     name: str
     started_at: datetime
     state: State = State.RUNNING

@@ -1,4 +1,4 @@
-"""What the API of custom nodes accepts and returns."""
+"""Requests and responses of the custom nodes API."""
 
 from datetime import datetime
 
@@ -45,7 +45,7 @@ class NodesView(BaseModel):
 
 
 class InstallRequest(BaseModel):
-    """A new node."""
+    """A node to install."""
 
     source: str = Field(
         min_length=1,

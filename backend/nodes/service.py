@@ -20,7 +20,7 @@ from backend.system.services import Services
 
 log = structlog.get_logger(__name__)
 
-# Longer than the program's own limit, which explains itself.
+# Longer than the program's own limit, whose error message is better.
 LIMIT_SECONDS = 960.0
 
 
@@ -36,7 +36,7 @@ class Nodes:
         services: Services,
         activity: Activity,
     ):
-        """`baked` is the folder with the image's nodes."""
+        """`baked` is the folder of the image's own nodes."""
         self._workspace, self._run_folder, self._baked = workspace, run_folder, baked
         self._comfyui, self._services, self._activity = comfyui, services, activity
         self._operation: Operation | None = None
@@ -83,7 +83,7 @@ class Nodes:
             await cancel_and_wait(self._task)
 
     async def _find(self, name: str) -> None:
-        """Raise NotFound or Conflict for a node that cannot be changed."""
+        """Raise NotFound or Conflict when the node cannot be changed."""
         nodes = await asyncio.to_thread(read_nodes, self._workspace / "ComfyUI" / "custom_nodes", self._baked)
         node = next((node for node in nodes if node.name == name), None)
         if node is None:
@@ -120,7 +120,7 @@ class Nodes:
             self._end(operation, code)
 
     def _end(self, operation: Operation, code: int) -> None:
-        """The last line of the program is its result."""
+        """Record the result: the last line of the program's output is its message."""
         operation.state = State.FAILED if code else State.DONE
         operation.message = operation.log.pop() if operation.log else "It was ended."
         operation.finished_at = clock.now()
@@ -131,7 +131,7 @@ class Nodes:
         self._changed = self._changed or not code
 
     def _needs_restart(self) -> bool:
-        """Return whether something has changed since ComfyUI's last start."""
+        """Return whether a node has changed since ComfyUI's last start."""
         operation, runs = self._operation, self._services.runs()
         if not self._changed or operation is None or operation.finished_at is None or runs is None:
             return False

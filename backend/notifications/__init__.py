@@ -1,1 +1,1 @@
-"""Notifications: sends what happens on the pod to phones, chats, browsers and other programs."""
+"""Notifications: sends events of the pod to phones, chats, browsers and other programs."""

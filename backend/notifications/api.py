@@ -14,13 +14,13 @@ router = ProtectedRouter(
 
 @router.get("", responses=responses())
 def show_all(notifications: NotificationsService) -> list[ChannelView]:
-    """List the channels, without their addresses, and how their last deliveries went."""
+    """List the channels with the results of their last deliveries, without their addresses."""
     return [ChannelView.of(channel, notifications) for channel in notifications.channels()]
 
 
 @router.post("", status_code=201, responses=responses(InvalidRequest, Conflict, Unavailable))
 async def add(body: ChannelRequest, notifications: NotificationsService) -> ChannelView:
-    """Add a channel. Its address and token are saved in a file for the owner only, and never shown again."""
+    """Add a channel. Its address and token are saved in a file that only the owner can read, and never shown again."""
     channel = await notifications.add(
         body.name, body.kind, body.url.get_secret_value(), body.token.get_secret_value(), body.events
     )

@@ -1,7 +1,7 @@
 """Sends one message through Apprise. Runs in a process of its own, because Apprise takes 47 MB and half a second.
 
 Reads one JSON object from standard input, so that no other user of the machine sees the URL, and writes one to standard output:
-the name of the service, and the reason where it failed.
+the name of the service, and the reason of a failure.
 """
 
 import json
@@ -13,7 +13,7 @@ import apprise
 
 
 class _Warnings(logging.Handler):
-    """Keeps the last warning, which is Apprise's only report of a reason."""
+    """Remembers the last warning: Apprise reports the reason of a failure only there."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -24,7 +24,7 @@ class _Warnings(logging.Handler):
 
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the service's name (None: Apprise does not know the URL) and the problem, if there was one."""
+    """Return the name of the service, None for an unknown URL, and the problem, None after a success."""
     warnings = _Warnings()
     logger = logging.getLogger("apprise")
     logger.addHandler(warnings)

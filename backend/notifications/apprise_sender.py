@@ -24,7 +24,7 @@ UNKNOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class AppriseSender:
-    """Each call starts a process, which ends with it."""
+    """Starts a process for each call."""
 
     seconds: float = 45.0
 
@@ -39,7 +39,7 @@ class AppriseSender:
         return str(answer["service"])
 
     async def send(self, channel: Channel, message: Message) -> None:
-        """Deliver a message. Raise DeliveryError with the reason that Apprise gives."""
+        """Deliver a message. Raise DeliveryError with Apprise's reason."""
         texts = {"title": message.title, "body": message.body, "tone": message.tone}
         answer = await self._run({"url": channel.url, **texts})
         if answer["service"] is None:

@@ -1,4 +1,4 @@
-"""How routes reach notifications."""
+"""How routes get the services."""
 
 from typing import Annotated
 

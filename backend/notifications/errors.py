@@ -2,9 +2,9 @@
 
 
 class DeliveryError(Exception):
-    """The receiver did not get a message; the text says why."""
+    """A message was not delivered; the text gives the reason."""
 
     def __init__(self, reason: str, *, is_final: bool = False):
-        """`is_final`: another attempt within minutes cannot succeed, because a user has to change something."""
+        """`is_final`: a retry cannot succeed until the user changes something."""
         super().__init__(reason)
         self.is_final = is_final

@@ -1,4 +1,4 @@
-"""Wire notifications."""
+"""Notifications as a feature."""
 
 from backend.activity.service import Activity
 from backend.notifications import api, pages, sockets

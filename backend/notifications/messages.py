@@ -1,4 +1,4 @@
-"""Write one message about everything that happened since the last one. Pure."""
+"""Write one message about all events since the last one. Pure functions."""
 
 from backend.activity.models import Entry
 from backend.core.formatting import format_bytes
@@ -17,7 +17,7 @@ TITLES = {
     Event.SERVICE_CRASHED: "Service crashed",
     Event.POD_STOPPING: "The pod will be stopped",
 }
-# `12 jobs finished`: one, many, and what happened to them.
+# Parts of `12 jobs finished`: singular, plural, verb.
 COUNTED = {
     Event.JOB_FINISHED: ("job", "jobs", "finished"),
     Event.JOB_FAILED: ("job", "jobs", "failed"),
@@ -37,7 +37,7 @@ TEST = Message(
 
 
 def compose(pending: Pending, pod: str = "") -> Message:
-    """Return the message. `pod` tells the pods of one user apart."""
+    """Return the message. `pod` is the name that distinguishes the pods of a user."""
     events = sorted(pending.counts, key=lambda event: SEVERITY.index(TONES[event]))
     if pending.total == 1:
         entry = pending.entries[-1]

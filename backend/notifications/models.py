@@ -1,4 +1,4 @@
-"""Channels, the events they select, and the messages they get."""
+"""Channels, the events that they select, and the messages that are sent to them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Tone = Literal["info", "success", "warning", "failure"]
 
 
 class Event(StrEnum):
-    """What a channel can be notified of."""
+    """An event that a channel can select."""
 
     JOB_FINISHED = "job_finished"
     JOB_FAILED = "job_failed"
@@ -35,9 +35,9 @@ DEFAULT_EVENTS = (
 
 
 class Kind(StrEnum):
-    """How a channel delivers."""
+    """How messages are delivered."""
 
-    # Any service that Apprise knows.
+    # A service that Apprise supports.
     APPRISE = "apprise"
     # A POST request with JSON.
     WEBHOOK = "webhook"
@@ -62,7 +62,7 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One notification, about one or many happenings."""
+    """One notification, about one or several events."""
 
     title: str
     body: str

@@ -1,4 +1,4 @@
-"""What one channel still has to get, and how its deliveries went."""
+"""The undelivered entries of one channel, and the state of its deliveries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,9 +13,9 @@ from backend.notifications.timing import Timing
 
 @dataclass(kw_only=True)
 class Outbox:
-    """The state of a channel between two messages."""
+    """Collects the entries for the next message of a channel."""
 
-    # Every entry up to this number was seen.
+    # All entries up to this number were read.
     seen: int
     pending: Pending = field(default_factory=Pending)
     last_sent: datetime | None = None
@@ -24,7 +24,7 @@ class Outbox:
     is_sending: bool = False
 
     def take(self, channel: Channel, entry: Entry, *, not_before: datetime) -> None:
-        """Add an entry that the channel selects, once, unless it is too old."""
+        """Add an entry once, if the channel selects it and it is not too old."""
         event = event_of(entry)
         if entry.seq > self.seen and event and event in channel.events and entry.at > not_before:
             self.pending.add(event, entry)
@@ -44,7 +44,7 @@ class Outbox:
         self.last_sent, self.failures, self.retry_at = now, 0, None
 
     def failed(self, now: datetime, sent: Pending, error: DeliveryError, timing: Timing) -> None:
-        """Put what was not delivered back before what has happened meanwhile, unless it is too old."""
+        """Put undelivered entries back before those that were added meanwhile, unless they are too old."""
         self.failures += 1
         self.retry_at = now + timing.retry_pause(self.failures, is_final=error.is_final)
         if sent.since and now - sent.since < timing.oldest:

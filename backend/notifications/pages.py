@@ -33,13 +33,13 @@ router = ProtectedRouter(
 
 
 class EventsForm(BaseModel):
-    """The events that were checked; none is a choice too."""
+    """The events whose boxes are checked; none is valid."""
 
     events: list[Event] = Field(default=[], max_length=len(Event))
 
 
 class ChannelForm(ChannelRequest):
-    """A new channel."""
+    """The form of a new channel."""
 
     events: list[Event] = Field(default=[], max_length=len(Event))
 

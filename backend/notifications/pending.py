@@ -1,4 +1,4 @@
-"""What a channel has still to be notified of: counts of everything, and the newest entries. Pure."""
+"""Undelivered entries: counts of all, and the newest ones in full. Pure."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from backend.activity.models import Entry
 from backend.notifications.models import Event
 from backend.notifications.rules import URGENT
 
-# A message names no more; of the rest it gives the number.
+# Entries that a message names; it only counts the others.
 MAX_ENTRIES = 20
 
 
 @dataclass(kw_only=True)
 class Pending:
-    """Grows by an entry at a time, and never by more than its counts."""
+    """Keeps a limited number of entries in full, and counts all."""
 
     counts: Counter[Event] = field(default_factory=Counter)
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=MAX_ENTRIES))

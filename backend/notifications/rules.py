@@ -1,4 +1,4 @@
-"""Which entries of the activity log are events of notifications. Pure."""
+"""Map entries of the activity log to events of notifications. Pure."""
 
 from backend.activity.models import Entry
 from backend.notifications.models import Event, Tone
@@ -17,7 +17,7 @@ EVENTS = {
     "service.crashed": Event.SERVICE_CRASHED,
     "autostop.soon": Event.POD_STOPPING,
 }
-# These do not wait for others that could be sent with them.
+# Events that are sent at once, without waiting for others to send with them.
 URGENT = frozenset({Event.DISK_LOW, Event.SERVICE_CRASHED, Event.POD_STOPPING})
 TONES: dict[Event, Tone] = {
     Event.JOB_FINISHED: "success",

@@ -1,4 +1,4 @@
-"""Channels as the API describes them. No response contains an address or a token."""
+"""Requests and responses of the notifications API. No response contains an address or a token."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -21,7 +21,7 @@ Name = Annotated[
 
 
 def _printable(secret: SecretStr) -> SecretStr:
-    """Refuse blanks and control characters, which belong to no address and no token."""
+    """Reject blanks and control characters, which no address and no token contains."""
     text = secret.get_secret_value().strip()
     if not all("!" <= letter <= "~" for letter in text):
         raise ValueError("it contains blanks or letters that no address has")
@@ -48,7 +48,7 @@ class ChannelRequest(BaseModel):
 
 
 class ChannelChange(BaseModel):
-    """What to change; null leaves it as it is."""
+    """The fields to change; null leaves a field unchanged."""
 
     name: Name | None = None
     events: Events | None = None

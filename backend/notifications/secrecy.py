@@ -1,4 +1,4 @@
-"""Which parts of a channel are secrets, and what may be shown of its address. Pure."""
+"""The secret parts of a channel, and the part of its address that may be shown. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 from backend.notifications.models import Channel
 
 MASK = "•••"
-# A shorter part would hide ordinary words.
+# Masking shorter parts would mask ordinary words.
 SHORTEST = 8
 SEPARATORS = re.compile(r"[/@?&=#,:]+")
 HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+|\d+|localhost", re.IGNORECASE)
 
 
 def secrets_of(channel: Channel) -> set[str]:
-    """Return what no page, log or file but the channels' own may show."""
+    """Return the secrets, which only the file of the channels may contain."""
     scheme, _, rest = channel.url.partition("://")
     whole = {rest, channel.url, channel.token} if rest else {channel.token}
     parts = {part for part in SEPARATORS.split(rest) if not HOST.fullmatch(part)}

@@ -1,4 +1,4 @@
-"""Add, change, remove and test channels, and deliver messages to them."""
+"""Adds, changes, removes and tests channels, and delivers messages to them."""
 
 import asyncio
 import secrets
@@ -28,7 +28,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Senders:
-    """One for each kind of channel."""
+    """The senders of all kinds of channels."""
 
     apprise: AppriseSender
     webhook: WebhookSender
@@ -90,11 +90,11 @@ class Notifications:
         return progress.seq if progress else None
 
     def begin(self, channel_id: str, seq: int) -> None:
-        """Note that a new channel is notified of what follows `seq`."""
+        """Notify a new channel of the entries after `seq` only."""
         self._progress.begin(channel_id, seq)
 
     async def add(self, name: str, kind: Kind, url: str, token: str, events: Iterable[Event]) -> Channel:
-        """Save a new channel. Raise InvalidRequest when nothing can be sent to its address."""
+        """Save a new channel. Raise InvalidRequest when its address cannot be used."""
         if len(self._channels.all()) >= MAX_CHANNELS:
             raise Conflict(f"There are {MAX_CHANNELS} channels. Remove one first.", code="too_many_channels")
         channel = Channel(
@@ -130,7 +130,7 @@ class Notifications:
         return channel
 
     async def test(self, channel_id: str) -> Delivery:
-        """Send a test message, and return how that went."""
+        """Send a test message, and return the result of the delivery."""
         channel = self.get(channel_id)
         try:
             delivery = await self.deliver(channel, TEST, seq=None)
@@ -141,7 +141,7 @@ class Notifications:
         return delivery
 
     async def deliver(self, channel: Channel, message: Message, *, seq: int | None) -> Delivery:
-        """Send a message about the log up to `seq`, and note the result. Raise DeliveryError when it fails."""
+        """Send a message about the log up to `seq`, and record the result. Raise DeliveryError when it fails."""
         problem = None
         try:
             await self._senders.of(channel.kind).send(channel, message)
@@ -170,7 +170,7 @@ class Notifications:
         self._changed(channel.id)
 
     async def _target(self, kind: Kind, url: str) -> str:
-        """Return what may be shown of the address."""
+        """Return the part of the address that may be shown."""
         if kind == Kind.BROWSER:
             return "open pages"
         if not url:

@@ -1,4 +1,4 @@
-"""Save the channels, with their secrets, in a file that only the owner can read; and how far each was notified."""
+"""Saves the channels with their secrets in a file that only the owner can read, and the last entry that each got."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class ChannelFile:
-    """The channels, on the volume. Writing blocks for a disk access."""
+    """The channels in a file on the volume. Writing blocks for a disk access."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -47,14 +47,14 @@ class ChannelFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a channel was notified: every entry up to `seq`."""
+    """The progress of a channel: it was notified of all entries up to `seq`."""
 
     seq: int
     last: Delivery | None = None
 
 
 class ProgressFile:
-    """The progress of every channel, in the state folder: a new pod begins with a new activity log."""
+    """The progress of every channel, in the state folder, because each pod has its own activity log."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -65,14 +65,14 @@ class ProgressFile:
         return self._progress.get(channel_id)
 
     def begin(self, channel_id: str, seq: int) -> None:
-        """Note that a new channel gets what follows `seq`."""
+        """Begin the progress of a new channel after `seq`."""
         self._progress.setdefault(channel_id, Progress(seq=seq))
 
     def forget(self, channel_id: str) -> None:
         self._progress.pop(channel_id, None)
 
     def note(self, channel_id: str, *, seq: int, last: Delivery) -> None:
-        """Note it in memory, and in the file if the disk takes it: a full disk must not stop notifications."""
+        """Save in memory, and in the file if possible: a full disk must not stop notifications."""
         self._progress[channel_id] = Progress(seq=seq, last=last)
         try:
             with self._writing:

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Limits how often a channel gets messages. What happens in between is sent together."""
+    """Limits how often a channel gets messages. Events in between are sent together."""
 
-    # From the first event to the message, so that events which belong together are one message.
+    # From the first event to the message, so that related events are sent together.
     gather: timedelta = timedelta(seconds=10)
     # Between two messages.
     between: timedelta = timedelta(seconds=60)
-    # After failed attempts; the last is repeated.
+    # Delays after failed attempts; the last one is repeated.
     retries: tuple[timedelta, ...] = tuple(timedelta(seconds=each) for each in (15, 60, 300, 900, 3600))
-    # After which an event is not sent any more.
+    # Older events are not sent.
     oldest: timedelta = timedelta(hours=24)
 
     def due_at(

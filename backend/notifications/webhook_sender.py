@@ -24,7 +24,7 @@ REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookSender:
-    """Private addresses are refused unless they are among `allowed_hosts`."""
+    """Sends to public addresses, and to private ones of `allowed_hosts`."""
 
     allowed_hosts: Iterable[str] = field(default=())
     seconds: float = 15.0
@@ -43,7 +43,7 @@ class WebhookSender:
             raise InvalidRequest(reason, code="bad_channel") from None
 
     async def send(self, channel: Channel, message: Message) -> None:
-        """Send once. Redirects are not followed, and the body of the answer is not read."""
+        """Send once. Do not follow redirects, and do not read the body of the response."""
         content = {
             "title": message.title,
             "body": message.body,

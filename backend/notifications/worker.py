@@ -34,7 +34,7 @@ class NotificationWorker:
         notifications.on_change(self._on_change)
 
     async def follow(self) -> None:
-        """Read the log as it grows. Runs until cancelled. A restart goes on where the last message ended."""
+        """Read the log as it grows. Runs until cancelled. After a restart it resumes where the last message ended."""
         self._latest = (await self._activity.before(None, 1)).latest
         for channel in self._notifications.channels():
             self._outbox(channel)
@@ -94,7 +94,7 @@ class NotificationWorker:
             self._wake.set()
 
     def _outbox(self, channel: Channel) -> Outbox:
-        """Return the outbox; a new channel is notified of what happens from now on."""
+        """Return the outbox of a channel; a new channel is notified of later events only."""
         if channel.id not in self._outboxes:
             seen = self._notifications.notified_up_to(channel.id)
             seen = self._latest if seen is None else min(seen, self._latest)
@@ -103,7 +103,7 @@ class NotificationWorker:
         return self._outboxes[channel.id]
 
     def _on_change(self, channel_id: str) -> None:
-        """Begin anew for a channel that was added, changed or tested successfully."""
+        """Reset the outbox of a channel that was added, changed or tested successfully."""
         channel = self._notifications.find(channel_id)
         if channel is None:
             self._outboxes.pop(channel_id, None)

@@ -1,1 +1,1 @@
-"""What ComfyUI has made: the files below its output folder."""
+"""Outputs: the files below ComfyUI's output folder."""

@@ -27,7 +27,7 @@ from backend.web.file_response import RangedFile
 from backend.web.paging import Paging, page_of
 
 router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, prefix="/api/outputs", tags=["outputs"])
-# A zip is asked for with POST, because a selection does not fit into an address. It changes nothing.
+# Requests a zip with POST, because a selection does not fit into a URL. It changes nothing.
 reading_router = ProtectedRouter(read=Scope.READ, write=Scope.READ, prefix="/api/outputs", tags=["outputs"])
 
 VIEWS = TypeAdapter(list[OutputFileView])
@@ -42,7 +42,7 @@ ZIP = "application/zip"
 async def show(
     request: Request, outputs: OutputsService, cache: Responses, filters: FiltersOf, paging: Paging
 ) -> Response:
-    """List what ComfyUI has made, newest first, a page at a time."""
+    """List outputs, newest first, a page at a time."""
 
     async def build() -> Body:
         page = page_of(await outputs.find(filters), sort_key, paging.limit, paging.cursor)
@@ -61,13 +61,13 @@ async def show(
     responses={**responses(NotFound, RangeOutsideFile), **FILES},
 )
 async def show_file(file: Output, download: bool = False) -> RangedFile:
-    """Return a file. Answers range requests. `download` has browsers save it."""
+    """Return a file. Answers range requests. With `download`, browsers save it."""
     return file_response(file, download=download)
 
 
 @router.get("/workflow/{path:path}", responses=responses(NotFound))
 async def show_workflow(file: Output, outputs: OutputsService) -> dict[str, Any]:
-    """Return what made a file: the prompt, and the graph as the editor draws it. Empty where the file does not say it."""
+    """Return the prompt that made a file, and the workflow as the editor draws it. Empty where the file has no record of it."""
     raw = await outputs.raw_provenance(file)
     return {"prompt": raw.prompt, "workflow": raw.graph}
 
@@ -84,12 +84,12 @@ async def delete(path: str, trash: TrashService) -> MovedView:
     responses={**responses(NotFound), 200: {"content": {ZIP: {}}}},
 )
 async def download_zip(selection: Selection, folder: Folder) -> StreamingResponse:
-    """Return files as one zip, which begins at once."""
+    """Stream files as one zip."""
     return await zip_response(folder, selection.paths)
 
 
 def file_response(file: OutputFile, *, download: bool = False) -> RangedFile:
-    """Return the file, inline only where a browser cannot take it for a page or a script."""
+    """Return the file, inline only where a browser cannot interpret it as a page or a script."""
     shown_as = SHOWN_AS.get(suffix_of(file.path))
     inline = shown_as is not None and not download
     return RangedFile(

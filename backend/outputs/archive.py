@@ -1,4 +1,4 @@
-"""Stream files as one zip: stored, because pictures and videos are compressed already, and without a temporary file."""
+"""Stream files as one zip, without a temporary file. Files are stored: pictures and videos are compressed already."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -33,7 +33,7 @@ def check_limits(files: Sequence[OutputFile]) -> None:
 
 
 def zipped(files: Sequence[OutputFile]) -> Iterator[bytes]:
-    """Yield a zip of the files under their paths. Leave out files that vanish meanwhile. Blocks for disk accesses."""
+    """Yield a zip of the files under their paths. Skip files that are deleted meanwhile. Blocks for disk accesses."""
     from zipfile import ZIP_STORED, ZipFile  # noqa: PLC0415 - costs 10 ms, and a start needs none
 
     sink = _Sink()
@@ -52,7 +52,7 @@ def zipped(files: Sequence[OutputFile]) -> Iterator[bytes]:
 
 
 class _Sink:
-    """Collects what is written. It cannot seek, so the zip is written front to back."""
+    """Collects the bytes that are written. It cannot seek, so the zip is written from front to back."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -65,7 +65,7 @@ class _Sink:
         """Do nothing: there is no buffer behind it."""
 
     def close(self) -> None:
-        """Do nothing; what was written can still be taken."""
+        """Do nothing; the written bytes can still be read."""
 
     def take(self) -> bytes:
         data = b"".join(self._chunks)

@@ -1,4 +1,4 @@
-"""How routes reach the outputs."""
+"""How routes get the services of outputs."""
 
 import asyncio
 from datetime import date
@@ -25,12 +25,12 @@ async def _output(path: str, folder: Folder) -> OutputFile:
     return await asyncio.to_thread(folder.find, path)
 
 
-# The file that the parameter `path` of a route names; a 404 without it.
+# The file that the route's parameter `path` names; 404 when it does not exist.
 Output = Annotated[OutputFile, Depends(_output)]
 
 
 def _absent(value: object) -> object:
-    """Forms send an empty text for what was not chosen."""
+    """Return None for an empty text, which forms send for a field without a choice."""
     return value or None
 
 

@@ -1,4 +1,4 @@
-"""Wire the outputs. Nothing is read before the first request."""
+"""Outputs as a feature. Nothing is read before the first request."""
 
 from backend.jobs.reruns import Reruns
 from backend.jobs.service import Jobs

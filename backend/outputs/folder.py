@@ -1,4 +1,4 @@
-"""ComfyUI's output folder. Paths of requests cannot lead out of it."""
+"""ComfyUI's output folder. A path in a request cannot leave it."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ from backend.outputs.kinds import Kind, kind_of
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFile:
-    """A file as it is on disk now."""
+    """An output file, as found on disk."""
 
     # Below the output folder: `jobs/portrait/cat-1.png`.
     path: str

@@ -1,7 +1,7 @@
 """Names under which ComfyUI's editor loads the workflow of an output.
 
-The editor opens `/?template=NAME` and fetches `/templates/NAME.json`, which nginx passes to the control plane for names of ours.
-A name shows on the editor's tab, so it begins like the file's.
+The editor opens `/?template=NAME` and fetches `/templates/NAME.json`, which nginx passes to the control plane for names of this module.
+The editor shows the name on its tab, so it begins with the file's name.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ def graph_name(path: str) -> str:
 
 
 def names(path: str, name: str) -> bool:
-    """Return whether `name` is that of the file at `path`."""
+    """Return whether `name` belongs to the file at `path`."""
     return name.rpartition("-")[2] == _digest(path) and name == graph_name(path)
 
 

@@ -1,4 +1,4 @@
-"""The files below the output folder, newest first. Begins with the first request, so that an idle pod pays nothing."""
+"""The files below the output folder, newest first. It starts with the first request, so it costs an idle pod nothing."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ from backend.storage.worker import IndexWorker
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """The outputs at one moment; the same object until they change."""
+    """A snapshot of the outputs; the same object until they change."""
 
     newest_first: tuple[ModelFile, ...]
 
@@ -37,7 +37,7 @@ class OutputIndex:
         self._starting = asyncio.Lock()
         self._sorting = asyncio.Lock()
         self._sorted: tuple[Snapshot, Files] | None = None
-        # Called after a file has come, changed or gone.
+        # Called after a file was added, changed or deleted.
         self.on_change: list[Callable[[], None]] = []
 
     @property
@@ -50,7 +50,7 @@ class OutputIndex:
         return bool(self._tasks)
 
     async def start(self) -> None:
-        """Load what the last process knew, and follow the disk from now on."""
+        """Load the index that the last process saved, and watch the disk from now on."""
         async with self._starting:
             if not self._tasks:
                 await self._index.load()
@@ -66,7 +66,7 @@ class OutputIndex:
             return self._sorted[1]
 
     async def refresh(self, paths: Collection[Path]) -> None:
-        """Read files that were just moved away or back."""
+        """Read files that were just moved to the trash or restored."""
         if not self.is_started:
             return
         await self._index.refresh(*paths)

@@ -1,4 +1,4 @@
-"""What an output is, by its suffix."""
+"""The kind of an output, by its suffix."""
 
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -21,7 +21,7 @@ SUFFIXES = {
     Kind.TEXT: ("txt", "json", "csv", "md", "srt", "yaml", "yml", "log"),
 }
 BY_SUFFIX = {f".{suffix}": kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
-# What browsers show, and what they take it for. Anything else is downloaded: a page must not run as one of ours.
+# Media types that browsers show inline. Anything else is downloaded: an HTML file must not run as a page of the dashboard.
 SHOWN_AS = {
     ".png": "image/png",
     ".jpg": "image/jpeg",

@@ -1,4 +1,4 @@
-"""How outputs were made, and which of them a page shows."""
+"""The provenance of outputs, and the filters of their list."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -22,9 +22,9 @@ class Provenance:
     models: tuple[str, ...] = ()
     seed: int | None = None
     prompt: str = ""
-    # The graph of the editor can be opened in ComfyUI.
+    # Whether the workflow can be opened in ComfyUI's editor.
     has_graph: bool = False
-    # The prompt can be run again.
+    # Whether the prompt can be run again.
     has_prompt: bool = False
 
 
@@ -46,7 +46,7 @@ class Filters:
 
     @property
     def times(self) -> tuple[int, int]:
-        """Return the first nanosecond, and the one after the last."""
+        """Return the period in nanoseconds: its start, and its end, which is excluded."""
         start = _midnight(self.since) if self.since else 0
         end = _midnight(self.until + timedelta(days=1)) if self.until and self.until < date.max else 2**63
         return start, end
@@ -63,7 +63,7 @@ class Filters:
 def _midnight(day: date) -> int:
     try:
         return int(datetime(day.year, day.month, day.day).astimezone().timestamp()) * 10**9
-    except (OverflowError, ValueError, OSError):  # a year that clocks do not know
+    except (OverflowError, ValueError, OSError):  # a year outside the range of the system clock
         return 0
 
 

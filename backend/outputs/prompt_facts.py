@@ -1,4 +1,4 @@
-"""What people want to know of a prompt: its text, seed and models. Pure functions that take any JSON."""
+"""Extract text, seed and models from a prompt. Pure functions that accept any JSON."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 MODEL_SUFFIXES = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin", ".onnx")
 SEEDS = ("seed", "noise_seed")
-# Inputs that hold what the user has written, the most usual first.
+# Inputs that contain the text of the user, the most common first.
 TEXTS = ("text", "prompt", "positive_prompt", "text_g", "clip_l", "t5xxl", "value", "string")
 MAX_TEXT = 4000
 MAX_MODELS = 20

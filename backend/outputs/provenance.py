@@ -1,4 +1,4 @@
-"""Read how a file was made: from the sidecar that jobs write, else from the metadata that ComfyUI embeds. Blocks for disk accesses."""
+"""Read the provenance of a file: from the sidecar that jobs write, else from the metadata that ComfyUI embeds. Blocks for disk accesses."""
 
 import re
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def _sidecar_of(path: Path) -> dict[str, Any]:
 
 
 def _sidecar_paths(path: Path) -> Iterator[Path]:
-    """`cat.job.json` for `cat.png`, and for `cat-1.png`."""
+    """Yield where a sidecar may be: `cat.job.json` for `cat.png`, and for `cat-1.png`."""
     yield path.with_name(path.stem + SIDECAR)
     if NUMBER.search(path.stem):
         yield path.with_name(NUMBER.sub("", path.stem) + SIDECAR)
@@ -81,7 +81,7 @@ def _embedded(path: Path) -> dict[str, bytes]:
     try:
         with path.open("rb") as file:
             return embedded_texts(file)
-    except (OSError, ValueError, MemoryError, OverflowError):  # vanished, or damaged
+    except (OSError, ValueError, MemoryError, OverflowError):  # deleted meanwhile, or damaged
         return {}
 
 

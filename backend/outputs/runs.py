@@ -1,4 +1,4 @@
-"""Run again what made a file."""
+"""Run the prompt of an output again."""
 
 from backend.core.errors import Conflict, NotFound
 from backend.jobs.inputs import new_seeds
@@ -19,7 +19,7 @@ class OutputRuns:
         self._reruns = reruns
 
     async def again(self, file: OutputFile, principal: str, *, new_seed: bool = False) -> Job:
-        """Submit a job that does what made the file. Raise Conflict where the file does not say it."""
+        """Submit a job with the prompt that made the file. Raise Conflict where the file has no record of it."""
         raw = await self._outputs.raw_provenance(file)
         job_id = as_dict(raw.sidecar.get("job")).get("id")
         if isinstance(job_id, str) and (job := await self._of_job(job_id, principal, new_seed=new_seed)):
@@ -33,7 +33,7 @@ class OutputRuns:
         return await self._from_provenance(file, raw, principal, new_seed=new_seed)
 
     async def _of_job(self, job_id: str, principal: str, *, new_seed: bool) -> Job | None:
-        """Return None when the job is not known here, as after a new pod."""
+        """Return None when this pod does not have the job, because another pod ran it."""
         try:
             if new_seed:
                 (job,) = await self._reruns.with_new_seeds(job_id, principal)

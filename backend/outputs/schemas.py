@@ -1,4 +1,4 @@
-"""What the API of outputs takes and returns."""
+"""Requests and responses of the outputs API."""
 
 from datetime import datetime
 from typing import Annotated, Self

@@ -1,4 +1,4 @@
-"""The outputs as pages and the API list them."""
+"""Lists outputs for the pages and the API."""
 
 import asyncio
 from collections import OrderedDict
@@ -35,7 +35,7 @@ class Outputs:
         return self._reader.remaining
 
     async def revision(self) -> tuple[int, int]:
-        """Return a value that changes with the files and what is known about them."""
+        """Return a value that changes with the files and their provenance."""
         await self.files()
         return self._index.revision, self._store.revision
 
@@ -59,11 +59,11 @@ class Outputs:
         return self._lists[key]
 
     async def provenance_by_path(self, files: Sequence[ModelFile]) -> Mapping[str, Provenance]:
-        """Return what is known about the files of a page, by path."""
+        """Return the provenance of the files of a page, by path."""
         return await self._store.of(files) if files else {}
 
     async def provenance(self, file: OutputFile) -> Provenance:
-        """Return how a file was made; read it where that is not known yet."""
+        """Return the provenance of a file; read the file when the store does not have it yet."""
         listed = (await self.files()).by_path.get(file.path)
         known = await self._store.of([listed]) if listed else {}
         return known.get(file.path) or await asyncio.to_thread(provenance_of, file.real_path) or NO_PROVENANCE
@@ -82,7 +82,7 @@ class Outputs:
         await self._index.close()
 
     def trash_root(self) -> TrashRoot:
-        """Return how outputs are moved to the trash and back."""
+        """Return the kind of trash for outputs: how they are deleted and restored."""
 
         def find(path: str) -> Path:
             return self._folder.path / self._folder.find(path).path

@@ -1,4 +1,4 @@
-"""WebSocket route `/ws/outputs`: a frame whenever an output has come, changed or gone, or more is known about it."""
+"""WebSocket route `/ws/outputs`: a frame whenever an output is added, changed or deleted, or its provenance was read."""
 
 from typing import Annotated
 

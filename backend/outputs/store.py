@@ -1,4 +1,4 @@
-"""Store how outputs were made, so that 20,000 files are read once and not at every start."""
+"""Store the provenance of outputs, so that 20,000 files are read once and not at every start."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
@@ -48,11 +48,11 @@ class ProvenanceStore:
         self.revision += 1
 
     async def states(self) -> dict[str, tuple[int, int]]:
-        """Return size and time of every file that was read."""
+        """Return size and time of every file in the store, by path."""
         return {path: (size, time) for path, size, time in await self._database.fetch_all(SQL.all_states)}
 
     async def of(self, files: Iterable[ModelFile]) -> dict[str, Provenance]:
-        """Return what is known about files as they are now, by path."""
+        """Return the provenance of files that have not changed since it was read, by path."""
         states = {path_of(file): (file.bytes, file.mtime_ns) for file in files}
         rows = await self._database.fetch_all(SQL.provenance_of_paths, {"paths": as_json(list(states))})
         return {

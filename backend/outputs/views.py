@@ -1,4 +1,4 @@
-"""What the gallery shows: tiles in groups."""
+"""The tiles of the gallery, in groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,7 +56,7 @@ class Group:
 def groups_of(
     files: Sequence[ModelFile], provenances: Mapping[str, Provenance], by: GroupBy, today: date
 ) -> list[Group]:
-    """Return neighbours with one heading as a group."""
+    """Group neighbouring files that have the same heading."""
     tiles = (Tile(file=file, provenance=provenances.get(path_of(file), NO_PROVENANCE)) for file in files)
     grouped = groupby(tiles, key=lambda tile: _heading(tile, by, today))
     return [Group(heading=heading, tiles=tuple(found)) for heading, found in grouped]

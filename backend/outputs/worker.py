@@ -1,4 +1,4 @@
-"""Read how outputs were made, in the background, and each file once."""
+"""Read the provenance of outputs in the background, each file once."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ RETRY_SECONDS = 60.0
 
 
 class ProvenanceReader:
-    """Starts with the index, and follows it until it is closed."""
+    """Reads files as the index finds them, until it is closed."""
 
     def __init__(self, folder: OutputFolder, index: OutputIndex, store: ProvenanceStore):
         self._folder = folder
@@ -38,7 +38,7 @@ class ProvenanceReader:
         self._task: asyncio.Task[None] | None = None
         # How many files are still to be read.
         self.remaining = 0
-        # Called after more is known.
+        # Called after files were read.
         self.on_read: Callable[[], None] = _nothing
         index.on_change.append(self._changed.set)
 
@@ -82,7 +82,7 @@ class ProvenanceReader:
                 await asyncio.sleep((time.monotonic() - started) * (1 / SHARE - 1))
 
     async def _known(self, files: Files) -> set[ModelFile]:
-        """Return the files that an earlier process has read, and forget those that are gone."""
+        """Return the files that an earlier process has read, and remove deleted ones from the store."""
         states = await self._store.states()
         if gone := states.keys() - files.by_path.keys():
             await self._store.remove(gone)

@@ -27,7 +27,7 @@ BODY: dict[str, Any] = {
 
 @router.get("", responses=responses())
 async def show(provisioning: ProvisioningService) -> ProvisioningView:
-    """Return the document's steps and where they stand."""
+    """Return the steps of the document with their states."""
     return await provisioning.view()
 
 
@@ -39,5 +39,5 @@ async def run(body: RunRequest, provisioning: ProvisioningService) -> Provisioni
 
 @router.post("/check", openapi_extra=BODY, responses=responses())
 async def check(request: Request) -> CheckView:
-    """Return the mistakes of a document, or the steps that it would take. Nothing is applied."""
+    """Check a document: return its mistakes, or the steps that it would take. Nothing is applied."""
     return await asyncio.to_thread(check_document, await request.body())

@@ -1,4 +1,4 @@
-"""How routes reach provisioning."""
+"""How routes get the service."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The provisioning document: what a pod is to have. The boot scripts and the control plane read it."""
+"""The provisioning document, which the boot scripts and the control plane read: what a pod shall contain."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ NODE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ADDRESS = r"^https?://\S+$"
 PRESET_ID = r"^[a-z0-9][a-z0-9._-]{1,127}$"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-# Variables that decide where the pod's parts are and who may use it.
+# Variables that set the pod's paths and who may use it; a document cannot change them.
 RESERVED = frozenset({
     "ACCESS_PASSWORD", "BAKED_NODES_DIR", "HOME", "IMAGE_FACTS", "LD_PRELOAD", "LOG_DIR", "PATH", "PIP_CONSTRAINT",
     "PROVISION_SHA256", "PROVISION_URL", "PYTHONHOME", "PYTHONPATH", "RUN_DIR", "SAFE_MODE", "SHELL_PROFILE",
@@ -37,7 +37,7 @@ RESERVED = frozenset({
 
 
 def _text(value: object) -> object:
-    """Take numbers and booleans as the text that a shell would export."""
+    """Convert numbers and booleans to the text that a shell would export."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
@@ -125,7 +125,7 @@ EMPTY = BeforeValidator(_as_list)
 
 
 class Document(_Part):
-    """Everything that a pod is to have."""
+    """Everything that a pod shall contain."""
 
     apt: Annotated[tuple[AptPackage, ...], EMPTY] = Field(default=(), max_length=200)
     pip: Annotated[tuple[Requirement, ...], EMPTY] = Field(default=(), max_length=200)
@@ -152,7 +152,7 @@ KEYS: dict[str, type[BaseModel]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """Something in the document that cannot be used."""
+    """A mistake in the document."""
 
     line: int | None
     message: str
@@ -170,7 +170,7 @@ class BadDocument(Exception):
 
 
 def node_name_of(repository: str) -> str:
-    """Return the folder's name that `git clone` would choose."""
+    """Return the folder name that `git clone` would choose."""
     return re.split(r"[/:]", repository.rstrip("/"))[-1].removesuffix(".git")
 
 
@@ -216,7 +216,7 @@ def _mistakes(value: Value, error: ValidationError) -> Iterator[Mistake]:
 
 
 def _path_of(location: tuple[str | int, ...]) -> str:
-    """Write a location as `files[0].sha256`."""
+    """Format a location as `files[0].sha256`."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{str(part)[:60]}" for part in location)
     return "".join(parts).removeprefix(".")
 
@@ -258,7 +258,7 @@ def _keys_of(model: type[BaseModel]) -> str:
 
 
 def _check_unique(document: Document, value: Value) -> None:
-    """Two items with one destination would overwrite each other at every start."""
+    """Raise BadDocument for items with the same destination: they would overwrite each other at every start."""
     groups = {
         "nodes": [node.folder.lower() for node in document.nodes],
         "presets": [preset.id for preset in document.presets],

@@ -1,4 +1,4 @@
-"""Presets and files of the document: they go through the queue of downloads and are verified there."""
+"""The presets and files of the document: the queue of downloads fetches and verifies them."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ SEE_DOWNLOADS = "The Downloads page shows why. Correct it there, or run provisio
 
 
 class DownloadedSteps:
-    """Requests what is missing and follows it until it is on the disk."""
+    """Requests missing files and follows their transfers until the files are on disk."""
 
     def __init__(self, presets: Presets, downloads: Downloads, storage: Storage):
         self._presets, self._downloads, self._storage = presets, downloads, storage
@@ -50,7 +50,7 @@ class DownloadedSteps:
         return any(status.state not in OVER for status in self._statuses.values())
 
     async def begin(self, steps: Iterable[Step], records: Records, *, again: bool) -> None:
-        """Apply these steps from now on. Without `again`, those that were applied before are left out."""
+        """Apply these steps from now on. Without `again`, steps that were applied before are skipped."""
         self._records = records
         self._steps = {step.key: step for step in steps}
         applied = await asyncio.to_thread(
@@ -62,7 +62,7 @@ class DownloadedSteps:
         }
 
     async def advance(self) -> list[StepStatus]:
-        """Request what waits, look at what runs, and return the steps that have just ended."""
+        """Start waiting steps, check running ones, and return the steps that have just ended."""
         ended = []
         for key, status in list(self._statuses.items()):
             if status.state in OVER:
@@ -84,7 +84,7 @@ class DownloadedSteps:
 
     async def _record(self, step: Step) -> None:
         if self._records:
-            with contextlib.suppress(OSError):  # it is applied again at the next start
+            with contextlib.suppress(OSError):  # the step is applied again at the next start
                 await asyncio.to_thread(self._records.save, step)
 
     async def _request_preset(self, step: Step) -> StepStatus:

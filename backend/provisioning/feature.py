@@ -1,4 +1,4 @@
-"""Wire provisioning."""
+"""Provisioning as a feature."""
 
 from functools import partial
 

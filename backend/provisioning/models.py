@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What a step brings to the pod."""
+    """The kind of a step, by what it adds to the pod."""
 
     ENVIRONMENT = "environment"
     APT = "apt"
@@ -21,13 +21,13 @@ DOWNLOADED = frozenset({Kind.PRESET, Kind.FILE})
 
 
 class State(StrEnum):
-    """Where a step stands."""
+    """The state of a step."""
 
     WAITING = "waiting"
     RUNNING = "running"
     # Applied in this run.
     APPLIED = "applied"
-    # Applied earlier, and the same since.
+    # Applied by an earlier run, and unchanged since.
     UNCHANGED = "unchanged"
     FAILED = "failed"
 
@@ -37,22 +37,22 @@ OVER = frozenset({State.APPLIED, State.UNCHANGED, State.FAILED})
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One part of a document that succeeds or fails by itself."""
+    """One part of a document, which succeeds or fails independently of the others."""
 
     kind: Kind
     # The name of its record.
     key: str
-    # What it is about, for people.
+    # What the pages call it.
     title: str
     # Changes whenever this part of the document does.
     digest: str
-    # That part, as plain data.
+    # This part of the document, as plain data.
     content: Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepStatus:
-    """A step and where it stands."""
+    """A step with its state."""
 
     key: str
     kind: Kind
@@ -61,29 +61,29 @@ class StepStatus:
     # Why it failed and what to do.
     message: str = ""
     seconds: float = 0.0
-    # The last lines that its programs wrote.
+    # The last lines of its programs' output.
     output: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
 class RunReport:
-    """One run of the boot scripts' steps, in `provision.json`."""
+    """One run of the boot scripts, as recorded in `provision.json`."""
 
-    # Where the document comes from: a path or an address without secrets.
+    # Source of the document: a path, or a URL without secrets.
     source: str = ""
     # Its content, saved on the volume; empty while it is read or where it cannot be.
     document: str = ""
     sha256: str = ""
     # The folder with the records of applied steps.
     records: str = ""
-    # Why the document cannot be used.
+    # Why the document is unusable.
     problems: list[str] = field(default_factory=list)
     steps: list[StepStatus] = field(default_factory=list)
     # Apply every step again.
     again: bool = False
     # Whether ComfyUI started after this run; otherwise it must be restarted to see a change.
     before_start: bool = True
-    # The process, while it runs.
+    # The process id, while the run lasts.
     process: int = 0
     started_at: float = 0.0
     finished_at: float | None = None

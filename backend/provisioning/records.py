@@ -1,4 +1,4 @@
-"""What was applied: one small file on the volume for each step, and the report of the newest run."""
+"""Records of applied steps, one small file on the volume for each, and the report of the newest run."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class Records:
         self._folder = folder
 
     def holds(self, step: Step, target: str = "") -> bool:
-        """Return whether the step was applied to `target`, such as an environment, and is the same since."""
+        """Return whether the step was applied to `target`, such as an environment, and is unchanged since."""
         try:
             content = json.loads((self._folder / f"{step.key}.json").read_bytes())
             return (content["digest"], content["target"]) == (step.digest, target)
@@ -29,7 +29,7 @@ class Records:
             return False
 
     def save(self, step: Step, target: str = "") -> None:
-        """Record a step. Raise OSError where the volume refuses it; the step is then applied again."""
+        """Record a step. Raise OSError when it cannot be written; the step is then applied again."""
         self._folder.mkdir(parents=True, exist_ok=True)
         content = {"digest": step.digest, "target": target, "title": step.title}
         write_atomically(self._folder / f"{step.key}.json", json.dumps(content).encode())
@@ -51,7 +51,7 @@ def read_report(folder: Path) -> RunReport | None:
 
 
 def is_running(report: RunReport) -> bool:
-    """Return whether the process of an unfinished run lives."""
+    """Return whether the process of an unfinished run still exists."""
     if report.finished_at is not None or not report.process:
         return False
     with suppress(PermissionError):

@@ -1,4 +1,4 @@
-"""What the API of provisioning accepts and returns."""
+"""Requests and responses of the provisioning API."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from backend.provisioning.models import Kind, State
 
 
 class StepView(BaseModel):
-    """A step of the document and where it stands."""
+    """A step of the document with its state."""
 
     key: str
     kind: Kind
@@ -45,7 +45,7 @@ class MistakeView(BaseModel):
 
 
 class CheckView(BaseModel):
-    """What a document would do."""
+    """The result of a check: mistakes, or the steps that the document would take."""
 
     mistakes: list[MistakeView] = Field(description="Empty when it can be used.")
     steps: list[str]

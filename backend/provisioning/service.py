@@ -1,4 +1,4 @@
-"""Shows what the boot scripts apply, applies presets and files, and starts a run on request."""
+"""Reports what the boot scripts apply, applies presets and files, and starts a run on request."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from backend.provisioning.schemas import CheckView, MistakeView, ProvisioningVie
 
 log = structlog.get_logger(__name__)
 
-# The mark of the newest run that is in the activity log, beside the report.
+# Beside the report: identifies the newest run that the activity log contains.
 NOTED = "provision-noted"
 
 
@@ -34,7 +34,7 @@ class Provisioning:
         activity: Activity,
         clean: Callable[[str], str],
     ):
-        """`clean` masks secrets in what programs wrote."""
+        """`clean` masks secrets in the output of programs."""
         self._run_folder, self._workspace = run_folder, workspace
         self._downloaded, self._activity, self._clean = downloaded, activity, clean
         self._report: RunReport | None = None
@@ -68,13 +68,13 @@ class Provisioning:
 
     @property
     def failures(self) -> int:
-        """How many steps failed, an unusable document included."""
+        """Return the number of failed steps; an unusable document counts as one."""
         report = self._report or RunReport()
         failed = [step for step in (*report.steps, *self._downloaded.statuses) if step.state == State.FAILED]
         return len(failed) + bool(report.problems)
 
     async def run(self, *, again: bool) -> ProvisioningView:
-        """Apply the document now, beside ComfyUI. Raise Conflict while it is being applied."""
+        """Apply the document while ComfyUI runs. Raise Conflict when it is already being applied."""
         await self._catch_up()
         if self._is_starting or (self._report and is_running(self._report)):
             raise Conflict(
@@ -98,7 +98,7 @@ class Provisioning:
                     self._activity.note("provision.failed", status.title, reason=status.message)
 
     async def _catch_up(self) -> None:
-        """Read a new report. A check may take as long as it takes to hash a model, so nothing waits for it."""
+        """Read a new report. A check may have to hash a model, so nothing waits for it."""
         if not self._checking.locked():
             async with self._checking:
                 await self._read()
@@ -112,7 +112,7 @@ class Provisioning:
         return self._run_task is not None and not self._run_task.done()
 
     async def _run(self, *, again: bool) -> None:
-        """Run the boot scripts' part as a program of its own: it may take long, and ends with us."""
+        """Run the boot scripts' part as a child process, which may take long and ends with the control plane."""
         code = await run_script(
             ["scripts.workspace", "provision", *(["again"] if again else [])],
             workspace=self._workspace,
@@ -139,7 +139,7 @@ class Provisioning:
             self._note(report)
 
     def _note(self, report: RunReport) -> None:
-        """Note a finished run once, also when the control plane restarts."""
+        """Record a finished run in the activity log, once, even when the control plane restarts."""
         mark, run = self._run_folder / NOTED, str(report.started_at)
         try:
             if mark.exists() and mark.read_text() == run:
@@ -168,7 +168,7 @@ class Provisioning:
 
 
 def check_document(content: bytes) -> CheckView:
-    """Return the mistakes of a document, or its steps. Nothing is applied."""
+    """Check a document: return its mistakes, or its steps. Nothing is applied."""
     from backend.provisioning.document import BadDocument, read_document  # noqa: PLC0415 - few pods have one
     from backend.provisioning.steps import steps_of  # noqa: PLC0415
 

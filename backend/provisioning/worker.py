@@ -1,4 +1,4 @@
-"""Follows the boot scripts' report, and presets and files until they are on the disk."""
+"""Follows the report of the boot scripts, and the downloads of presets and files."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ SECONDS = 2.0
 
 
 async def watch(provisioning: Provisioning) -> None:
-    """Check without end. A check that fails stops nothing."""
+    """Check until cancelled. A failed check is repeated."""
     while True:
         try:
             await provisioning.check()

@@ -1,1 +1,1 @@
-"""Support: system information, and a bundle of it for those who help, without secrets."""
+"""Support: system information, and the support bundle, which contains no secrets."""

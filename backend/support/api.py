@@ -19,10 +19,10 @@ router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN, tags=["system"])
 @router.get(
     "/api/support-bundle",
     responses={**responses(), 200: {"content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}},
-    response_class=Response,  # of no media type, which FastAPI would declare for the errors too
+    response_class=Response,  # without a media type, which FastAPI would declare for the errors too
 )
 async def download(bundle: Annotated[SupportBundle, Depends(provided(SupportBundle))]) -> Response:
-    """Return a zip file with versions, settings, problems and logs, without secrets, for those who help."""
+    """Return a zip file with versions, settings, problems and logs, without secrets, to attach to a request for help."""
     name = f"comfypod-support-{clock.now():%Y%m%d-%H%M%S}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(await bundle.build(), media_type=ZIP, headers=headers)

@@ -1,4 +1,4 @@
-"""Takes secrets out of everything that goes into a support bundle: known ones, and what looks like one."""
+"""Removes secrets from a support bundle: known ones, and texts that look like one."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ MIN_SECRET_LENGTH = 6
 
 
 class Cleaner:
-    """`clean` masks the secrets that the pod knows; `environment` may hold more."""
+    """`clean` masks known secrets; `environment` may contain more."""
 
     def __init__(self, clean: Callable[[str], str], secrets: Iterable[str], environment: Mapping[str, str]):
         self._clean = clean

@@ -1,4 +1,4 @@
-"""Wire support."""
+"""Support as a feature."""
 
 from backend.activity.service import Activity
 from backend.downloads.service import Downloads

@@ -1,4 +1,4 @@
-"""What the settings page shows about the machine and its software."""
+"""Information about the machine and its software, which the settings page shows."""
 
 import platform
 from importlib import metadata
@@ -6,7 +6,7 @@ from importlib import metadata
 from backend.core.formatting import format_bytes, format_gpu_memory, format_time_span
 from backend.system.models import Gpu, SystemView
 
-# Packages whose versions matter where something does not work.
+# Packages whose versions help to find a fault.
 PACKAGES = ("fastapi", "starlette", "uvicorn", "pydantic", "httpx", "aiosqlite", "apprise", "mcp")
 
 
@@ -22,7 +22,7 @@ def software() -> dict[str, str]:
 
 
 def facts_of(system: SystemView) -> list[tuple[str, str]]:
-    """Return labels and texts."""
+    """Return label and text of each fact."""
     comfyui = system.comfyui
     return [
         ("ComfyPod", system.version),

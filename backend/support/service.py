@@ -1,4 +1,4 @@
-"""Collects what is needed to help a user into a zip file."""
+"""Builds the support bundle, a zip file with the information that helps to find a fault."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 LOG_LINES = 1000
 ACTIVITY_ENTRIES = 200
-# Of one part: a disk or a database that hangs must not keep the rest back.
+# Of one part: a disk or a database that hangs must not block the others.
 PART_SECONDS = 10.0
 ABOUT = """Support bundle of a ComfyPod, made {at}.
 
@@ -42,12 +42,12 @@ logs/               the last lines of every service
 Passwords, tokens and keys are replaced by dots or [hidden]. File names, prompts in logs and addresses are not: look at
 the files before you publish them.
 """
-# Commands and addresses in which users write secrets.
+# Settings with commands or URLs, which may contain secrets.
 NEVER_SHOWN = frozenset({"autostop_command"})
 
 
 class SupportBundle:
-    """Reads from every feature and owns no data."""
+    """Reads from other features and has no data of its own."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class SupportBundle:
 
     async def _recent_activity(self) -> Any:
         recent = await self._activity.before(None, ACTIVITY_ENTRIES)
-        # Addresses of signed-in browsers explain nothing.
+        # The IP addresses of signed-in browsers do not help.
         return [entry for entry in recent.entries if not entry.kind.startswith(("sign_in.", "session."))]
 
     def _logs(self) -> dict[str, list[str]]:

@@ -34,7 +34,7 @@ async def show(sync: SyncService) -> SyncView:
 
 @router.put("", responses=responses(Unavailable))
 async def choose(body: ChoiceRequest, sync: SyncService) -> SyncView:
-    """Choose when files are uploaded and how fast."""
+    """Set when files are uploaded and how fast."""
     await sync.choose(body.as_choice())
     return await view_of(sync)
 
@@ -52,21 +52,21 @@ async def show_files(
 
 @router.post("/upload", status_code=202, responses=responses(NotFound))
 async def upload(body: RunRequest, sync: SyncService) -> SyncView:
-    """Upload what has changed, to one remote or to every one."""
+    """Upload changed files to one remote or to all."""
     sync.upload(body.remote)
     return await view_of(sync)
 
 
 @router.post("/restore", status_code=202, responses=responses(NotFound))
 async def restore(body: RunRequest, sync: SyncService) -> SyncView:
-    """Download what this pod lacks. Files that it has are never replaced."""
+    """Download the files that are missing on this pod. Existing files are never replaced."""
     sync.restore(body.remote)
     return await view_of(sync)
 
 
 @router.post("/cancel", responses=responses())
 async def cancel(sync: SyncService) -> SyncView:
-    """End the run in progress. Files that were copied stay copied."""
+    """Cancel the run in progress. Copied files stay."""
     await sync.cancel()
     return await view_of(sync)
 
@@ -80,7 +80,7 @@ async def save(name: Name, body: RemoteRequest, sync: SyncService) -> RemoteView
 
 @router.delete("/remotes/{name}", status_code=204, responses=responses(NotFound, Conflict, Unavailable))
 async def remove(name: Name, sync: SyncService) -> Response:
-    """Forget a remote and its key. Its files stay at the storage."""
+    """Delete a remote and its key from this pod. Its files stay in the storage."""
     await sync.remove(name)
     return Response(status_code=204)
 
@@ -89,6 +89,6 @@ async def remove(name: Name, sync: SyncService) -> Response:
     "/remotes/{name}/test", status_code=204, responses=responses(NotFound, Unavailable, UpstreamError)
 )
 async def test(name: Name, sync: SyncService) -> Response:
-    """Write a small object to the remote. The error says why that failed."""
+    """Test a remote: write a small object to it. The error gives the reason of a failure."""
     await sync.test(name)
     return Response(status_code=204)

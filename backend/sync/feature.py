@@ -1,4 +1,4 @@
-"""Wire cloud sync."""
+"""Cloud sync as a feature."""
 
 from backend.activity.service import Activity
 from backend.config.settings import Settings

@@ -1,4 +1,4 @@
-"""What is synchronised, where to, and how far it is."""
+"""Folders, remotes, files and runs of cloud sync."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +18,7 @@ class FileState(StrEnum):
 
 
 class When(StrEnum):
-    """When files are uploaded without a request."""
+    """When files are uploaded automatically."""
 
     JOBS = "jobs"
     SCHEDULE = "schedule"
@@ -45,7 +45,7 @@ class Remote:
 
     @property
     def provider(self) -> str:
-        """Return rclone's name for the storage: what differs between them depends on it."""
+        """Return rclone's name of the provider; rclone adapts to its differences from Amazon S3."""
         host = urlsplit(self.endpoint).hostname or "amazonaws.com"
         if host.endswith("amazonaws.com"):
             return "AWS"
@@ -58,11 +58,11 @@ class Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What the user chose."""
+    """The settings of the user."""
 
     when: When = When.JOBS
     minutes: int = 30
-    # Most megabytes a second; 0 is no limit.
+    # In megabytes per second; 0 is no limit.
     limit: int = 0
 
 
@@ -85,7 +85,7 @@ class LocalFile:
 
 @dataclass(frozen=True, kw_only=True)
 class SyncedFile:
-    """A file as the table has it."""
+    """A row of the table of files."""
 
     path: str
     size: int
@@ -111,13 +111,13 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a run ended. `problem` says why it did not copy everything, and what to do."""
+    """The result of a run. `problem` explains why it did not copy everything, and what to do."""
 
     kind: Kind
     remote: str
     at: datetime
     files: int
     size: int
-    # Files of a restore that the pod has with another content; they stay.
+    # Files of a restore that exist on the pod with other content; the restore does not replace them.
     kept: int = 0
     problem: str | None = None

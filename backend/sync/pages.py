@@ -43,7 +43,7 @@ async def choose(request: Request, sync: SyncService, form: Annotated[ChoiceRequ
 
 @router.post("/sync/remotes")
 async def save(request: Request, sync: SyncService, form: Annotated[RemoteForm, Form()]) -> Response:
-    """Save the remote whatever the storage says: it may be unreachable at the moment."""
+    """Save the remote even when the test fails: the storage may be unreachable at the moment."""
     await sync.save(form.as_remote(form.name))
     return await _tested(request, sync, form.name, "Saved. The storage accepts the key.")
 

@@ -1,7 +1,7 @@
 """Runs rclone, one process for each copy.
 
-One process for each run, and not a daemon with an API: nothing runs while nothing is copied, a killed process leaves no
-state behind, and what a run did is its exit code, its log and the comparison of hashes that follows.
+A process and no daemon with an API: nothing runs while nothing is copied, a killed process leaves no state behind, and the
+result of a run is its exit code, its log and the comparison of hashes that follows.
 """
 
 import asyncio
@@ -18,20 +18,20 @@ from backend.core.errors import OutOfSpace, Unavailable, UpstreamError
 from backend.sync.models import Remote
 from backend.sync.rclone_log import Event, Failed, fatal_reason, parse, reason
 
-# Ends with the control plane, even one that is killed; leaves processor and disk to ComfyUI.
+# Ends with the control plane, even with a killed one; yields CPU and disk to ComfyUI.
 LAUNCH = ("setpriv", "--pdeathsig", "TERM", "nice", "-n", "15", "ionice", "-c", "3", "rclone")
 OPTIONS = (
     *("--config", "", "--use-json-log", "-v", "--stats", "1s", "--stats-log-level", "NOTICE"),
     *("--retries", "1", "--low-level-retries", "3", "--contimeout", "15s", "--timeout", "60s"),
     *("--transfers", "4", "--checkers", "4", "--s3-no-check-bucket"),
 )
-# Below this number of files rclone asks for each of them, above it lists the folder.
+# Up to this number of files rclone requests each one; for more it lists the folder.
 FEW_FILES = 500
 LONGEST_LINE = 2**20
 STOP_SECONDS = 5.0
 DISK_FULL = ("no space left on device", "file too big for remaining disk space")
 NOT_FOUND = 3  # rclone's exit code for a folder that does not exist
-# Of the environment; AWS_* would mix another account in.
+# Variables that rclone inherits. AWS_* is not among them: it could select another account.
 PASSED_ON = {"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 PASSED_ON |= {name for proxy in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") for name in (proxy, proxy.lower())}
 
@@ -46,7 +46,7 @@ class Rclone:
     """Copies files between folders of this pod and one remote."""
 
     def __init__(self, remote: Remote, *, limit: int = 0):
-        """`limit`: most megabytes a second, 0 for no limit."""
+        """`limit` is in megabytes per second; 0 is no limit."""
         self._remote = remote
         self._limit = ("--bwlimit", f"{limit * 1000 * 1000 // 1024}Ki") if limit else ()
 
@@ -65,7 +65,7 @@ class Rclone:
         return await self._copy(self._address(folder), str(target), paths, on_event)
 
     async def differing(self, source: Path, folder: str, paths: list[str]) -> set[str]:
-        """Compare hashes with the storage; return the paths that it lacks or has with another content."""
+        """Compare hashes with the storage; return the paths that are missing there or have other content."""
         arguments = ("check", str(source), self._address(folder), "--one-way", "--combined", "-")
         same = set()
         async with self._process(*arguments, "--files-from-raw", "-", lists=paths, output=True) as process:
@@ -122,7 +122,7 @@ class Rclone:
     async def _process(
         self, command: str, *arguments: str, lists: Iterable[str] = (), output: bool = False
     ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Start rclone, and end it with the block. `lists` are the lines of its standard input."""
+        """Run rclone for the duration of the block. `lists` are the lines of its standard input."""
         process = await _start(command, *OPTIONS, *arguments, environment=self._environment(), output=output)
         feeding = asyncio.create_task(_feed(process, lists))
         try:
@@ -177,7 +177,7 @@ async def _feed(process: asyncio.subprocess.Process, lines: Iterable[str]) -> No
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process that still runs: it finishes no file any more."""
+    """Kill a process that still runs; it does not finish the current file."""
     if process.returncode is not None:
         return
     for kind in (signal.SIGTERM, signal.SIGKILL):
@@ -190,7 +190,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
-    """Wait for the end. A process that fills a pipe that no one reads would never reach it."""
+    """Wait for the end, and read the pipes: a process blocks when its pipe is full."""
     for pipe in (process.stdout, process.stderr):
         if pipe:
             while await pipe.read(LONGEST_LINE):

@@ -1,4 +1,4 @@
-"""What rclone writes, line by line, and its errors in words."""
+"""Parses the log of rclone, and explains its errors."""
 
 import json
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Stats:
 
 Event = Copied | Failed | Stats
 
-# Errors that every file would meet: the run ends with the first one.
+# Errors that concern every file: the run ends with the first one.
 FATAL = {
     "InvalidAccessKeyId": "The storage does not know this access key. Correct the key of the remote.",
     "SignatureDoesNotMatch": "The secret does not belong to this access key. Correct the secret of the remote.",
@@ -49,7 +49,7 @@ FATAL = {
 
 
 def parse(line: bytes) -> Event | None:
-    """Return what a line says; None for lines that say nothing of interest."""
+    """Return the event of a line; None for lines without one."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -71,12 +71,12 @@ def _stats(stats: dict[str, Any]) -> Stats:
 
 
 def fatal_reason(message: str) -> str | None:
-    """Return what to do about an error that every file would meet."""
+    """Return what to do about an error that concerns every file."""
     return next((sentence for sign, sentence in FATAL.items() if sign in message), None)
 
 
 def reason(message: str) -> str:
-    """Return an error in words, or its first line."""
+    """Return the explanation of an error, or its first line."""
     known = fatal_reason(message)
     first = message.removeprefix("Failed to copy: ").strip().splitlines()[:1]
     return known or (first[0][:MAX_REASON] if first else "rclone gave no reason.")

@@ -1,4 +1,4 @@
-"""The remotes and what the user chose, in one file that only its owner can read."""
+"""The remotes and the settings of the user, in one file that only its owner can read."""
 
 import json
 from dataclasses import asdict, replace
@@ -19,7 +19,7 @@ MOST = 8
 
 
 class Remotes:
-    """Remotes by name: saved ones, and the one that variables describe."""
+    """Remotes by name: saved ones, and the one that environment variables describe."""
 
     def __init__(self, path: Path, environment: Remote | None, default: Choice):
         self._path = path
@@ -28,7 +28,7 @@ class Remotes:
         saved = _read(path)
         self._saved = _remotes_of(saved)
         self.choice = _choice_of(saved, default)
-        # Whether this volume has got its files back once.
+        # Whether a restore to this volume has completed once.
         self.is_restored = bool(saved.get("restored"))
 
     def all(self) -> list[Remote]:
@@ -36,7 +36,7 @@ class Remotes:
         return list({**named, **self._saved}.values())
 
     def get(self, name: str = "") -> Remote:
-        """Return a remote, without a name the first one. Raise NotFound when there is none."""
+        """Return a remote; the first one when no name is given. Raise NotFound when there is none."""
         found = next((remote for remote in self.all() if name in ("", remote.name)), None)
         if found is None:
             sentence = f"No remote named `{name}`." if name else "There is no remote yet."
@@ -44,11 +44,11 @@ class Remotes:
         return found
 
     def secrets(self) -> set[str]:
-        """Return what no log and no page may show."""
+        """Return the secrets, which no log and no page may show."""
         return {remote.secret for remote in self.all()}
 
     def save(self, remote: Remote) -> None:
-        """Add or replace a remote. Without a secret the saved one stays, for the same endpoint and key only.
+        """Add or replace a remote. Without a secret, the saved one is kept if endpoint and key are the same.
 
         Blocks for a disk access.
         """
@@ -66,7 +66,7 @@ class Remotes:
         self._write(remotes={**self._saved, remote.name: remote})
 
     def remove(self, name: str) -> None:
-        """Forget a remote and its key. Blocks for a disk access."""
+        """Delete a remote and its key. Blocks for a disk access."""
         if name not in self._saved:
             if self._environment and name == ENVIRONMENT:
                 raise Conflict("This remote comes from the variables SYNC_…: remove them there.")

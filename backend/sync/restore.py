@@ -1,4 +1,4 @@
-"""One restore: what a remote has and this pod lacks is downloaded, verified, and only then put in place."""
+"""One restore: downloads the files that are missing on this pod, verifies them, and only then moves them into place."""
 
 import asyncio
 import shutil
@@ -22,19 +22,19 @@ from backend.sync.store import SyncStore
 
 log = structlog.get_logger(__name__)
 
-# Inside the folder that is restored: the same file system, and hidden from uploads and from ComfyUI's lists.
+# Below the restored folder: on the same file system, and hidden from uploads and from ComfyUI's lists.
 STAGING = ".comfypod-restore"
-# What a restore leaves free.
+# Disk space that a restore leaves free.
 RESERVE = 100 * 1000**2
 
 
 @dataclass(kw_only=True)
 class _Plan:
-    """What to download into a folder."""
+    """The files to download into a folder."""
 
     folder: Folder
     sizes: dict[str, int] = field(default_factory=dict)
-    # Files that are here with another size.
+    # Files that exist on this pod with another size.
     kept: int = 0
 
     @property
@@ -43,7 +43,7 @@ class _Plan:
 
 
 class Restore:
-    """Brings the files of a remote back. Files that the pod has are never replaced."""
+    """Restores the files of a remote. Existing files are never replaced."""
 
     def __init__(self, store: SyncStore, folders: tuple[Folder, ...], remote: Remote, rclone: Rclone):
         self._store, self._folders = store, folders
@@ -98,7 +98,7 @@ class Restore:
             await asyncio.to_thread(shutil.rmtree, plan.staging, ignore_errors=True)
 
     async def _place(self, plan: _Plan, path: str) -> None:
-        """Give a verified file its name. It is not uploaded again."""
+        """Move a verified file into place, and record it as uploaded."""
         file = await asyncio.to_thread(_place, plan, path)
         if file is None:
             plan.kept += 1
@@ -143,7 +143,7 @@ def _check_space(plan: _Plan) -> None:
 
 
 def _place(plan: _Plan, path: str) -> LocalFile | None:
-    """Return the file in its place; None where another file has its name by now."""
+    """Return the path of the moved file; None when another file has taken its name."""
     target = plan.folder.path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -19,7 +19,7 @@ def _files_in(folder: Path, name: str) -> Iterator[LocalFile]:
     try:
         with os.scandir(folder) as entries:
             found = list(entries)
-    except OSError:  # not there yet, or removed meanwhile
+    except OSError:  # does not exist yet, or was removed meanwhile
         return
     for entry in found:
         if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):

@@ -1,4 +1,4 @@
-"""Decides when to upload and to restore, does one at a time, and says how it went."""
+"""Decides when to upload and to restore, runs one at a time, and reports the results."""
 
 import asyncio
 import time
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 # Jobs that end within this time share an upload.
 DEBOUNCE_SECONDS = 10.0
 START_SECONDS = 60.0
-# Between two looks for files that no job made, such as those of ComfyUI's own editor.
+# Between two scans for files that no job made, such as those of ComfyUI's own editor.
 LOOK_SECONDS = 600.0
 RETRY_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 1800.0
@@ -39,7 +39,7 @@ class Request:
 
 @dataclass(kw_only=True)
 class Due:
-    """When the next upload begins by itself. Times are those of `time.monotonic`."""
+    """When the next automatic upload begins. Times are those of `time.monotonic`."""
 
     at: float | None = None
     failures: int = 0
@@ -92,7 +92,7 @@ class Sync:
             self._schedule(DEBOUNCE_SECONDS)
 
     def upload(self, remote: str = "") -> None:
-        """Upload as soon as nothing else runs, to every remote or to one."""
+        """Request an upload to all remotes or to one. It begins when nothing else runs."""
         self.remotes.get(remote)
         self._request(Request(kind=Kind.UPLOAD, remote=remote))
 
@@ -100,7 +100,7 @@ class Sync:
         self._request(Request(kind=Kind.RESTORE, remote=self.remotes.get(remote).name))
 
     async def cancel(self) -> None:
-        """End the run in progress and forget the requested ones. Files that were copied stay copied."""
+        """Cancel the run in progress and the requested ones. Copied files stay."""
         self._requests.clear()
         self._due.at, self._expects_files = None, False
         if self._run:
@@ -114,7 +114,7 @@ class Sync:
         self._schedule(DEBOUNCE_SECONDS)
 
     async def remove(self, name: str) -> None:
-        """Forget a remote and its key. Its files stay at the storage."""
+        """Delete a remote and its key. Its files stay in the storage."""
         await asyncio.to_thread(self.remotes.remove, name)
         await self.store.forget_remote(name)
         for kind in Kind:
@@ -138,11 +138,11 @@ class Sync:
 
     @property
     def next_seconds(self) -> float | None:
-        """Return the seconds until the next upload begins by itself."""
+        """Return the seconds until the next automatic upload."""
         return self._due.seconds_left
 
     def busy_reason(self) -> str | None:
-        """Return what runs or is about to, for automatic stop. What waits to be tried again does not count."""
+        """Return what runs or will run soon, for automatic stop. A failed upload that waits to be retried does not count."""
         kinds = [request.kind for request in self._requests]
         if self.progress and (self.progress.files or self.progress.kind == Kind.RESTORE):
             kinds.insert(0, self.progress.kind)
@@ -151,7 +151,7 @@ class Sync:
         return "Files are about to be uploaded." if self._expects_files else None
 
     async def run(self) -> None:
-        """Do what is requested or due, without end."""
+        """Run what is requested or due, until cancelled."""
         await self._services.hide(self.remotes.secrets())
         try:
             while True:

@@ -11,7 +11,7 @@ SQL = queries_beside(__file__)
 
 
 class SyncStore:
-    """Notes what was uploaded. It can be lost: rclone then compares the files with the storage again."""
+    """Records which files are uploaded. When it is lost, rclone compares the files with the storage again."""
 
     def __init__(self, database: Database):
         self._database = database
@@ -21,7 +21,7 @@ class SyncStore:
         await self.settle()
 
     async def uploaded(self, remote: str) -> dict[str, tuple[int, int]]:
-        """Return size and time of change of the uploaded files."""
+        """Return size and modification time of the uploaded files, by path."""
         rows = await self._database.fetch_all(SQL.done, {"remote": remote})
         return {row["path"]: (row["size"], row["mtime_ns"]) for row in rows}
 
@@ -55,7 +55,7 @@ class SyncStore:
         await self._database.execute(SQL.set_state, values)
 
     async def settle(self, remote: str = "") -> None:
-        """Note that nothing is being uploaded any more."""
+        """Mark files whose upload was interrupted as pending."""
         await self._database.execute(SQL.settle, {"remote": remote})
 
     async def forget(self, remote: str, paths: Iterable[str]) -> None:

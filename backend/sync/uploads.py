@@ -1,4 +1,4 @@
-"""One upload: what has changed goes to a remote, and its hashes are compared there."""
+"""One upload: copies changed files to a remote, and compares their hashes there."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from backend.sync.store import SyncStore
 
 # A file that was changed so recently may still be written to.
 SETTLED_SECONDS = 3.0
-# A run that is interrupted has noted at least so many files before.
+# Files that one process of rclone copies. An interrupted run repeats at most one chunk.
 CHUNK = 500
 REPLACED = ".replaced"
 UNNAMEABLE = "Its name has a line break or is not valid UTF-8. Rename it."
@@ -22,21 +22,21 @@ UNNAMEABLE = "Its name has a line break or is not valid UTF-8. Rename it."
 
 @dataclass(kw_only=True)
 class _Result:
-    """What a chunk came to."""
+    """The result of a chunk."""
 
     copied: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
 
 
 class Upload:
-    """Uploads everything that a remote does not have."""
+    """Uploads all files that are missing or outdated in a remote."""
 
     def __init__(self, store: SyncStore, folders: tuple[Folder, ...], remote: Remote, rclone: Rclone):
         self._store, self._folders = store, folders
         self._remote, self._rclone = remote, rclone
         self._replaced = f"{REPLACED}/{clock.now():%Y-%m-%dT%H-%M-%SZ}"
         self.progress = Progress(kind=Kind.UPLOAD, remote=remote.name, started_at=clock.now())
-        # Whether files were left out that may still be written to.
+        # Whether files were skipped because they may still be written to.
         self.is_incomplete = False
 
     async def run(self) -> Outcome:
@@ -61,7 +61,7 @@ class Upload:
         )
 
     async def _changed_files(self) -> list[LocalFile]:
-        """Return what to upload, and note it as pending."""
+        """Return the files to upload, and record them as pending."""
         files = await asyncio.to_thread(local_files, self._folders)
         uploaded = await self._store.uploaded(self._remote.name)
         changed = [file for file in files if uploaded.get(file.path) != (file.size, file.mtime_ns)]
@@ -76,7 +76,7 @@ class Upload:
         return settled
 
     async def _forget_deleted(self, files: Iterable[LocalFile]) -> None:
-        """Forget pending and failed files that were deleted here. Nothing is deleted at the storage."""
+        """Remove the rows of pending and failed files that were deleted on this pod. Nothing is deleted in the storage."""
         gone = await self._store.unfinished(self._remote.name) - {file.path for file in files}
         if gone:
             await self._store.forget(self._remote.name, gone)
@@ -99,7 +99,7 @@ class Upload:
 
         replaced = f"{self._replaced}/{folder.name}"
         complete = await self._rclone.upload(folder.path, folder.name, list(by_path), replaced, note)
-        # rclone does not mention files that the storage has already. Where something failed, only hashes tell.
+        # rclone does not log files that the storage has already. After a failure, only a comparison of hashes shows what is there.
         unsure = list(result.copied if complete else by_path)
         differing = await self._rclone.differing(folder.path, folder.name, unsure) if unsure else set()
         self.progress.size_done = size_before + sum(file.size for file in files)

@@ -1,4 +1,4 @@
-"""HTML routes of the gallery: the page, what follows when it is scrolled, what is new, and one file with its details."""
+"""HTML routes of the gallery: the page, older and newer files, and the details of one file."""
 
 import asyncio
 import bisect
@@ -34,7 +34,7 @@ MOST_SHOWN = 2000
 
 
 class GalleryQuery(BaseModel):
-    """What a request says besides the filters."""
+    """Parameters of a request besides the filters."""
 
     group: GroupBy = GroupBy.DAY
     # How many files an open page shows already.
@@ -72,7 +72,7 @@ async def show(
         template = "outputs/_gallery.html" if htmx.wants_fragment(request) else "outputs/page.html"
         return Body(renderer_of(request).render(request, template, view))
 
-    # Headings name the days relative to today.
+    # Headings give days relative to today.
     revision = (await outputs.revision(), outputs.remaining, clock.now().astimezone().date())
     return await cache.page(request, revision, build)
 
@@ -91,7 +91,7 @@ async def show_more(
 async def show_newer(
     request: Request, outputs: OutputsService, filters: FiltersOf, query: Annotated[PartQuery, Query()]
 ) -> Response:
-    """Return the files before a cursor, and in a header how many there are in all."""
+    """Return the files before a cursor, and the total number in a header."""
     files = await outputs.find(filters)
     end = bisect.bisect_left(files, decode_cursor(query.cursor), key=sort_key)
     view = await _part(outputs, filters, query.group, files[:end][:MOST_SHOWN], has_more=False)
@@ -111,7 +111,7 @@ async def show_reading(request: Request, outputs: OutputsService) -> Response:
 async def show_details(
     request: Request, file: Output, outputs: OutputsService, addresses: AddressesService, page: PageAddress
 ) -> Response:
-    """Return what is known about a file, and what can be done with it."""
+    """Return the details of a file, and its actions."""
     comfyui = addresses.of(["comfyui"], page)["comfyui"]
     view = {
         "file": file,
@@ -123,7 +123,7 @@ async def show_details(
 
 @router.get("/outputs/graph/{name}.json")
 async def show_graph(name: str, outputs: OutputsService, folder: Folder) -> Response:
-    """Return the workflow of a file to ComfyUI's editor, which asks for it as a template."""
+    """Return the workflow of a file to ComfyUI's editor, which requests it as a template."""
     files = (await outputs.files()).by_path
     path = await asyncio.to_thread(lambda: next((path for path in files if names(path, name)), None))
     if path is None:
@@ -137,7 +137,7 @@ async def show_graph(name: str, outputs: OutputsService, folder: Folder) -> Resp
 async def _part(
     outputs: Outputs, filters: Filters, group: GroupBy, shown: Sequence[ModelFile], *, has_more: bool
 ) -> dict[str, Any]:
-    """Return what the tiles are rendered from."""
+    """Return the context of the template that renders the tiles."""
     provenances = await outputs.provenance_by_path(shown)
     groups = groups_of(shown, provenances, group, clock.now().astimezone().date())
     query = {

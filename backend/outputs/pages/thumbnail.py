@@ -18,7 +18,7 @@ router = ProtectedRouter(read=Scope.READ, write=Scope.ADMIN, include_in_schema=F
 MAX_ORIGINAL_BYTES = 20_000_000
 IMMUTABLE = "private, max-age=31536000, immutable"
 REVALIDATED = "private, no-cache"
-# The outlines of Lucide's icons `image` and `film`, in a grey that every theme can have.
+# The outlines of Lucide's icons `image` and `film`, in a grey that suits every theme.
 PLACEHOLDER = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-16 -16 56 56" fill="none" stroke="#8b8b93" stroke-width="1.5" '
     'stroke-linecap="round" stroke-linejoin="round"><rect width="18" height="18" x="3" y="3" rx="2"/>{}</svg>'
@@ -34,7 +34,7 @@ async def show(
     thumbnails: ThumbnailsService,
     v: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """Return a small WebP picture. `v` is any text that changes with the file; with it, browsers keep the picture.
+    """Return a small WebP picture. `v` is any text that changes with the file; with it, browsers cache the picture.
 
     Without a thumbnail, return the file itself, or a placeholder for its kind.
     """

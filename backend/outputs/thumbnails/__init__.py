@@ -1,1 +1,1 @@
-"""Small pictures of outputs, rendered by short-lived processes: no decoder runs in the control plane."""
+"""Small pictures of outputs, rendered by short-lived processes: the control plane runs no decoder."""

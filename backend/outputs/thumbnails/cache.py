@@ -7,9 +7,9 @@ from pathlib import Path
 from backend.core.files import write_atomically
 
 MAX_BYTES = 500_000_000
-# After it grew too large, the cache shrinks to this share.
+# When the cache is too large, old files are deleted until it has this share of its limit.
 SHRINK_TO = 0.8
-# The size is measured when the first thumbnail is written, and then after this many.
+# The size is measured when the first thumbnail is written, and then after every so many.
 WRITES_BETWEEN_CHECKS = 500
 
 
@@ -29,7 +29,7 @@ class ThumbnailCache:
             return None
 
     def write(self, key: str, content: bytes) -> None:
-        """Keep a thumbnail where the volume allows it."""
+        """Save a thumbnail, if the volume allows it."""
         path = self._path(key)
         with contextlib.suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ class ThumbnailCache:
                 return
 
     def _files(self) -> list[tuple[float, int, str]]:
-        """Return (time, bytes, path), the drafts of killed writers included."""
+        """Return (time, bytes, path), including drafts of killed writers."""
         found = []
         for folder in self._folder.iterdir():
             with contextlib.suppress(OSError), os.scandir(folder) as entries:

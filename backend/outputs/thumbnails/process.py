@@ -17,15 +17,15 @@ from backend.core.async_tools import SingleFlight
 log = structlog.get_logger(__name__)
 
 PROGRAM = Path(__file__).with_name("render.py")
-# The image's own copy of ComfyUI's interpreter, which no volume hides.
+# The copy of ComfyUI's interpreter in the image, which a mounted volume does not cover.
 IMAGE_PYTHON = Path("/opt/spare/venv/bin/python")
-# Without our variables, which contain tokens.
+# Without the variables of the control plane, which contain tokens.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 MAX_PROCESSES = 2
 IDLE_SECONDS = 20.0
 START_SECONDS = 30.0
 FILE_SECONDS = 30.0
-# Between two searches for an interpreter with Pillow: ComfyUI's packages may be installed while the pod prepares.
+# Between two searches for an interpreter with Pillow: ComfyUI's packages may still be being installed.
 SEARCH_SECONDS = 60.0
 MAX_THUMBNAIL_BYTES = 4 * 2**20
 
@@ -35,13 +35,13 @@ class CannotRender(Exception):
 
 
 class TryLater(Exception):
-    """No interpreter can read files of this kind yet, or the disk was too slow."""
+    """No interpreter can read files of this kind yet, or the disk was too slow. Another attempt may succeed."""
 
 
 @dataclass(frozen=True)
 class Interpreter:
     path: Path
-    # It has PyAV, not only Pillow.
+    # Whether it has PyAV besides Pillow.
     videos: bool
 
 
@@ -55,7 +55,7 @@ class _Process:
 
     def __init__(self, process: asyncio.subprocess.Process):
         self._process = process
-        # Its interpreter has PyAV, not only Pillow.
+        # Whether its interpreter has PyAV besides Pillow.
         self.videos = False
 
     @classmethod
@@ -86,7 +86,7 @@ class _Process:
         return started
 
     async def render(self, path: Path, kind: str) -> bytes:
-        """Return a WebP picture. Raise CannotRender or TryLater, after which the process has ended."""
+        """Return a WebP picture. When it raises CannotRender or TryLater, the process has ended."""
         assert self._process.stdin is not None  # noqa: S101 - a pipe
         assert self._process.stdout is not None  # noqa: S101 - a pipe
         try:
@@ -95,7 +95,7 @@ class _Process:
                 await self._process.stdin.drain()
                 answer = await self._answer()
                 return await self._process.stdout.readexactly(min(int(answer["bytes"]), MAX_THUMBNAIL_BYTES))
-        except BaseException as error:  # what it still sends must not be read as the next picture
+        except BaseException as error:  # the rest of its output must not be read as the next picture
             await self.stop()
             if isinstance(error, TimeoutError):
                 raise TryLater("rendering took too long") from None

@@ -1,9 +1,9 @@
-"""The program that renders thumbnails. It runs with an interpreter that has Pillow, usually ComfyUI's, and imports nothing of ours.
+"""The program that renders thumbnails. It runs with an interpreter that has Pillow, usually ComfyUI's, and imports nothing else of this project.
 
-It first writes one line that says what it can read. Then it reads one request per line, `{"path", "kind"}`, and answers with
+It first writes one line that lists the kinds that it can read. Then it reads one request per line, `{"path", "kind"}`, and answers with
 a line: `{"bytes": N}` and N bytes of WebP, or `{"error": "…"}`. It ends when its input ends.
 
-Files may be hostile: memory, computing time, pixels and the format of a file are limited.
+Files may be hostile: memory, CPU time, pixels and the format of a file are limited.
 """
 
 import io
@@ -22,7 +22,7 @@ QUALITY = 78
 MAX_FILE_BYTES = 256 * 2**20
 MAX_PIXELS = 120_000_000
 MEMORY_BYTES = 2 * 2**30
-# Computing time of one file. The control plane also limits the time that passes.
+# CPU time of one file. The control plane also limits the wall-clock time.
 CPU_SECONDS = 20
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "BMP")
 # A fixed container format: FFmpeg would otherwise also recognise playlists, which name other files and URLs.
@@ -42,7 +42,7 @@ def main() -> None:
         limit_cpu()
         try:
             content = thumbnail(**json.loads(line))
-        except Exception as error:  # noqa: BLE001 - decoders raise everything; the file is at fault
+        except Exception as error:  # noqa: BLE001 - decoders raise anything for a bad file
             write_line(output, {"error": f"{type(error).__name__}: {error}"[:300]})
         else:
             write_line(output, {"bytes": len(content)}, content)
@@ -62,7 +62,7 @@ def can_read_videos() -> bool:
 
 
 def limit_cpu() -> None:
-    """Have the kernel end this process when the next file takes too long, even if the control plane is gone."""
+    """Let the kernel end this process when the next file takes too long, even if the control plane has died."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -83,13 +83,13 @@ def first_picture(path: str) -> Image.Image:
         raise Refused("the file is too large")
     picture = Image.open(path, formats=FORMATS)
     check_pixels(picture.width, picture.height)
-    picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
+    picture.draft("RGB", (SIDE, SIDE))  # decodes a JPEG at a fraction of its size
     picture.load()
     return picture
 
 
 def with_plain_colours(picture: Image.Image) -> Image.Image:
-    """Convert palettes, 16 bits and CMYK to what WebP has."""
+    """Convert palettes, 16 bits and CMYK to a mode that WebP supports."""
     if picture.mode in ("RGB", "RGBA"):
         return picture
     if picture.mode.startswith("I;16"):

@@ -15,7 +15,7 @@ from backend.outputs.thumbnails.process import CannotRender, Renderers, TryLater
 
 log = structlog.get_logger(__name__)
 
-# Changes when thumbnails are to be rendered again.
+# To be increased when all thumbnails must be rendered again.
 VERSION = 1
 
 
@@ -23,7 +23,7 @@ VERSION = 1
 class Thumbnail:
     # WebP; empty when there is none.
     content: bytes
-    # Stays the same as long as the file does.
+    # Changes only when the file changes.
     tag: str
     # False when another attempt may succeed, because nothing can render it yet.
     is_final: bool = True
@@ -36,7 +36,7 @@ class Thumbnails:
         self._flights: SingleFlight[str, Thumbnail] = SingleFlight()
 
     async def get(self, file: OutputFile) -> Thumbnail:
-        """Return the thumbnail of a picture or a video; render it when it is asked for the first time."""
+        """Return the thumbnail of a picture or a video; render it at the first request."""
         key = _key_of(file)
         if file.kind not in (Kind.IMAGE, Kind.VIDEO):
             return Thumbnail(b"", key)

@@ -26,7 +26,7 @@ async def show(
     paging: Paging,
     kind: TrashKind | None = Query(default=None, description="Default: all."),  # noqa: B008
 ) -> Response:
-    """List what is in the trash, the newest first, a page at a time."""
+    """List the files in the trash, the newest first, a page at a time."""
     items = await trash.items()
 
     async def build() -> Body:
@@ -40,25 +40,25 @@ async def show(
 
 @router.post("", responses=responses(NotFound, Conflict, Unavailable))
 async def move(body: TrashRequest, trash: TrashService) -> MovedView:
-    """Move files to the trash. Restore undoes it until they expire."""
+    """Move files to the trash. They can be restored until they expire."""
     return MovedView.of(await trash.move(body.kind, body.paths), trash.days)
 
 
 @router.post("/restore", responses=responses(NotFound))
 async def restore(body: RestoreRequest, trash: TrashService) -> MovedView:
-    """Move files back to where they were. One whose name is taken stays in the trash."""
+    """Restore files to their original paths. A file whose path is taken stays in the trash."""
     return MovedView.of(await trash.restore(body.ids), trash.days)
 
 
 @router.delete("", responses=responses())
 async def empty(trash: TrashService) -> Freed:
-    """Delete everything in the trash for good."""
+    """Empty the trash: delete all files permanently."""
     return Freed(freed=await trash.empty())
 
 
 @router.delete("/{item_id}", responses=responses(NotFound))
 async def delete(item_id: str, trash: TrashService) -> Freed:
-    """Delete one file, or all that were moved together, for good."""
+    """Permanently delete one file, or all files that were moved together."""
     return Freed(freed=await trash.delete([item_id]))
 
 

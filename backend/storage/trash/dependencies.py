@@ -1,4 +1,4 @@
-"""How routes reach the trash."""
+"""How routes get the service."""
 
 from typing import Annotated
 

@@ -1,10 +1,10 @@
 """The trash on disk. Blocks for disk accesses.
 
-    MOVE/record.json   what one move took, and from where
+    MOVE/record.json   the files of one move, and their original paths
     MOVE/0, MOVE/1     the files, by their numbers in the record
 
-A file is moved by one rename after its record is on disk, so a killed process loses nothing: the file is either where it was or
-in the trash. A record without files is what a restore has left.
+A file is moved by one rename after its record is on disk, so a killed process loses nothing: the file is either at its original
+path or in the trash. After a restore, a record may have no files.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class TrashFolder:
         """Return every file, the newest first."""
         try:
             names = sorted((entry.name for entry in os.scandir(self._folder)), reverse=True)
-        except OSError:  # nothing was ever moved, or the volume is away
+        except OSError:  # nothing was ever moved, or the volume is not mounted
             return []
         return [item for name in names if MOVE_ID.fullmatch(name) for item in self._items_of(name)]
 
@@ -68,7 +68,7 @@ class TrashFolder:
         return Moved(items=moved, refused=tuple(refused))
 
     def restore(self, item: TrashItem, root: Path) -> Path:
-        """Move a file back to where it was. Raise Conflict when another file has its name, or the path leads out of `root`."""
+        """Restore a file to its original path. Raise Conflict when the path is taken, or outside of `root`."""
         parts = PurePosixPath(item.path).parts
         target = root.joinpath(*parts)
         if ".." in parts or item.path.startswith("/") or not _is_inside(str(target.parent), root):
@@ -88,7 +88,7 @@ class TrashFolder:
         return target
 
     def delete(self, items: Iterable[TrashItem]) -> list[TrashItem]:
-        """Delete files for good; return those that are gone."""
+        """Delete files permanently; return those that were deleted."""
         deleted = []
         for item in items:
             with contextlib.suppress(OSError):
@@ -97,7 +97,7 @@ class TrashFolder:
         return deleted
 
     def tidy(self) -> None:
-        """Delete the records of moves that have no file left."""
+        """Delete the records of moves whose files are all gone."""
         with contextlib.suppress(OSError):
             for move in list(self._folder.iterdir()):
                 if MOVE_ID.fullmatch(move.name) and _is_old(move) and not any(_files_in(move)):
@@ -128,7 +128,7 @@ class TrashFolder:
 
 def _rename(file: Path, root: Path, target: Path) -> None:
     with open_directory(str(file.parent)) as directory:
-        # The path may have changed since it was checked; this open directory is the one that the file leaves.
+        # The path may change after its check; the open directory stays the one that was checked.
         if not _is_inside(f"/proc/self/fd/{directory}", root):
             raise Conflict("It is outside the workspace.", code="elsewhere")
         os.rename(file.name, target, src_dir_fd=directory)
@@ -136,12 +136,12 @@ def _rename(file: Path, root: Path, target: Path) -> None:
 
 
 def _is_inside(folder: str, root: Path) -> bool:
-    """Return whether a folder is `root`, or below it, wherever links lead."""
+    """Return whether a folder is `root` or below it, after resolving links."""
     return f"{os.path.realpath(folder)}/".startswith(f"{os.path.realpath(root)}/")
 
 
 def _refusal_of(move: Any) -> str:
-    """Return why a file cannot be moved; nothing when it was."""
+    """Call `move`, and return why it failed; an empty text when it succeeded."""
     try:
         move()
     except AppError as error:
@@ -154,7 +154,7 @@ def _refusal_of(move: Any) -> str:
 
 
 def _put_back(source: Path, target: Path) -> None:
-    if source.is_symlink():  # a hard link would follow it
+    if source.is_symlink():  # a hard link would follow the symbolic link
         if os.path.lexists(target):
             raise FileExistsError(target)
         source.rename(target)
@@ -164,7 +164,7 @@ def _put_back(source: Path, target: Path) -> None:
     except FileExistsError:
         if not source.exists() or not source.samefile(target):
             raise
-        source.unlink()  # linked, and not yet removed from here, when a process was killed
+        source.unlink()  # a process was killed after it linked the file and before it removed this name
 
 
 def _read_record(path: Path) -> tuple[TrashKind, datetime, list[str]] | None:
@@ -178,7 +178,7 @@ def _read_record(path: Path) -> tuple[TrashKind, datetime, list[str]] | None:
 
 
 def _files_in(move: Path) -> Iterator[str]:
-    """Yield what is not a record. A file whose record is unreadable is left to the user."""
+    """Yield the files beside the record. A file with an unreadable record stays for the user to decide."""
     yield from (entry.name for entry in os.scandir(move) if entry.name.isdecimal())
 
 

@@ -1,4 +1,4 @@
-"""What the trash holds."""
+"""Files in the trash, and kinds of files that can be moved there."""
 
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class TrashRoot:
     folder: Path
     # Checks that a path below the folder may be deleted, and returns the file. Raises AppError. Blocks for disk accesses.
     find: Callable[[str], Path]
-    # Called after files have gone or come back.
+    # Called after files were moved to the trash or restored.
     changed: Callable[[Collection[Path]], Coroutine[Any, Any, None]]
 
 
@@ -31,10 +31,10 @@ class TrashItem:
     # `MOVE-NUMBER`; the files that were moved together share the first part.
     id: str
     kind: TrashKind
-    # Where it was, below the folder of its kind: `loras/ink.safetensors`.
+    # Original path, below the folder of its kind: `loras/ink.safetensors`.
     path: str
     bytes: int
-    # What deleting it for good frees: 0 when another hard link keeps the content on disk.
+    # Disk space that deleting it frees: 0 when another hard link keeps the content on disk.
     freed: int
     trashed_at: datetime
 
@@ -55,7 +55,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """The files that were moved to the trash, or back, and those that were not."""
+    """The files that were moved or restored, and those that were not."""
 
     items: tuple[TrashItem, ...]
     refused: tuple[Refusal, ...]

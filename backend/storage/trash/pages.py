@@ -1,4 +1,4 @@
-"""HTML routes of the trash: what toasts and forms send."""
+"""HTML routes of the trash, for forms and toasts."""
 
 from fastapi import Response
 
@@ -24,18 +24,18 @@ async def restore(item_id: str, trash: TrashService) -> Response:
 
 
 def moved_response(moved: Moved) -> Response:
-    """Return the response to a form that has moved files to the trash: a toast with Undo."""
+    """Return the response to a form that moved files to the trash: a toast with an Undo button."""
     message = f"Moved {names_of(moved)} to the trash, {format_bytes(moved.bytes)}."
     return _with_events(_told(moved, message, undo=True), moved)
 
 
 def names_of(moved: Moved) -> str:
-    """Return the name of one file, or how many there are."""
+    """Return the name of a single file, else the number of files."""
     return moved.items[0].path if len(moved.items) == 1 else f"{len(moved.items)} files"
 
 
 def _told(moved: Moved, message: str, *, undo: bool = False) -> Response:
-    """Return a toast that also says what has stayed where it is."""
+    """Return a toast that also names the files that could not be moved."""
     response = Response(status_code=204)
     if moved.refused:
         first = moved.refused[0]

@@ -1,4 +1,4 @@
-"""What the API of the trash takes and returns."""
+"""Requests and responses of the trash API."""
 
 from datetime import datetime
 from typing import Annotated, Self

@@ -1,4 +1,4 @@
-"""Move files to the trash, restore them, and delete them for good."""
+"""Moves files to the trash, restores them, and deletes them permanently."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ CACHED_SECONDS = 10.0
 
 
 class Trash:
-    """One trash for all kinds of files. `days` after which files are deleted for good; 0 is never."""
+    """One trash for all kinds of files. Files are deleted permanently after `days`; 0 is never."""
 
     def __init__(self, folder: TrashFolder, activity: Activity, days: int):
         self._folder = folder
@@ -31,16 +31,16 @@ class Trash:
         self._read_at: float | None = None
         # One change at a time.
         self._lock = asyncio.Lock()
-        # Grows with every change that was noticed.
+        # Increases with every detected change.
         self.revision = 0
         self.on_change: Callable[[], None] = _nothing
 
     def add_root(self, kind: TrashKind, root: TrashRoot) -> None:
-        """Accept files of this kind. Their feature calls it at start."""
+        """Register a kind of files. Features call it at start."""
         self._roots[kind] = root
 
     async def items(self) -> tuple[TrashItem, ...]:
-        """Return what is in the trash, the newest first."""
+        """Return the files in the trash, the newest first."""
         if self._read_at is None or time.monotonic() - self._read_at > CACHED_SECONDS:
             await self._read()
         return self._items
@@ -62,7 +62,7 @@ class Trash:
         return moved
 
     async def restore(self, ids: Collection[str]) -> Moved:
-        """Move files back. `ids` are those of files, or of all that were moved together."""
+        """Restore files. Each id is that of a file, or of a move, which means all of its files."""
         found = await self._find(ids)
         items, refused = await self._change(asyncio.to_thread(self._restore, found))
         for kind in {item.kind for item in items}:
@@ -73,16 +73,16 @@ class Trash:
         return Moved(items=tuple(items), refused=tuple(refused))
 
     async def delete(self, ids: Collection[str]) -> int:
-        """Delete files for good, and return how many bytes that frees."""
+        """Delete files permanently, and return the number of freed bytes."""
         return await self._delete(await self._find(ids))
 
     async def empty(self) -> int:
-        """Delete everything for good, and return how many bytes that frees."""
+        """Empty the trash, and return the number of freed bytes."""
         await self._read()
         return await self._delete(self._items)
 
     async def delete_expired(self, now: datetime) -> int:
-        """Delete what has been here for too long."""
+        """Delete expired files."""
         if not self.days:
             return 0
         await self._read()

@@ -1,4 +1,4 @@
-"""Delete what has been in the trash for too long."""
+"""Deletes expired files from the trash."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ SECONDS = 3600.0
 
 
 async def delete_expired(trash: Trash) -> None:
-    """Look at start and then every hour. Run until cancelled."""
+    """Check at start and then every hour, until cancelled."""
     while True:
         await trash.delete_expired(clock.now())
         await asyncio.sleep(SECONDS)
