@@ -1,1 +1,1 @@
-"""The agents process: it answers conversations with a language model and the pod's tools."""
+"""The agents process: answers the user with a language model and the pod's tools."""

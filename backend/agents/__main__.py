@@ -1,4 +1,4 @@
-"""`python -m backend.agents`: work on conversations until there is nothing to do."""
+"""`python -m backend.agents`: work on conversations until no work is left, then exit."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Writes an answer while it arrives: deltas are collected for a moment, so that there is one write for many of them."""
+"""Writes an answer while it arrives. Deltas are collected for a moment, so that one write covers many of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ Write = Callable[[list[Draft]], Awaitable[None]]
 
 
 class Buffer:
-    """Deltas that have arrived and are not written yet."""
+    """Deltas that are not written yet."""
 
     def __init__(self) -> None:
         self._deltas: list[Delta] = []
@@ -25,7 +25,7 @@ class Buffer:
         self.changed.set()
 
     def take(self) -> list[Draft]:
-        """Return events, one for each run of deltas that belong together."""
+        """Return the events, one for each sequence of deltas of the same message or call."""
         deltas, self._deltas = self._deltas, []
         self.changed.clear()
         drafts: list[Draft] = []

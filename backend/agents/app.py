@@ -1,4 +1,4 @@
-"""The HTTP interface for the control plane. Others have no business here: requests need a secret."""
+"""The HTTP interface for the control plane alone: every request needs a secret."""
 
 import os
 import secrets
@@ -41,7 +41,7 @@ def build(worker: Worker, feed: Feed, secret: Callable[[], str]) -> ASGIApp:
 
 
 class Guarded:
-    """Refuses requests without the secret."""
+    """Rejects requests without the secret."""
 
     def __init__(self, app: ASGIApp, secret: Callable[[], str]):
         self._app = app

@@ -1,4 +1,4 @@
-"""Calls of tools: whether they need approval, and running each at most once."""
+"""Calls of tools: decides whether they need approval, and runs each at most once."""
 
 import json
 from collections.abc import Sequence
@@ -20,11 +20,9 @@ from backend.core import clock
 
 log = structlog.get_logger(__name__)
 
-# They make something new, cost nothing and leave everything else as it is.
+# Tools that create something, cost nothing and change nothing else: they need no approval.
 FREE = frozenset({"workflows_open"})
-UNKNOWN = (
-    "The outcome is unknown: it may have had its effect. Look at the present state before you repeat it."
-)
+UNKNOWN = "The outcome is unknown: it may have had its effect. Check the current state before you repeat it."
 
 
 class Calls:
@@ -45,7 +43,7 @@ class Calls:
         self._limits = limits
 
     async def prepared(self, requested: Sequence[RequestedCall]) -> list[Call]:
-        """Return the calls with the state in which they begin: ready, waiting for approval, or failed."""
+        """Return the calls with their initial states: ready, waiting for approval, or failed."""
         allowed = (await self._store.get(self._turn.conversation_id)).allowed
         return [await self._prepare(call, allowed) for call in requested]
 

@@ -24,14 +24,14 @@ DESCRIBE_SECONDS = 20.0
 MOST_FILES = 100
 MOST_OUTPUT = 1_000_000
 MOST_CHARACTERS = 60_000
-# Nothing of the process's own settings, and none of its secrets.
+# The variables that a tool gets: no settings and no secrets of the control plane.
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "WORKSPACE", "LD_LIBRARY_PATH")
 USABLE_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
 
 
 @dataclass(kw_only=True)
 class _File:
-    """What a file offers, or why it offers nothing."""
+    """The tools of a file, or the reason why it has none."""
 
     stamp: tuple[int, int]
     tools: list[ToolInfo] = field(default_factory=list)
@@ -46,7 +46,7 @@ class CustomTools:
         self._files: dict[Path, _File] = {}
 
     async def load(self) -> None:
-        """Look at the folder."""
+        """Read the folder, and describe new and changed files."""
         found = await asyncio.to_thread(_stamps, self._folder)
         known = {path: file for path, file in self._files.items() if found.get(path) == file.stamp}
         for path, stamp in found.items():
@@ -56,7 +56,7 @@ class CustomTools:
 
     @property
     def tools(self) -> dict[str, tuple[ToolInfo, Path]]:
-        """Return each tool with its file. Of two with one name, the first counts."""
+        """Return each tool with its file. Of two tools with the same name, the first is used."""
         found: dict[str, tuple[ToolInfo, Path]] = {}
         for path in sorted(self._files):
             for tool in self._files[path].tools:
@@ -100,7 +100,7 @@ def _stamps(folder: Path) -> dict[Path, tuple[int, int]]:
 
 
 async def _run(path: Path, name: str | None, stdin: str, seconds: float) -> dict[str, Any]:
-    """Run the host and return what it prints. Raise ToolFailure."""
+    """Run the tool host and return its output. Raise ToolFailure."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -129,7 +129,7 @@ async def _run(path: Path, name: str | None, stdin: str, seconds: float) -> dict
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill it with everything that it has started, also after it has ended."""
+    """Kill the process and everything that it started, even if it has ended itself."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 

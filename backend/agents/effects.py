@@ -1,4 +1,4 @@
-"""What a call changes and what it costs, in words, for the user who has to decide about it."""
+"""Describes what a call changes and what it costs, for the user who decides about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Effect:
 
 
 def effect_of(tool: ToolInfo, arguments: Arguments) -> Effect:
-    """Describe a call by its arguments. What cannot be described is named by its tool."""
+    """Describe a call by its arguments, or by its tool when that is not possible."""
     describe = DESCRIPTIONS.get(tool.name)
     try:
         found = describe(arguments) if describe else None

@@ -2,13 +2,13 @@
 
 
 class ModelFailure(Exception):
-    """The model has not answered. `temporary`: the same request may succeed later."""
+    """A request to the model has failed. `temporary`: the same request may succeed later."""
 
     def __init__(self, message: str, *, temporary: bool = False, retry_after: float | None = None):
         super().__init__(message)
         self.message = message
         self.temporary = temporary
-        # Seconds, as the provider asks for.
+        # Seconds to wait, as the provider demands.
         self.retry_after = retry_after
 
 

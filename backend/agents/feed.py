@@ -1,4 +1,4 @@
-"""Passes events on to the control plane as soon as they are written."""
+"""Streams events to the control plane as soon as they are written."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ KEEPALIVE_SECONDS = 5.0
 
 
 class Feed:
-    """Any number of readers. One that is too slow misses events, and reads them from the database."""
+    """Distributes events to readers. A slow reader misses events, and reads them from the database."""
 
     def __init__(self) -> None:
         self._readers: set[asyncio.Queue[str]] = set()
@@ -24,7 +24,7 @@ class Feed:
                     reader.put_nowait(line)
 
     async def lines(self) -> AsyncIterator[str]:
-        """Yield an event a line. Empty lines show that the process lives."""
+        """Yield events, one per line. Empty lines are a keep-alive."""
         reader: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
         self._readers.add(reader)
         try:

@@ -1,4 +1,4 @@
-"""How much a conversation may use."""
+"""The limits of a conversation."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ RAISE = "Raise the limit in the assistant's settings, or start a new conversatio
 
 
 async def exceeded(store: ConversationStore, turn: Turn, limits: Limits) -> str | None:
-    """Return which limit is reached and what to do; None while the next request is allowed."""
+    """Return a message about the limit that is reached; None while the next request is allowed."""
     total = await store.usage(turn.conversation_id)
     if limits.tokens and total.input_tokens + total.output_tokens >= limits.tokens:
         return f"This conversation has used its {limits.tokens:,} tokens. {RAISE}"

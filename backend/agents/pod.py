@@ -1,5 +1,5 @@
-"""The pod's tools, reached through the control plane's MCP server. There is one connection for each call, so a control
-plane that restarts harms no later call."""
+"""The pod's tools, reached through the control plane's MCP server. Each call has its own connection, so a restart
+of the control plane does not affect later calls."""
 
 import asyncio
 import json
@@ -18,10 +18,10 @@ from backend.agents.errors import PodAway, PodRefuses, ToolFailure
 from backend.agents.tools import ToolInfo
 
 CALL_SECONDS = 120.0
-# How long a control plane may take to restart.
+# Seconds within which a control plane restarts.
 AWAY_SECONDS = 60.0
 RETRY_SECONDS = 0.5
-# What the model reads of one result.
+# Characters of one result that the model gets.
 MOST_CHARACTERS = 60_000
 
 
@@ -33,9 +33,9 @@ class Pod:
         self._key = key
 
     async def tools(self) -> list[ToolInfo]:
-        """Return the tools that the key's scopes allow to see. Raise PodAway or PodRefuses.
+        """Return the tools that the key's scopes allow. Raise PodAway or PodRefuses.
 
-        A control plane that is killed meanwhile is asked again: nothing has been changed yet.
+        Repeat the request when the control plane restarts meanwhile: it changes nothing.
         """
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
@@ -66,7 +66,7 @@ class Pod:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Client]:
-        """Yield a connected client. Wait for a control plane that restarts: nothing has been called yet."""
+        """Yield a connected client. Wait while the control plane restarts: no tool was called yet."""
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             http = httpx2.AsyncClient(
@@ -101,7 +101,7 @@ class Pod:
 
 
 def _away(error: BaseException) -> Exception:
-    """Return the cause of a failed connection; errors of ours are passed on as they are."""
+    """Return the cause of a failed connection, or an error of this package unchanged."""
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
     if isinstance(error, ToolFailure | PodAway | PodRefuses):
@@ -122,7 +122,7 @@ def _info(tool: McpTool) -> ToolInfo:
 
 
 def _text(result: CallToolResult) -> str:
-    """Return what the model reads: the data of the result, else its texts."""
+    """Return the text for the model: the data of the result, else its texts."""
     if result.structured_content is not None:
         text = json.dumps(result.structured_content, ensure_ascii=False)
     else:

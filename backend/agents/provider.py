@@ -1,4 +1,4 @@
-"""The only module that knows the library which speaks to language models. Importing it takes seconds."""
+"""Requests to language models. Only this module imports their library, which takes seconds."""
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -39,7 +39,7 @@ from backend.conversations.models import Call, CallState, Usage
 
 MESSAGE: TypeAdapter[ModelMessage] = TypeAdapter(ModelMessage)
 MAX_TOKENS = 16_000
-# Between two parts of an answer. Longer silence is a broken connection.
+# Longest time between two parts of an answer; after that, the connection is broken.
 SILENCE_SECONDS = 120.0
 TEMPORARY = {408, 409, 429, 500, 502, 503, 504, 529}
 OUTCOMES: dict[CallState, str] = {
@@ -52,7 +52,7 @@ OUTCOMES: dict[CallState, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Delta:
-    """A piece of an answer: text, or arguments of the call `call`."""
+    """A part of an answer: text, or arguments of the call `call`."""
 
     text: str
     call: str = ""
@@ -74,13 +74,13 @@ class Answer:
     calls: list[RequestedCall]
     model: str
     used: Usage
-    # Why it ended, when neither by itself nor for a call: `length`, `content_filter`.
+    # Why the answer ended early, such as `length` or `content_filter`; else empty.
     cut: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the model is asked: JSON of the messages so far, and the tools that it may call."""
+    """A request to the model: JSON of the messages so far, and the tools that it may call."""
 
     instructions: str
     messages: Sequence[str]
@@ -88,7 +88,7 @@ class Request:
 
 
 class Stream:
-    """An answer that arrives. Iterate it to the end, then read `answer`."""
+    """An answer while it arrives. Iterate to the end, then read `answer`."""
 
     def __init__(self, response: StreamedResponse):
         self._response = response
@@ -108,7 +108,9 @@ class Stream:
     @property
     def answer(self) -> Answer:
         response = self._response.get()
-        if response.finish_reason is None:  # a proxy that gives up closes the stream as if it had ended
+        if (
+            response.finish_reason is None
+        ):  # a proxy closes the stream after its timeout as if the answer were complete
             raise ModelFailure("The model's answer ended early.", temporary=True)
         return _answer(response)
 
@@ -130,7 +132,7 @@ class Stream:
 
 @asynccontextmanager
 async def asked(config: AgentsConfig, request: Request) -> AsyncIterator[Stream]:
-    """Ask the model. Raise ModelFailure, with a sentence for the user, when it does not answer."""
+    """Send a request to the model. Raise ModelFailure, with a message for the user, when it fails."""
     with _explained():
         model = model_of(config)
     history = [MESSAGE.validate_json(content) for content in request.messages]
@@ -149,7 +151,7 @@ def model_of(config: AgentsConfig) -> Model:
         client = AsyncAnthropic(
             api_key=config.provider_key,
             base_url=config.base_url or None,
-            max_retries=0,  # the turn repeats requests, and shows that it does
+            max_retries=0,  # the runner repeats requests, and shows each failure
             timeout=SILENCE_SECONDS,
         )
         return AnthropicModel(config.model, provider=AnthropicProvider(anthropic_client=client))
@@ -157,7 +159,7 @@ def model_of(config: AgentsConfig) -> Model:
 
 
 def user_message(texts: Sequence[str], results: Sequence[tuple[Call, str]]) -> str:
-    """Return the JSON of a message: results of calls first, then what the user has written."""
+    """Return the JSON of a message: results of calls first, then the messages of the user."""
     returns = [
         ToolReturnPart(
             tool_name=call.tool,

@@ -1,4 +1,4 @@
-"""Works on one turn, step by step. Every step is recorded before the next begins, so a new process can take it up."""
+"""Works on one turn, step by step. Every step is recorded before the next begins, so a new process can resume it."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ BROKEN = "The assistant failed. The log of the service `agents` says why."
 
 
 class Runner:
-    """Runs turns; `publish` events as they are written."""
+    """Runs turns, and publishes their events as they are written."""
 
     def __init__(self, store: ConversationStore, feed: Feed, custom: CustomTools):
         self._store = store
@@ -39,7 +39,7 @@ class Runner:
         self._feed = feed
 
     async def run(self, conversation: Conversation, config: AgentsConfig) -> None:
-        """Work on the turn until it ends or waits for the user. Never raises but for a cancellation."""
+        """Work on the turn until it ends or waits for the user. Raise nothing but a cancellation."""
         turn = Turn(self._store, conversation.id, conversation.turn)
         log.info("turn", conversation=conversation.id, number=conversation.turn)
         try:
@@ -92,7 +92,7 @@ class Runner:
             await self._add_answer(turn, await self._ask(turn, config, request), calls)
 
     async def _add_request(self, turn: Turn) -> bool:
-        """Record what the model has not seen yet. Return False when it has answered everything."""
+        """Record the next message to the model. Return False when there is nothing left to answer."""
         calls = await self._store.open_calls(turn.conversation_id)
         incoming = await self._store.incoming(turn.conversation_id)
         if not calls and not incoming:
@@ -104,7 +104,7 @@ class Runner:
         return True
 
     async def _ask(self, turn: Turn, config: AgentsConfig, request: Request) -> Answer:
-        """Ask until the model answers. Each attempt that failed is shown."""
+        """Send the request until the model answers. Show each failed attempt to the user."""
         attempt = 1
         while True:
             try:
@@ -133,7 +133,7 @@ class Runner:
         self._feed.publish(await turn.say(*drafts))
 
     async def _end(self, turn: Turn, reason: str, message: str = "") -> bool:
-        """End the turn. Return False when the user has written something in the meantime."""
+        """End the turn. Return False when a message of the user has arrived in the meantime."""
         events: list[Event] | None
         try:
             events = await turn.end(reason, message)
@@ -148,7 +148,7 @@ def _notice(text: str) -> Draft:
 
 
 async def _status(pod: Pod, toolbox: Toolbox) -> str:
-    """Return what `pod_status` says, without the lists that only a question about them needs."""
+    """Return the result of `pod_status`; empty when it cannot be read."""
     if toolbox.find("pod_status") is None:
         return ""
     try:

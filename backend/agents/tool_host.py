@@ -17,12 +17,12 @@ from typing import Any, TypeAlias
 from pydantic import TypeAdapter
 from pydantic_core import ArgsKwargs, to_jsonable_python
 
-# A function of the user, whose hints nothing here knows.
+# A function of the user, with unknown type hints.
 Function: TypeAlias = Any
 
 
 def main(file: str, name: str | None = None) -> int:
-    """Print the result, or an error and return 1. What the file itself prints goes to stderr."""
+    """Print the result, or an error and return 1. Output of the file itself goes to stderr."""
     answer: dict[str, Any]
     with contextlib.redirect_stdout(sys.stderr):
         try:

@@ -8,7 +8,7 @@ from backend.agents.tools import ToolInfo
 
 
 class Toolbox:
-    """The pod's tools come first: none of the user's replaces one of them."""
+    """The tools of the pod take precedence: a tool of the user cannot replace one of them."""
 
     def __init__(self, pod: Pod, custom: CustomTools):
         self._pod = pod
@@ -17,7 +17,7 @@ class Toolbox:
         self._of_pod: set[str] = set()
 
     async def load(self) -> None:
-        """Ask the pod, and look for files that have changed. Raise PodAway or PodRefuses."""
+        """Load the tools of the pod, and files that have changed. Raise PodAway or PodRefuses."""
         of_pod = {tool.name: tool for tool in await self._pod.tools()}
         await self._custom.load()
         self._of_pod = set(of_pod)

@@ -10,6 +10,6 @@ class ToolInfo:
     title: str
     description: str
     schema: dict[str, Any] = field(default_factory=dict)
-    # It changes nothing and costs nothing.
+    # Whether it changes nothing and costs nothing.
     reads: bool = False
     destructive: bool = False

@@ -1,4 +1,4 @@
-"""Decides which conversations are worked on, and when the process is no longer needed."""
+"""Starts work on conversations, and ends the process when no work is left."""
 
 import asyncio
 import time
@@ -16,12 +16,12 @@ from backend.core.errors import NotFound
 
 log = structlog.get_logger(__name__)
 
-# Requests to look are a hint; this finds what they missed.
+# Between two checks for work, in addition to the checks on request.
 LOOK_SECONDS = 2.0
 
 
 class Worker:
-    """One task for each conversation that runs."""
+    """Runs one task for each conversation with work."""
 
     def __init__(self, store: ConversationStore, runner: Runner, config_path: Path, *, idle_seconds: float):
         self._store = store
@@ -38,18 +38,18 @@ class Worker:
         return len(self._tasks)
 
     def look(self) -> None:
-        """Look for work now."""
+        """Check for work now."""
         self._last_work = time.monotonic()
         self._look.set()
 
     async def stop(self, conversation_id: str) -> None:
-        """Interrupt the work on a conversation."""
+        """Cancel the work on a conversation."""
         task = self._tasks.get(conversation_id)
         if task:
             await cancel_and_wait(task)
 
     async def run(self) -> None:
-        """Work until there has been nothing to do for a while."""
+        """Work until there was nothing to do for `idle_seconds`."""
         try:
             while self._tasks or time.monotonic() - self._last_work < self._idle_seconds:
                 await self._actions.expire()
@@ -73,7 +73,7 @@ class Worker:
 
     def _ended(self, conversation_id: str) -> None:
         del self._tasks[conversation_id]
-        self.look()  # it may have been continued in the meantime
+        self.look()  # the user may have continued it in the meantime
 
     async def _work(self, conversation_id: str) -> None:
         try:

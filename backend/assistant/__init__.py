@@ -1,1 +1,1 @@
-"""The assistant in the control plane: page, API, and the agents process that does the work."""
+"""The assistant in the control plane: its page, its API, and the control of the agents process."""

@@ -1,4 +1,4 @@
-"""JSON routes of the assistant. They need the scope `admin`: it sees logs, and its work costs money."""
+"""JSON routes of the assistant. They require the scope `admin`: the assistant reads logs, and its requests cost money."""
 
 from typing import Annotated
 
@@ -37,14 +37,14 @@ async def show_conversations(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[ConversationView]:
-    """Conversations, the last used one first."""
+    """Return the conversations, the most recently used first."""
     found = await (await assistant.store()).page(q.split(), limit, offset)
     return [ConversationView.of(conversation) for conversation in found]
 
 
 @router.post("/conversations", status_code=201, responses=CHANGE)
 async def create(wanted: TitleRequest, assistant: AssistantService) -> ConversationView:
-    """Begin a conversation. Without a title it gets one from its first message."""
+    """Create a conversation. Without a title, its first message becomes the title."""
     return ConversationView.of(await (await assistant.actions()).create(wanted.title))
 
 
@@ -56,7 +56,7 @@ async def show_one(conversation_id: Id, assistant: AssistantService) -> Conversa
 
 @router.patch("/conversations/{conversation_id}", responses=CHANGE)
 async def rename(conversation_id: Id, wanted: TitleRequest, assistant: AssistantService) -> ConversationView:
-    """Give a conversation another title."""
+    """Rename a conversation."""
     return ConversationView.of(await (await assistant.actions()).rename(conversation_id, wanted.title))
 
 
@@ -73,7 +73,7 @@ async def show_events(
     after: Annotated[int, Query(ge=0, lt=2**62, description="Number of the last event that you have.")] = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 500,
 ) -> list[EventView]:
-    """Messages, calls and states after an event, in order. `/ws/assistant/{id}` sends them as they happen."""
+    """Return the events after a number, in order: messages, calls, states. `/ws/assistant/{id}` sends them live."""
     store = await assistant.store()
     await store.get(conversation_id)
     return [EventView.of(event) for event in await store.events(conversation_id, after, limit)]
@@ -85,7 +85,7 @@ async def show_events(
     responses={**responses(NotFound), **MARKDOWN},
 )
 async def export(conversation_id: Id, assistant: AssistantService) -> Response:
-    """The conversation as Markdown."""
+    """Return the conversation as Markdown."""
     store = await assistant.store()
     conversation = await store.get(conversation_id)
     text = as_markdown(conversation, await store.events(conversation_id, limit=100_000))
@@ -97,7 +97,7 @@ async def export(conversation_id: Id, assistant: AssistantService) -> Response:
 async def send(
     conversation_id: Id, message: MessageRequest, assistant: AssistantService, own_url: OwnUrl
 ) -> list[EventView]:
-    """Write to the assistant, which answers in the background."""
+    """Send a message. The assistant answers in the background."""
     attachments = [item.attachment() for item in message.attachments]
     events = await assistant.send(conversation_id, message.text, attachments, own_url)
     return [EventView.of(event) for event in events]
@@ -105,7 +105,7 @@ async def send(
 
 @router.post("/conversations/{conversation_id}/stop", status_code=204, responses=CHANGE)
 async def stop(conversation_id: Id, assistant: AssistantService) -> None:
-    """Stop the assistant at once. Calls that wait are cancelled."""
+    """Stop the assistant at once. Calls that wait for approval are cancelled."""
     await assistant.stop(conversation_id)
 
 
@@ -132,7 +132,7 @@ async def decide(
 
 @router.get("/settings", responses=responses())
 async def show_settings(assistant: AssistantService) -> PreferencesView:
-    """Model, rights and limits. The key is not shown."""
+    """Return model, rights and limits, without the key."""
     return PreferencesView.of(await assistant.preferences.get())
 
 
@@ -144,7 +144,7 @@ async def change_settings(wanted: PreferencesRequest, assistant: AssistantServic
 
 @router.get("/health", responses=responses())
 async def show_health(assistant: AssistantService) -> ProcessView:
-    """Whether the agents process runs. It starts with a message and ends when it has nothing to do."""
+    """Return whether the agents process runs. A message starts it; it ends when it has nothing to do."""
     health = await assistant.process.health()
     if health is None:
         return ProcessView(state="stopped", running=0, memory=0)

@@ -1,4 +1,4 @@
-"""Changes of the user's choices."""
+"""Changes of the assistant's settings."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,7 +11,7 @@ from backend.core.errors import InvalidRequest
 
 
 async def change(preferences: SavedPreferences, wanted: PreferencesRequest) -> Preferences:
-    """Save what the request names; everything else stays. Return the choices in use."""
+    """Save the settings that the request contains; keep the others. Return all."""
     changes: dict[str, Any] = {
         name: value
         for name in ("provider", "model", "base_url")

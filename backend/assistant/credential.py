@@ -1,4 +1,4 @@
-"""The API key with which the agents process uses this pod. It is listed in Settings like every other."""
+"""The API key of the agents process for this pod. Settings lists it like every other key."""
 
 import asyncio
 import socket
@@ -12,13 +12,13 @@ from backend.conversations import agents_config
 
 
 async def pod_key(keys: ApiKeys, path: Path, scopes: Iterable[Scope]) -> str:
-    """Return the key of the last configuration while it is valid and has these scopes, else a new one."""
+    """Return the key in the last configuration if it is valid and has these scopes, else a new one."""
     wanted = frozenset(scopes)
     secret = await asyncio.to_thread(_last_secret, path)
     key = keys.find(secret) if secret else None
     if key and key.scopes == wanted:
         return secret
-    # Pods that share a volume have their keys in one folder.
+    # Pods that share a volume share the folder of keys.
     name = f"Assistant of {socket.gethostname()}"[:64]
     for old in _named(keys, name):
         await keys.revoke(old.id)

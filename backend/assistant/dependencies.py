@@ -1,4 +1,4 @@
-"""How routes reach the assistant."""
+"""How routes get the service."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ AssistantService = Annotated[Assistant, Depends(provided(Assistant))]
 
 
 async def _own_url(request: Request) -> str:
-    """Return where a process on this machine reaches this control plane."""
+    """Return the URL of this control plane for a process on this machine."""
     host, port = request.scope["server"]
     return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
 

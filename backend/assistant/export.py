@@ -1,4 +1,4 @@
-"""A conversation as Markdown."""
+"""Export a conversation as Markdown."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ FENCE = "````"
 
 
 def as_markdown(conversation: Conversation, events: Iterable[Event]) -> str:
-    """Return messages, and calls as they ended, in order."""
+    """Return the messages, and the calls with their results, in order."""
     calls: dict[str, Event] = {}
     entries: list[Event] = []
     for event in events:

@@ -1,4 +1,4 @@
-"""The assistant as a feature. Nothing runs before it is used, but for a look whether an earlier pod left work."""
+"""The assistant as a feature. At start it only checks for turns that an earlier process did not finish."""
 
 import asyncio
 from functools import partial
@@ -17,7 +17,7 @@ from backend.web.features import Context, Feature, Running
 
 log = structlog.get_logger(__name__)
 
-# The pod has other things to do at its start.
+# The check waits until the start of the pod is over.
 SETTLED_SECONDS = 2.0
 
 

@@ -1,4 +1,4 @@
-"""Browsers that follow a conversation: they get what was written, then every event in order."""
+"""Sends the events of a conversation to the browsers that show it: first the past ones, then every new one in order."""
 
 import asyncio
 from collections import defaultdict
@@ -11,7 +11,7 @@ from backend.conversations.store import ConversationStore
 
 Frame = dict[str, Any]
 MOST_WAITING = 500
-# Of the past, in the first frame.
+# Past events in the first frame.
 MOST_EVENTS = 2000
 
 

@@ -30,7 +30,7 @@ async def show_new(
     q: Words = "",
     about: Annotated[str, Query(max_length=60, pattern="^((job|workflow|log):[A-Za-z0-9._-]{1,50})?$")] = "",
 ) -> Response:
-    """The page of a conversation that does not exist yet; `about`: what it is about."""
+    """Show the page of a new conversation; `about` is the object that its first message refers to."""
     return await _page(request, assistant, None, q, about)
 
 

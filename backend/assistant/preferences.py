@@ -1,4 +1,4 @@
-"""The user's choices for the assistant: model, key, rights, limits. One file on the volume, that only its owner can read."""
+"""The settings of the assistant: model, key, rights, limits. One file on the volume, which only its owner can read."""
 
 import asyncio
 import json
@@ -23,13 +23,13 @@ class Preferences:
     model: str = DEFAULT_MODEL
     base_url: str = ""
     key: str = field(default="", repr=False)
-    # Rights of the assistant on this pod.
+    # Scopes of the assistant's API key for this pod.
     scopes: tuple[Scope, ...] = DEFAULT_SCOPES
     limits: Limits = field(default_factory=Limits)
 
 
 class SavedPreferences:
-    """The choices in use; the key of the environment is used until one is saved."""
+    """The saved settings. The key in the environment is used until one is saved."""
 
     def __init__(self, path: Path, environment_key: str):
         self._path = path
@@ -42,7 +42,7 @@ class SavedPreferences:
         return self._saved if self._saved.key else replace(self._saved, key=self._environment_key)
 
     async def save(self, changed: Preferences) -> None:
-        """Unavailable when the volume does not take it."""
+        """Save the settings. Raise Unavailable when the volume refuses them."""
         content = json.dumps(asdict(changed), indent=2).encode()
         await asyncio.to_thread(save_persistently, self._path, content, 0o600)
         self._saved = changed
@@ -52,7 +52,7 @@ class SavedPreferences:
         return bool(self._environment_key)
 
     async def saved_key(self) -> str:
-        """Return the key that was saved on the page; empty when there is none."""
+        """Return the saved key, without the one in the environment; empty when there is none."""
         await self.get()
         return self._saved.key if self._saved else ""
 

@@ -22,9 +22,9 @@ NAME = "agents"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
 STOP_SECONDS = 3.0
-# The process says that it lives every five seconds.
+# The process sends a keep-alive every five seconds.
 SILENCE_SECONDS = 20.0
-# What the process needs not and must not have.
+# Secrets that the process does not need and must not have.
 SECRETS = (
     "ACCESS_PASSWORD",
     "HF_TOKEN",
@@ -36,7 +36,7 @@ SECRETS = (
 
 
 class AgentsProcess:
-    """At most one process on this machine; one that an earlier control plane has started is used."""
+    """The agents process: at most one on this machine. One that an earlier control plane started is used."""
 
     def __init__(self, settings: Settings, services: Services):
         self._settings = settings
@@ -47,7 +47,7 @@ class AgentsProcess:
         self.secret = ""
 
     async def ensure(self) -> None:
-        """Return once the process answers. Raise Unavailable when it does not start."""
+        """Start the process unless it runs, and wait until it responds. Raise Unavailable when it does not start."""
         async with self._starting:
             deadline = time.monotonic() + START_SECONDS
             if await self.health() is not None:
@@ -62,7 +62,7 @@ class AgentsProcess:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def health(self) -> dict[str, Any] | None:
-        """Return what the process says of itself; None when it does not answer."""
+        """Return the state that the process reports; None when it does not respond."""
         try:
             async with self._client() as client:
                 response = await client.get("/health")
@@ -72,7 +72,7 @@ class AgentsProcess:
         return found
 
     async def look(self) -> None:
-        """Ask the process to look for work. It does so by itself after a moment."""
+        """Make the process check for work at once; it also checks at intervals."""
         await self._post("/look")
 
     async def interrupt(self, conversation_id: str) -> None:
@@ -89,7 +89,7 @@ class AgentsProcess:
             return
 
     async def close(self) -> None:
-        """End a child; a process of the supervisor runs on."""
+        """End a child process; one of the supervisor continues."""
         child = self._child
         if child is None or child.returncode is not None:
             return
@@ -102,7 +102,7 @@ class AgentsProcess:
 
     @property
     def log_path(self) -> Path:
-        """Return the file with what the process prints."""
+        """Return the file for the output of the process."""
         if self._settings.supervisor_socket.exists():
             return self._settings.log_dir / f"{NAME}.log"
         return self._settings.state_folder / FOLDER / f"{NAME}.log"

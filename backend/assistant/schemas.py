@@ -73,7 +73,7 @@ class DecisionRequest(BaseModel):
 
 
 class LimitsView(BaseModel):
-    """0 is no limit."""
+    """Limits of a conversation; 0 is no limit."""
 
     tokens: int = Field(ge=0, le=1_000_000_000, description="Of a conversation.")
     dollars: float = Field(ge=0, le=100_000, allow_inf_nan=False, description="Of a conversation.")
@@ -107,7 +107,7 @@ class PreferencesView(BaseModel):
 
 
 class PreferencesRequest(BaseModel):
-    """Everything that is left out stays as it is."""
+    """The settings to change; omitted ones stay unchanged."""
 
     provider: str | None = Field(default=None, pattern="^[a-z0-9-]{1,40}$")
     model: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._:/@-]{1,200}$")
@@ -118,7 +118,7 @@ class PreferencesRequest(BaseModel):
 
 
 class ProcessView(BaseModel):
-    """The agents process."""
+    """The state of the agents process."""
 
     state: Literal["stopped", "ready"]
     running: int = Field(description="Conversations that it works on.")
@@ -137,7 +137,7 @@ class SettingsForm(BaseModel):
     tokens: int = 0
 
     def changes(self, present: Preferences) -> PreferencesRequest:
-        """Return what the form changes. InvalidRequest when a value cannot be used."""
+        """Return the settings that the form changes. Raise InvalidRequest for an invalid value."""
         limits = {
             **asdict(present.limits),
             "dollars": self.dollars,

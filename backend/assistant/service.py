@@ -1,4 +1,4 @@
-"""The assistant: records what the user does, and keeps the agents process at work."""
+"""The assistant: records the actions of the user, and runs the agents process while there is work."""
 
 import asyncio
 import json
@@ -27,13 +27,13 @@ from backend.core.errors import AppError, Conflict, Unavailable
 log = structlog.get_logger(__name__)
 
 NO_KEY = "The assistant needs a key of its model's provider. Save one under Settings."
-# A process that ends again and again is not started for ever.
+# Restarts of a process that keeps ending.
 MOST_RESTARTS = 3
 RESTART_SECONDS = 1.0
 
 
 class Assistant:
-    """Conversations of this pod. The database is opened when it is first needed."""
+    """The conversations of this pod. The database is opened at the first use."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Assistant:
         return Actions(await self.store())
 
     async def close(self) -> None:
-        """Stop following and starting the process, then end it."""
+        """Stop monitoring the process, then end it."""
         tasks = [*self._waking, *([self._following] if self._following else [])]
         await cancel_and_wait(*tasks)
         await self.process.close()
@@ -80,7 +80,7 @@ class Assistant:
     async def send(
         self, conversation_id: str, text: str, attachments: Sequence[Attachment], pod_url: str
     ) -> list[Event]:
-        """Record a message; the assistant answers it in the background. Conflict without a key."""
+        """Record a message; the assistant answers in the background. Raise Conflict without a key."""
         if not (await self.preferences.get()).key:
             raise Conflict(NO_KEY, code="no_key")
         events = await (await self.actions()).send(conversation_id, text, attachments)
@@ -108,7 +108,7 @@ class Assistant:
         self.wake(pod_url)
 
     async def stop(self, conversation_id: str) -> None:
-        """End the turn at once, whether or not the process answers."""
+        """End the turn at once, even when the process does not respond."""
         self._listeners.publish_events(await (await self.actions()).stop(conversation_id))
         await self.process.interrupt(conversation_id)
 
@@ -117,7 +117,7 @@ class Assistant:
         await (await self.actions()).delete(conversation_id)
 
     async def frames(self, conversation_id: str, after: int | None) -> AsyncGenerator[Frame, None]:
-        """Yield what a browser needs to show a conversation and to follow it."""
+        """Yield the frames with which a browser shows a conversation and keeps it up to date."""
         store = await self.store()
         self._listeners.publish_events(await (await self.actions()).expire())
         conversation = await store.get(conversation_id)
@@ -132,7 +132,7 @@ class Assistant:
             yield frame
 
     async def resume(self) -> None:
-        """Take up what a pod that was stopped has left, without touching anything where there is nothing."""
+        """Resume turns that an earlier process did not finish. Create nothing when there are none."""
         if not await asyncio.to_thread((self._folder / agents_config.DATABASE).exists):
             return
         if await (await self.store()).unfinished():
@@ -140,7 +140,7 @@ class Assistant:
             self.wake(config.pod_url)
 
     def wake(self, pod_url: str) -> None:
-        """Have the process look for work; start it when it does not run. `pod_url`: where it reaches this control plane."""
+        """Start the process unless it runs, and make it check for work. `pod_url` is the control plane's URL for it."""
         self._pod_url = pod_url
         task = asyncio.create_task(self._wake())
         self._waking.add(task)
@@ -168,13 +168,13 @@ class Assistant:
             await self._fail("The assistant does not work. The log of the control plane says why.")
 
     async def _fail(self, message: str) -> None:
-        """End the turns that no process can work on."""
+        """End all unfinished turns with an error, because the process does not run."""
         actions = await self.actions()
         for conversation_id in await (await self.store()).unfinished():
             self._listeners.publish_events(await actions.stop(conversation_id, "failed", message))
 
     async def _follow(self) -> None:
-        """Pass on what the process writes. Start it again when it ends before its work is done."""
+        """Forward the events of the process to browsers. Restart it when it ends before its work is done."""
         restarts = 0
         while True:
             async for line in self.process.lines():
@@ -222,7 +222,7 @@ def _config_of(preferences: Preferences, pod_url: str, key: str, secret: str) ->
 
 
 def _frame_of(line: str) -> Frame | None:
-    """Return the event of a line; None for an empty one, and for the half line of a killed process."""
+    """Return the event of a line; None for an empty line, and for an incomplete one of a killed process."""
     try:
         frame: Frame = json.loads(line) if line else {}
     except ValueError:
@@ -231,7 +231,7 @@ def _frame_of(line: str) -> Frame | None:
 
 
 def _secret_of(path: Path) -> str:
-    """Return the secret of the last configuration: a process that runs already knows it."""
+    """Return the secret in the last configuration, which a running process uses, else a new one."""
     try:
         return agents_config.read(path).secret
     except (OSError, ValueError, KeyError, TypeError):

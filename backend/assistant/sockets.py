@@ -1,4 +1,4 @@
-"""`/ws/assistant/{id}?after=NUMBER`: the events after NUMBER, then each one as it happens."""
+"""`/ws/assistant/{id}?after=NUMBER`: the events after NUMBER, then each new one."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ router = ProtectedRouter(read=Scope.ADMIN, write=Scope.ADMIN)
 
 
 class AssistantChannel(Channel):
-    """Every conversation that a browser follows."""
+    """The channel of one conversation."""
 
     def __init__(self) -> None:
         super().__init__("assistant")

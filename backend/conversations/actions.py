@@ -1,4 +1,4 @@
-"""What the user does: write, decide, stop. Each action is one transaction, and needs no agents process."""
+"""The actions of the user: write, decide, stop. Each is one transaction, and needs no agents process."""
 
 import json
 import secrets
@@ -26,7 +26,7 @@ DENIED = "The user denied this call."
 
 
 class Actions:
-    """Every method returns the events that it has written."""
+    """Every method returns the events that it wrote."""
 
     def __init__(self, store: ConversationStore):
         self._store = store
@@ -50,7 +50,7 @@ class Actions:
     async def send(
         self, conversation_id: str, text: str, attachments: Sequence[Attachment] = ()
     ) -> list[Event]:
-        """Record a message of the user. One that arrives while the assistant works is read before its next step."""
+        """Record a message of the user. The assistant reads a message that arrives while it works before its next step."""
         details = [asdict(attachment) for attachment in attachments]
         async with self._database.transaction():
             conversation = await self._store.get(conversation_id)
@@ -71,7 +71,7 @@ class Actions:
     async def decide(
         self, conversation_id: str, call_id: str, *, approve: bool, always: bool, by: str, reason: str = ""
     ) -> list[Event]:
-        """Record a decision about a call; there is one for each call. Conflict when it has been decided or has expired."""
+        """Record the decision about a call. Raise Conflict when the call is already decided or has expired."""
         state = CallState.APPROVED if approve else CallState.DENIED
         async with self._database.transaction():
             changed = await self._database.execute(
@@ -94,7 +94,7 @@ class Actions:
             return await self._store.add_events(conversation_id, drafts)
 
     async def stop(self, conversation_id: str, reason: str = "stopped", message: str = "") -> list[Event]:
-        """End the turn at once. What the user has seen of the answer stays; calls that have not begun never will."""
+        """End the turn at once. The visible part of the answer stays; calls that have not begun are cancelled."""
         async with self._database.transaction():
             now = clock.to_text(clock.now())
             if not await self._database.execute(SQL.stop, {"id": conversation_id, "now": now}):
@@ -109,7 +109,7 @@ class Actions:
             return await self._store.add_events(conversation_id, drafts)
 
     async def expire(self) -> list[Event]:
-        """Let approvals expire that were not decided in time. Their conversations continue without the calls."""
+        """Expire calls that were not decided in time. Their conversations continue without them."""
         now = clock.to_text(clock.now())
         events: list[Event] = []
         for row in await self._database.fetch_all(SQL.expired, {"now": now}):

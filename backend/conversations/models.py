@@ -11,7 +11,7 @@ MOST_PREVIEW = 160
 
 
 class State(StrEnum):
-    """What a conversation waits for."""
+    """The state of a conversation: what it waits for."""
 
     IDLE = "idle"  # for the user
     RUNNING = "running"  # for the model or a tool: the agents process works on it
@@ -28,12 +28,12 @@ class CallState(StrEnum):
     DENIED = "denied"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
-    # It began, and its process ended before the result arrived: it may have had an effect.
+    # The process ended before the result arrived: the call may have had an effect.
     INTERRUPTED = "interrupted"
 
 
 class Tier(StrEnum):
-    """How long an event matters: until the message is complete, until the next state, or for good."""
+    """How long an event is relevant: until its message is complete, until the next state, or permanently."""
 
     STREAM = "stream"
     STATE = "state"
@@ -47,13 +47,13 @@ class Conversation:
     title: str
     preview: str
     state: State
-    # Counts messages of the user and stops. Work for an earlier turn is void.
+    # Increases with each message of the user and each stop. Results for an earlier turn are discarded.
     turn: int
     # Number of the newest event.
     last_event: int
     created_at: datetime
     updated_at: datetime
-    # Tools that need no approval in this conversation any more.
+    # Tools that the user has approved for the rest of this conversation.
     allowed: tuple[str, ...] = ()
 
 
@@ -86,7 +86,7 @@ class Call:
     # JSON, as the model wrote it.
     arguments: str
     state: CallState
-    # What it changes and what it costs, for the decision.
+    # Shown to the user who decides: what the call changes, and what it costs.
     effect: str = ""
     cost: str = ""
     result: str = ""
@@ -96,13 +96,13 @@ class Call:
     ended_at: str | None = None
 
     def view(self) -> dict[str, Any]:
-        """Return it as events and the API show it."""
+        """Return the call as events and the API show it."""
         return {key: value for key, value in asdict(self).items() if key != "conversation_id"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment:
-    """Something of the pod that the user asks about."""
+    """An object of the pod, such as a job, that a message refers to."""
 
     kind: str
     id: str
@@ -111,7 +111,7 @@ class Attachment:
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """A text of the user that the model has not seen yet, or the beginning of an answer that was stopped."""
+    """An input for the next request to the model: a message of the user, or the beginning of a stopped answer."""
 
     number: int
     kind: str

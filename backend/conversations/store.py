@@ -27,7 +27,7 @@ MOST_EVENTS = 5000
 
 
 class ConversationStore:
-    """Rows of one database, which the control plane and the agents process share."""
+    """The database of conversations, which the control plane and the agents process share."""
 
     def __init__(self, database: Database):
         self.database = database
@@ -42,7 +42,7 @@ class ConversationStore:
         return _conversation(row)
 
     async def page(self, words: Iterable[str], limit: int, offset: int = 0) -> list[Conversation]:
-        """Return conversations, the last used one first; `words` must all occur in the title or a message."""
+        """Return conversations that contain all `words` in the title or a message, the most recently used first."""
         found: dict[str, Value] = {
             "words": as_json(word.lower() for word in words),
             "limit": limit,
@@ -71,12 +71,12 @@ class ConversationStore:
         return [_call(row) for row in await self.database.fetch_all(SQL.calls, {"id": conversation_id})]
 
     async def messages(self, conversation_id: str) -> list[str]:
-        """Return what the model has seen and said."""
+        """Return the messages to and from the model."""
         rows = await self.database.fetch_all(SQL.messages, {"id": conversation_id})
         return [row["content"] for row in rows]
 
     async def open_calls(self, conversation_id: str) -> list[Call]:
-        """Return the calls whose results the model has not seen."""
+        """Return the calls whose results were not sent to the model yet."""
         return [_call(row) for row in await self.database.fetch_all(SQL.open_calls, {"id": conversation_id})]
 
     async def call(self, conversation_id: str, call_id: str) -> Call:
@@ -124,7 +124,7 @@ class ConversationStore:
         return events
 
     async def partial_text(self, conversation_id: str) -> str:
-        """Return what the user has seen of an answer that is not complete."""
+        """Return the visible part of an incomplete answer."""
         rows = await self.database.fetch_all(SQL.deltas, {"id": conversation_id})
         return "".join(json.loads(row["data"]).get("text", "") for row in rows)
 

@@ -1,4 +1,4 @@
-"""What the agents process records while it works on a turn. Every change is void once the turn is over."""
+"""Records the work of the agents process on a turn. After the end of the turn, every method raises TurnOver."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,7 +8,7 @@ from backend.conversations.store import SQL, ConversationStore, call_draft, stat
 from backend.core import clock
 from backend.core.database import Value
 
-# A turn that ends its process again and again must not run for ever.
+# A turn that crashes its process every time must not be restarted for ever.
 MOST_STARTS = 3
 
 
@@ -26,7 +26,10 @@ class Turn:
         self._database = store.database
 
     async def start(self) -> tuple[bool, list[Event]]:
-        """Take up the turn. False when it has failed too often. What a killed process left is put in order."""
+        """Begin or resume the turn: discard a partial answer, and mark running calls as interrupted.
+
+        Return False when it was started too often.
+        """
         async with self._database.transaction():
             await self._check()
             row = await self._database.fetch_one(SQL.count_start, {"id": self.conversation_id})
@@ -47,13 +50,13 @@ class Turn:
             return await self._store.add_events(self.conversation_id, drafts)
 
     async def discard_partial_text(self) -> list[Event]:
-        """Forget an answer that broke off, before the request is repeated."""
+        """Discard an incomplete answer before its request is repeated."""
         async with self._database.transaction():
             await self._check()
             return await self._store.add_events(self.conversation_id, await self._discard_partial_text())
 
     async def add_request(self, content: str, incoming: Sequence[Incoming]) -> None:
-        """Record what is sent to the model: results of calls, and what the user has written."""
+        """Record the next message to the model: results of calls, and messages of the user."""
         async with self._database.transaction():
             await self._check()
             await self._add_message(content)
@@ -81,7 +84,7 @@ class Turn:
             return await self._store.add_events(self.conversation_id, drafts)
 
     async def claim(self, call: Call) -> list[Event] | None:
-        """Begin a call. None when it was begun, cancelled or decided otherwise in the meantime."""
+        """Begin a call. Return None when it was begun, cancelled or denied in the meantime."""
         async with self._database.transaction():
             await self._check()
             claimed = {**self._key(call), "now": clock.to_text(clock.now())}
@@ -97,7 +100,7 @@ class Turn:
             return await self._store.add_events(self.conversation_id, [await self._draft(call)])
 
     async def count_same(self, tool: str, arguments: str) -> int:
-        """Return how often the turn has made this call."""
+        """Return the number of calls with the same tool and arguments in this turn."""
         same: dict[str, Value] = {
             "id": self.conversation_id,
             "turn": self.number,
@@ -108,7 +111,7 @@ class Turn:
         return int(row["count"]) if row else 0
 
     async def wait(self) -> list[Event] | None:
-        """Wait for decisions. None when all were made in the meantime."""
+        """Change to waiting for decisions. Return None when all were made in the meantime."""
         async with self._database.transaction():
             await self._check()
             calls = await self._store.open_calls(self.conversation_id)
@@ -117,7 +120,7 @@ class Turn:
             return await self._end(State.WAITING)
 
     async def end(self, reason: str, message: str = "") -> list[Event] | None:
-        """End the turn. None when the user has written something in the meantime."""
+        """End the turn. Return None when a message of the user has arrived in the meantime."""
         async with self._database.transaction():
             await self._check()
             if reason == "done" and await self._store.incoming(self.conversation_id):
@@ -129,7 +132,7 @@ class Turn:
             return await self._end(State.IDLE, drafts)
 
     async def _cancel_calls(self) -> list[Draft]:
-        """Cancel what a turn that ends early leaves: nothing may be approved after its end."""
+        """Cancel the open calls of a turn that ends early, so that none is approved after its end."""
         now = clock.to_text(clock.now())
         rows = await self._database.fetch_all(SQL.cancel_calls, {"id": self.conversation_id, "now": now})
         return [call_draft(await self._store.call(self.conversation_id, row["id"])) for row in rows]

@@ -1,4 +1,4 @@
-"""Sees one attempt through: runs its prompt, collects what it made, and records how it ended."""
+"""Executes one attempt: runs its prompt, collects the outputs, and records the result."""
 
 import contextlib
 from collections.abc import Callable

@@ -24,15 +24,15 @@ class Pausing:
         return not self.is_paused and not self._policy.is_quiet(clock.now())
 
     async def load(self) -> None:
-        """Take up the queue as it was, or as the settings say after a crash."""
-        await self._take_up(has_crashed=await self._store.setting(RUNNING) == "1")
+        """Load whether the queue is paused. After a crash, the settings decide."""
+        await self._load(has_crashed=await self._store.setting(RUNNING) == "1")
 
     async def take_over(self) -> None:
-        """Take up what a pod that is gone has left."""
-        await self._take_up(has_crashed=True)
+        """Load again as after a crash, because the jobs of another pod were taken over."""
+        await self._load(has_crashed=True)
 
     async def close(self) -> None:
-        """Note that the control plane ends as it should."""
+        """Record that the control plane ends normally."""
         with contextlib.suppress(CannotRecord):
             await self._store.save(Changes(settings={RUNNING: "0"}))
 
@@ -40,7 +40,7 @@ class Pausing:
         await self._store.save(Changes(settings={PAUSED: "1" if paused else "0"}))
         self.is_paused = paused
 
-    async def _take_up(self, *, has_crashed: bool) -> None:
+    async def _load(self, *, has_crashed: bool) -> None:
         await self._policy.load()
         self.is_paused = await self._store.setting(PAUSED) == "1"
         settings = {RUNNING: "1"}

@@ -54,17 +54,17 @@ class Jobs(JobLookup):
         self.submit = NewJobs(store, lifecycle, self.policy, models, self.partner_keys).submit
 
     async def load(self) -> None:
-        """Take up the queue as it was, or as the settings say after a crash."""
+        """Load the state of the queue. After a crash, the settings decide whether it is paused."""
         await self._pausing.load()
         self._lifecycle.work_available.set()
 
     async def take_over(self) -> None:
-        """Take up what a pod that is gone has left."""
+        """Continue with the jobs that were taken over from another pod."""
         await self._pausing.take_over()
         self._lifecycle.work_available.set()
 
     async def close(self) -> None:
-        """Note that the control plane ends as it should."""
+        """Record that the control plane ends normally."""
         await self._pausing.close()
 
     # Changing

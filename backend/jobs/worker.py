@@ -57,7 +57,7 @@ class Worker:
                         await work.wait()
 
     async def _discard_leftovers(self) -> None:
-        """Delete what processes that were killed have left of attempts that have ended."""
+        """Delete the staged outputs of ended attempts, which a killed process did not delete."""
         staged = await self._results.staged()
         await self._results.discard(*await self._lifecycle.ended_attempts(staged))
 
