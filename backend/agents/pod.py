@@ -95,7 +95,7 @@ class Pod:
             return str(error) or type(error).__name__
         if response.status_code in (401, 403):
             raise PodRefuses(
-                "The pod does not accept the assistant's key. Choose its rights anew in the settings."
+                "The pod does not accept the assistant's key. Save its rights again in the settings."
             )
         return None if response.is_success else f"it answered {response.status_code}"
 

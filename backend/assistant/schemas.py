@@ -67,9 +67,7 @@ class DecisionRequest(BaseModel):
     always: bool = Field(
         default=False, description="Approve later calls of this tool in the conversation too."
     )
-    reason: str = Field(
-        default="", max_length=2000, description="What the model reads when you deny the call."
-    )
+    reason: str = Field(default="", max_length=2000, description="Sent to the model when you deny the call.")
 
 
 class LimitsView(BaseModel):
@@ -77,10 +75,12 @@ class LimitsView(BaseModel):
 
     tokens: int = Field(ge=0, le=1_000_000_000, description="Of a conversation.")
     dollars: float = Field(ge=0, le=100_000, allow_inf_nan=False, description="Of a conversation.")
-    dollars_a_day: float = Field(ge=0, le=100_000, allow_inf_nan=False, description="Of all, in 24 hours.")
-    requests: int = Field(ge=0, le=10_000, description="To the model, for one message.")
+    dollars_a_day: float = Field(
+        ge=0, le=100_000, allow_inf_nan=False, description="Of all conversations, in 24 hours."
+    )
+    requests: int = Field(ge=0, le=10_000, description="Requests to the model for one message.")
     minutes: int = Field(ge=0, le=1440, description="For one message.")
-    identical_calls: int = Field(ge=0, le=1000, description="Of one tool with the same arguments.")
+    identical_calls: int = Field(ge=0, le=1000, description="Calls of one tool with the same arguments.")
 
     def limits(self) -> Limits:
         return Limits(**self.model_dump())
@@ -89,7 +89,7 @@ class LimitsView(BaseModel):
 class PreferencesView(BaseModel):
     provider: str
     model: str
-    base_url: str = Field(description="Empty: the usual address of the provider.")
+    base_url: str = Field(description="URL of the provider; empty for its usual one.")
     has_key: bool = Field(description="The key itself is never shown.")
     scopes: list[Scope] = Field(description="What the assistant may do on this pod.")
     limits: LimitsView

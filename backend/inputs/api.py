@@ -28,7 +28,7 @@ CONTENT: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-RANGES: Responses = {206: {"description": "The range that was asked for."}}
+RANGES: Responses = {206: {"description": "The requested range."}}
 
 
 @router.post("", status_code=201, responses=responses(OutOfSpace), openapi_extra=CONTENT)

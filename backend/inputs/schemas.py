@@ -4,6 +4,6 @@ from pydantic import BaseModel, Field
 
 
 class InputFile(BaseModel):
-    name: str = Field(description="What a node that loads it takes as its value.")
+    name: str = Field(description="The name by which nodes load it.")
     bytes: int
     media_type: str

@@ -33,7 +33,7 @@ reading_router = ProtectedRouter(read=Scope.READ, write=Scope.READ, prefix="/api
 VIEWS = TypeAdapter(list[OutputFileView])
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"*/*": {}}},
-    206: {"content": {"*/*": {}}, "description": "The range that was asked for."},
+    206: {"content": {"*/*": {}}, "description": "The requested range."},
 }
 ZIP = "application/zip"
 

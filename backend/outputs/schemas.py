@@ -25,8 +25,8 @@ class OutputFileView(BaseModel):
     kind: Kind
     bytes: int
     modified_at: datetime
-    url: str = Field(description="Address of the file.")
-    thumbnail: str = Field(description="Address of a small WebP picture, or of a placeholder for the kind.")
+    url: str = Field(description="URL of the file.")
+    thumbnail: str = Field(description="URL of a small WebP picture, or of a placeholder for the kind.")
     job_id: str | None
     job_name: str | None
     batch_id: str | None
@@ -34,7 +34,7 @@ class OutputFileView(BaseModel):
     models: list[str]
     seed: int | None
     prompt: str | None = Field(description="The positive prompt, at most 4000 characters.")
-    has_graph: bool = Field(description="The workflow can be opened in ComfyUI.")
+    has_graph: bool = Field(description="Whether the workflow can be opened in ComfyUI.")
 
     @classmethod
     def of(cls, file: ModelFile, provenance: Provenance = NO_PROVENANCE) -> Self:

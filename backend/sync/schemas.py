@@ -30,7 +30,7 @@ KeyId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]
 class RemoteRequest(BaseModel):
     """A remote to save."""
 
-    endpoint: Endpoint = Field(default=None, description="Address of the storage; null is Amazon S3.")
+    endpoint: Endpoint = Field(default=None, description="URL of the storage; null is Amazon S3.")
     region: str = Field(default="", pattern=REGION)
     bucket: str = Field(pattern=BUCKET)
     prefix: str = Field(default=DEFAULT_PREFIX, pattern=PREFIX, description="Folder in the bucket.")
@@ -66,7 +66,7 @@ class ChoiceRequest(BaseModel):
         description="`jobs`: after each job; `schedule`: every so many minutes; `manual`: on request."
     )
     minutes: int = Field(default=30, ge=1, le=10080, description="Minutes between uploads of `schedule`.")
-    limit: int = Field(default=0, ge=0, le=10000, description="Most megabytes a second; 0 is no limit.")
+    limit: int = Field(default=0, ge=0, le=10000, description="In megabytes per second; 0 is no limit.")
 
     def as_choice(self) -> Choice:
         return Choice(when=self.when, minutes=self.minutes, limit=self.limit)
@@ -93,7 +93,7 @@ class OutcomeView(BaseModel):
     files: int = Field(description="Files that were copied or found to be there.")
     bytes: int
     kept: int = Field(
-        description="Files that a restore left alone, because the pod has them with another size."
+        description="Files that the restore did not replace, because the pod has them with another size."
     )
     problem: str | None = Field(description="Why it is not complete, and what to do.")
 
@@ -179,7 +179,7 @@ class SyncView(BaseModel):
     remotes: list[RemoteView]
     requested: int = Field(description="Runs that begin when the one in progress has ended.")
     progress: ProgressView | None = Field(description="The run in progress; null while there is none.")
-    next_seconds: float | None = Field(description="Seconds until the next upload begins by itself.")
+    next_seconds: float | None = Field(description="Seconds until the next automatic upload.")
 
 
 class FileView(BaseModel):

@@ -23,20 +23,22 @@ class RestoreRequest(BaseModel):
     ids: list[Id] = Field(
         min_length=1,
         max_length=MAX_FILES,
-        description="Ids of files, or of moves: all that were moved together.",
+        description="Ids of files, or of moves, which mean all files that were moved together.",
     )
 
 
 class TrashItemView(BaseModel):
     id: str
     kind: TrashKind
-    path: str = Field(description="Where it was, below `models` or ComfyUI's `output`.")
+    path: str = Field(description="Original path, below `models` or ComfyUI's `output`.")
     bytes: int
     freed: int = Field(
-        description="What deleting it for good frees; 0 where a hard link keeps the content on disk."
+        description="Disk space that deleting it frees; 0 when a hard link keeps the content on disk."
     )
     trashed_at: datetime
-    expires_at: datetime | None = Field(description="When it is deleted for good; null if `TRASH_DAYS` is 0.")
+    expires_at: datetime | None = Field(
+        description="When it is deleted permanently; null if `TRASH_DAYS` is 0."
+    )
 
     @classmethod
     def of(cls, item: TrashItem, days: int) -> Self:
@@ -57,9 +59,9 @@ class RefusalView(BaseModel):
 
 
 class MovedView(BaseModel):
-    move: str | None = Field(description="Id of the move, with which all of it is restored.")
+    move: str | None = Field(description="Id of the move; restoring it restores all of its files.")
     items: list[TrashItemView]
-    refused: list[RefusalView] = Field(description="Files that stay where they are, and why.")
+    refused: list[RefusalView] = Field(description="Files that were not moved, with the reasons.")
 
     @classmethod
     def of(cls, moved: Moved, days: int) -> Self:
