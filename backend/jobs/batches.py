@@ -12,7 +12,7 @@ from backend.jobs.store import JobStore
 from backend.jobs.transitions import Event
 
 NOT_STARTED = frozenset({JobState.WAITING, JobState.QUEUED, JobState.BLOCKED})
-# What "retry" takes up again. A user who has cancelled jobs does not want these.
+# The states that "retry" applies to. Cancelled jobs are not retried: the user does not want them.
 RETRYABLE = frozenset({JobState.FAILED, JobState.BLOCKED, JobState.EXPIRED})
 
 

@@ -32,7 +32,7 @@ class DeferredJobs:
         self._jobs = jobs
         self._lifecycle = lifecycle
         self._templates = templates
-        # Set while there may be such jobs; at first an earlier process may have left some.
+        # Set while there may be such jobs; at start there may be some of an earlier process.
         self._arrived = asyncio.Event()
         self._arrived.set()
         events.subscribe(JobChanged, self._on_change)

@@ -15,7 +15,7 @@ BUFFER_BYTES = 1_000_000
 
 
 class OutputWriter:
-    """Its properties hold once the block of `new_output` has been left."""
+    """Its properties are valid after the block of `new_output`."""
 
     def __init__(self, staging: Staging):
         self.path = Path()
@@ -58,7 +58,7 @@ class OutputWriter:
 
 @asynccontextmanager
 async def new_output(staging: Staging) -> AsyncIterator[OutputWriter]:
-    """Write a file that is complete and on the disk when the block is left without an error."""
+    """Write a file. It is complete and on disk when the block ends without an error."""
     writer = OutputWriter(staging)
     try:
         yield writer

@@ -33,7 +33,7 @@ async def show_settings(jobs: JobsService) -> QueueSettings:
 
 @settings_router.patch("", responses=responses(OutOfSpace))
 async def change_settings(request: QueueSettingsChange, jobs: JobsService) -> QueueSettings:
-    """Change settings; what is left out stays."""
+    """Change settings; omitted ones stay unchanged."""
     return await jobs.change_settings(request)
 
 

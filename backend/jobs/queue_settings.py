@@ -84,7 +84,7 @@ class QueueSettings(BaseModel):
 
 
 class QueueSettingsChange(BaseModel):
-    """What is left out stays as it is."""
+    """The settings to change; omitted ones stay unchanged."""
 
     max_jobs: int | None = Field(default=None, ge=1, le=MAX_UNFINISHED)
     max_jobs_per_key: int | None = Field(default=None, ge=1, le=MAX_UNFINISHED)

@@ -43,12 +43,12 @@ class Results:
             return await asyncio.to_thread(_resume, staging)
 
     async def discard(self, *attempt_ids: str) -> None:
-        """Delete what attempts that have ended left without a name."""
+        """Delete the staged files of ended attempts."""
         for attempt_id in attempt_ids:
             await asyncio.to_thread(Staging(self._folder, attempt_id).discard)
 
     async def staged(self) -> list[str]:
-        """Return the attempts that may have left something to discard."""
+        """Return the attempts that may have staged files."""
         return await asyncio.to_thread(staged_attempts, self._folder)
 
     async def _stage(self, staging: Staging, output: OutputFile | OutputText, *, reused: bool) -> StagedFile:

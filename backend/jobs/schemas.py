@@ -184,7 +184,7 @@ class JobQuery(BaseModel):
 
 
 class ChangeRequest(BaseModel):
-    """What of a job that has not started may be changed; what is left out stays."""
+    """Changes to a job that has not started; omitted fields stay unchanged."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     priority: int | None = Field(default=None, ge=HIGHEST_PRIORITY, le=LOWEST_PRIORITY)

@@ -117,7 +117,7 @@ class FileIndex:
         return self._snapshot
 
     async def unfinished(self) -> tuple[ModelFile, ...]:
-        """Return what interrupted downloads have left in the workspace, quarantined files included."""
+        """Return the files of interrupted downloads in the workspace, including quarantined ones."""
         await self._catch_up()
         if self._unfinished is None:
             self._unfinished = tuple(

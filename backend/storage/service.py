@@ -67,7 +67,7 @@ class Storage:
         return (await self.snapshot()).files
 
     async def unfinished(self) -> tuple[ModelFile, ...]:
-        """Return what interrupted downloads have left, from the index."""
+        """Return the files of interrupted downloads, from the index."""
         return await self._index.unfinished()
 
     async def at(self, paths: Collection[str]) -> list[ModelFile]:

@@ -98,7 +98,7 @@ async def add(request: Request, schedules: SchedulesService, forms: Forms, templ
 
 @router.get("/jobs/schedules/preview")
 async def show_preview(request: Request, query: Annotated[Preview, Query()]) -> Response:
-    """Show in words what a cron expression means, and when it comes next."""
+    """Explain a cron expression, and show its next times."""
     view: dict[str, Any] = {"problem": None, "words": "", "times": []}
     try:
         when = WhenForm(name="preview", cron=query.cron, time_zone=query.time_zone)

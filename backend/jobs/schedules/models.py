@@ -39,7 +39,7 @@ class ScheduleRequest(BaseModel):
 
 
 class ScheduleChange(BaseModel):
-    """What is left out stays as it is."""
+    """The fields to change; omitted ones stay unchanged."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
     cron: Cron | None = None

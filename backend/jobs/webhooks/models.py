@@ -37,7 +37,7 @@ class WebhookRequest(BaseModel):
 
 
 class WebhookChange(BaseModel):
-    """What is left out stays as it is."""
+    """The fields to change; omitted ones stay unchanged."""
 
     url: str | None = Field(default=None, min_length=1, max_length=MAX_WEBHOOK)
     events: frozenset[Subscribable] | None = Field(default=None, min_length=1)
