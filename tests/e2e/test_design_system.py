@@ -51,7 +51,7 @@ def test_the_style_guide_shows_every_component(
 def test_a_phone_reaches_every_page(signed_in: Page) -> None:
     page = signed_in
     page.set_viewport_size({"width": 360, "height": 740})
-    expect(page.get_by_role("link", name="Downloads", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Outputs", exact=True)).to_be_visible()
     page.get_by_role("button", name="More").click()
     page.get_by_role("link", name="Settings", exact=True).click()
     expect(page).to_have_title(re.compile("Settings"))
