@@ -1,5 +1,7 @@
 """A hub and a control plane for every test that asks for one."""
 
+import os
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -36,6 +38,20 @@ async def pod(workspace: Path, hub: Hub) -> AsyncIterator[ControlPlane]:
     """Yield a control plane whose hub is our own."""
     async with running_control_plane(workspace, **hub_settings(hub)) as plane:
         yield plane
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a file system of 8 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def hub_settings(hub: Hub) -> dict[str, object]:

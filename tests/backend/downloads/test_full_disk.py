@@ -1,8 +1,6 @@
 """On a full disk a transfer pauses, loses nothing, and resumes once there is space."""
 
-import os
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,20 +12,6 @@ from tests.support.hub import Hub, faults
 from tests.support.hub.formats import gguf, safetensors
 
 SIZE = 12_000_000
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a workspace on a file system of 8 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def enlarge(folder: Path) -> None:

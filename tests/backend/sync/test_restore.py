@@ -1,8 +1,6 @@
 """A new pod gets its files back from a real S3-compatible server, and loses none of its own."""
 
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,6 @@ from backend.sync.rclone import Rclone
 from tests.backend.sync.conftest import ended, make, problem, remote_variables, restored, uploaded
 from tests.support.control_plane import ControlPlane, running_control_plane
 from tests.support.s3 import BUCKET, S3, running_relay
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a file system of 8 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def leftovers(workspace: Path) -> list[Path]:
