@@ -175,6 +175,8 @@ async def test_a_job_that_was_cancelled_before_a_crash_does_not_run_after_it(
         await after.submitted(last)
         assert await gated.ended(running, last) == [JobState.SUCCEEDED] * 2
         assert cancelled.id not in await after.history()
+        names = await names_in_history(after, running, last)
+        assert [name for name in names if name != "another prompt"] == ["running", "last"]
 
 
 async def test_a_prompt_that_comfyui_refuses_while_another_runs_fails_its_job(gated: Gated) -> None:
