@@ -19,7 +19,14 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tests.e2e.conftest import OFFICIAL, OFFICIAL_FILES, OFFICIAL_REPOSITORY, write_log
+from tests.e2e.conftest import (
+    OFFICIAL,
+    OFFICIAL_FILES,
+    OFFICIAL_REPOSITORY,
+    environment_with,
+    variables_of,
+    write_log,
+)
 from tests.support.comfyui.graphs import Graph, through
 from tests.support.comfyui.process import ComfyUI, running
 from tests.support.hub import Hub, running_hub
@@ -117,15 +124,9 @@ def _browser() -> Iterator[Browser]:
 
 def _environment(workspace: Path, hub: Hub, comfyui: ComfyUI) -> dict[str, str]:
     return {
-        "WORKSPACE": str(workspace),
-        "RUN_DIR": str(workspace / "run"),
-        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
-        "LOG_DIR": str(workspace / "logs"),
+        **environment_with(workspace, comfyui.url),
+        **variables_of(hub),
         "ACCESS_PASSWORD": PASSWORD,
-        "HF_ENDPOINT": hub.url,
-        "CIVITAI_ENDPOINT": hub.civitai_url,
-        "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
-        "COMFYUI_URL": comfyui.url,
         "PRICE_PER_HOUR": "0.44",
     }
 

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.support.browser import browser_context_args, browser_type_launch_args, follow
-from tests.support.comfyui.process import ComfyUI
 from tests.support.hub import Hub, running_hub
 from tests.support.hub.formats import safetensors
 from tests.support.process import ROOT, Process, running_process
@@ -65,31 +64,33 @@ def workspace(tmp_path: Path) -> Path:
 @pytest.fixture
 def plane(hub: Hub, workspace: Path) -> Iterator[Process]:
     environment = {
-        "WORKSPACE": str(workspace),
-        "RUN_DIR": str(workspace / "run"),
-        "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
-        "LOG_DIR": str(workspace / "logs"),
-        "ACCESS_PASSWORD": PASSWORD,
-        "HF_ENDPOINT": hub.url,
-        "CIVITAI_ENDPOINT": hub.civitai_url,
-        "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
+        **environment_with(workspace, "http://127.0.0.1:9"),
+        **variables_of(hub),
         "DOWNLOAD_RETRY_SECONDS": "0.05",
-        "COMFYUI_URL": "http://127.0.0.1:9",
         "DEVELOPMENT": "1",
     }
     with running_process(environment) as process:
         yield process
 
 
-def environment_with(workspace: Path, comfyui: ComfyUI) -> dict[str, str]:
-    """Return the variables of a control plane whose ComfyUI runs."""
+def environment_with(workspace: Path, comfyui_url: str) -> dict[str, str]:
+    """Return the variables of a control plane with its ComfyUI."""
     return {
         "WORKSPACE": str(workspace),
         "RUN_DIR": str(workspace / "run"),
         "SUPERVISOR_SOCKET": str(workspace / "run/supervisor.sock"),
         "LOG_DIR": str(workspace / "logs"),
         "ACCESS_PASSWORD": PASSWORD,
-        "COMFYUI_URL": comfyui.url,
+        "COMFYUI_URL": comfyui_url,
+    }
+
+
+def variables_of(hub: Hub) -> dict[str, str]:
+    """Return the variables of a control plane that downloads from this hub."""
+    return {
+        "HF_ENDPOINT": hub.url,
+        "CIVITAI_ENDPOINT": hub.civitai_url,
+        "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
     }
 
 

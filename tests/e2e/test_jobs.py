@@ -29,7 +29,7 @@ def comfyui(workspace: Path) -> Iterator[ComfyUI]:
 @pytest.fixture
 def plane(workspace: Path, comfyui: ComfyUI) -> Iterator[Process]:
     """A control plane whose ComfyUI runs."""
-    with running_process(environment_with(workspace, comfyui)) as process:
+    with running_process(environment_with(workspace, comfyui.url)) as process:
         yield process
 
 

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import OFFICIAL, OFFICIAL_FILES, OFFICIAL_REPOSITORY, PASSWORD, SIZE, environment_with
+from tests.e2e.conftest import (
+    OFFICIAL,
+    OFFICIAL_FILES,
+    OFFICIAL_REPOSITORY,
+    PASSWORD,
+    SIZE,
+    environment_with,
+    variables_of,
+)
 from tests.support.browser import follow
 from tests.support.comfyui.graphs import Graph, node, picture
 from tests.support.comfyui.process import ComfyUI, running
@@ -67,9 +75,9 @@ def pod(page: Page, hub: Hub, workspace: Path, console: list[str]) -> Iterator[P
     if not NGINX:
         pytest.skip("nginx is not installed")
     with running(ComfyUI(workspace / "ComfyUI").with_test_nodes()) as comfyui:
-        environment = environment_with(workspace, comfyui) | {
-            "HF_ENDPOINT": hub.url,
-            "DOWNLOAD_ALLOWED_HOSTS": ",".join(hub.cdn_hosts),
+        environment = {
+            **environment_with(workspace, comfyui.url),
+            **variables_of(hub),
             "DOWNLOAD_RETRY_SECONDS": "0.05",
         }
         with (

@@ -27,7 +27,7 @@ def comfyui(workspace: Path) -> Iterator[ComfyUI]:
 
 @pytest.fixture
 def plane(workspace: Path, comfyui: ComfyUI) -> Iterator[Process]:
-    with running_process(environment_with(workspace, comfyui)) as process:
+    with running_process(environment_with(workspace, comfyui.url)) as process:
         yield process
 
 
